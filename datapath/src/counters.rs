@@ -1,0 +1,93 @@
+//! What is counted, and why a packet may be dropped.
+
+use adit_wire::netlink::Statistics;
+
+macro_rules! drop_reasons {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $code:literal, $name:literal;)+) => {
+        /// Why a packet was dropped. One list for counters, logs and the command line.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[repr(u16)]
+        pub enum DropReason { $($(#[doc = $doc])+ $variant = $code,)+ }
+
+        impl DropReason {
+            /// All reasons, by ascending code.
+            pub const ALL: &'static [DropReason] = &[$(DropReason::$variant,)+];
+
+            /// How many there are; codes run from 0 to this minus one.
+            pub const COUNT: usize = DropReason::ALL.len();
+
+            /// The name that people and metrics see.
+            pub const fn name(self) -> &'static str {
+                match self { $(DropReason::$variant => $name,)+ }
+            }
+        }
+    };
+}
+
+drop_reasons! {
+    /// Received: the packet ends inside its L2TP header.
+    Truncated = 0, "rx_truncated";
+    /// Received: a control message where nothing handles control messages.
+    Control = 1, "rx_control_unclaimed";
+    /// Received: no session has this id.
+    UnknownSession = 2, "rx_unknown_session";
+    /// Received: a version other than the tunnel's.
+    Version = 3, "rx_version";
+    /// Received: the cookie is not the assigned one.
+    Cookie = 4, "rx_cookie";
+    /// Received: sequence numbers are demanded and this packet has none.
+    SequenceMissing = 5, "rx_seq_missing";
+    /// Received: the sequence number lies outside the window.
+    SequenceWindow = 6, "rx_seq_window";
+    /// Received: out of sequence, and reordering is off.
+    SequenceOrder = 7, "rx_seq_order";
+    /// Received: the reorder queue is full.
+    ReorderFull = 8, "rx_reorder_full";
+    /// Received: shorter than an Ethernet header.
+    FrameShort = 9, "rx_frame_short";
+    /// Received: the frame is longer than the device's MTU admits.
+    FrameMtu = 10, "rx_frame_mtu";
+    /// Received: the device is down.
+    DeviceDown = 11, "rx_device_down";
+    /// Received: the device refused the frame.
+    DeviceWrite = 12, "rx_device_write";
+    /// Received: the socket's buffer overflowed.
+    SocketOverflow = 13, "rx_socket_overflow";
+    /// To send: the tunnel has no peer port.
+    NoPeer = 14, "tx_no_peer";
+    /// To send: the socket's buffer is full.
+    SocketFull = 15, "tx_socket_full";
+    /// To send: the outer packet would be too long.
+    TooBig = 16, "tx_too_big";
+    /// To send: there is no route to the peer.
+    NoRoute = 17, "tx_no_route";
+    /// To send: the frame is the tunnel's own outer packet, its route leads into itself.
+    Recursion = 18, "tx_recursion";
+    /// To send: the socket refused the packet for another reason.
+    SocketError = 19, "tx_socket_error";
+}
+
+/// A reading of one object's counters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counters {
+    /// The counters that Linux reports.
+    pub statistics: Statistics,
+    /// Drops, indexed by [`DropReason`] code.
+    pub drops: [u64; DropReason::COUNT],
+}
+
+impl Counters {
+    /// How many packets were dropped for `reason`.
+    pub fn dropped(&self, reason: DropReason) -> u64 {
+        self.drops[reason as usize]
+    }
+}
+
+impl Default for Counters {
+    fn default() -> Counters {
+        Counters {
+            statistics: Statistics::default(),
+            drops: [0; DropReason::COUNT],
+        }
+    }
+}

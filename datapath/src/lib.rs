@@ -1,0 +1,42 @@
+//! Decisions to moving packets.
+//!
+//! [`spec`] says what there should be, [`Datapath`] makes it so, [`reconcile::diff`] tells the
+//! changes between what should be and what is, [`counters`] counts every packet, dropped ones by
+//! [`DropReason`](counters::DropReason). [`user`] is the data path in user space.
+#![deny(unsafe_code)]
+
+pub mod counters;
+pub mod reconcile;
+pub mod spec;
+pub mod user;
+
+mod error;
+mod sys;
+
+pub use error::Error;
+
+use adit_wire::l2tp::TunnelId;
+use counters::Counters;
+use spec::{Change, Device, Inventory, SessionKey};
+
+/// Something that moves packets as told: in user space today.
+///
+/// Every call returns when its effect is there; packets never wait for it.
+pub trait Datapath: Send {
+    /// Makes `change` true. Applied twice it is applied once: what is already so stays untouched,
+    /// and a session whose device has gone gets it back.
+    fn apply(&mut self, change: &Change) -> Result<(), Error>;
+
+    /// What is really there: a tunnel with its socket, a session with its device.
+    fn inventory(&mut self) -> Inventory;
+
+    /// The device of a session.
+    fn device(&mut self, session: SessionKey) -> Result<Device, Error>;
+
+    /// The counters of a tunnel: the sums over its sessions past and present, and what belonged
+    /// to none of them.
+    fn tunnel_counters(&mut self, tunnel: TunnelId) -> Result<Counters, Error>;
+
+    /// The counters of a session.
+    fn session_counters(&mut self, session: SessionKey) -> Result<Counters, Error>;
+}

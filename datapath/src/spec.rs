@@ -1,0 +1,184 @@
+//! What there should be: tunnels, sessions, and changes to them, as plain values.
+
+use adit_wire::l2tp::{Cookie, SessionId, Sublayer, TunnelId};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+/// Which log lines an object wants: the message classes of Linux's `l2tp.h`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DebugMask(pub u32);
+
+impl DebugMask {
+    /// L2TP_MSG_DEBUG: life and death of the object.
+    pub const DEBUG: u32 = 1;
+    /// L2TP_MSG_CONTROL: control packets.
+    pub const CONTROL: u32 = 2;
+    /// L2TP_MSG_SEQ: sequence numbers.
+    pub const SEQ: u32 = 4;
+    /// L2TP_MSG_DATA: data packets.
+    pub const DATA: u32 = 8;
+
+    /// Whether `class`, one of the constants, is wanted.
+    pub fn has(self, class: u32) -> bool {
+        self.0 & class != 0
+    }
+}
+
+/// The UDP checksums of a tunnel's outer packets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UdpChecksum {
+    /// Packets are sent with a checksum.
+    pub tx: bool,
+    /// Packets without a checksum are refused. Means something over IPv6 only: over IPv4 a
+    /// missing checksum is always accepted (RFC 768).
+    pub rx: bool,
+}
+
+/// What carries a tunnel, and between which addresses. Both addresses are of one family.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encap {
+    /// UDP. A local port of 0 is an ephemeral one; a remote port of 0 leaves the socket
+    /// unconnected, so that nothing can be sent.
+    Udp {
+        /// This end's address and port.
+        local: SocketAddr,
+        /// The peer's address and port.
+        remote: SocketAddr,
+        /// Checksums of the outer packets.
+        checksum: UdpChecksum,
+    },
+    /// IP protocol 115.
+    Ip {
+        /// This end's address.
+        local: IpAddr,
+        /// The peer's address.
+        remote: IpAddr,
+    },
+}
+
+impl Encap {
+    /// The local address without its port.
+    pub fn local(&self) -> IpAddr {
+        match self {
+            Encap::Udp { local, .. } => local.ip(),
+            Encap::Ip { local, .. } => *local,
+        }
+    }
+
+    /// The peer's address without its port.
+    pub fn remote(&self) -> IpAddr {
+        match self {
+            Encap::Udp { remote, .. } => remote.ip(),
+            Encap::Ip { remote, .. } => *remote,
+        }
+    }
+
+    /// Whether this is UDP.
+    pub fn is_udp(&self) -> bool {
+        matches!(self, Encap::Udp { .. })
+    }
+
+    /// Octets of outer headers before the L2TP header: IP without options, and UDP.
+    pub fn overhead(&self) -> u32 {
+        let ip = if self.local().is_ipv4() { 20 } else { 40 };
+        ip + if self.is_udp() { 8 } else { 0 }
+    }
+}
+
+/// A static tunnel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TunnelSpec {
+    /// Local id, unique in the namespace.
+    pub id: TunnelId,
+    /// The peer's id for it.
+    pub peer_id: TunnelId,
+    /// L2TP version as given, 2 or 3; sessions exist in version 3 only so far.
+    pub version: u8,
+    /// Addresses and encapsulation.
+    pub encap: Encap,
+    /// Log lines wanted.
+    pub debug: DebugMask,
+}
+
+/// Names a session: v3 ids of UDP tunnels may repeat from tunnel to tunnel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SessionKey {
+    /// The session's tunnel.
+    pub tunnel: TunnelId,
+    /// Its local id.
+    pub session: SessionId,
+}
+
+/// The part of a session that may change while it lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SessionTuning {
+    /// Packets must carry sequence numbers.
+    pub recv_seq: bool,
+    /// Packets are sent with sequence numbers.
+    pub send_seq: bool,
+    /// This end decides about sequence numbers; otherwise `send_seq` follows the peer.
+    pub lns_mode: bool,
+    /// How long a packet waits for those before it; zero does not reorder.
+    pub reorder_timeout: Duration,
+    /// The device's MTU when set by hand.
+    pub mtu: Option<u16>,
+    /// Log lines wanted.
+    pub debug: DebugMask,
+}
+
+/// A static L2TPv3 Ethernet session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionSpec {
+    /// Tunnel and local id.
+    pub key: SessionKey,
+    /// The peer's id for it, which outgoing packets carry.
+    pub peer_id: SessionId,
+    /// The device's name; `None` takes the first free `l2tpethN`.
+    pub ifname: Option<String>,
+    /// The cookie sent.
+    pub cookie: Cookie,
+    /// The cookie demanded.
+    pub peer_cookie: Cookie,
+    /// The L2-specific sublayer, both ways.
+    pub sublayer: Sublayer,
+    /// What may change.
+    pub tuning: SessionTuning,
+}
+
+/// A step from one state to another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// Opens the tunnel's socket.
+    AddTunnel(TunnelSpec),
+    /// Replaces the tunnel's debug mask.
+    TuneTunnel(TunnelId, DebugMask),
+    /// Closes the socket and removes all sessions.
+    RemoveTunnel(TunnelId),
+    /// Makes the device and starts moving frames.
+    AddSession(SessionSpec),
+    /// Replaces what may change.
+    TuneSession(SessionKey, SessionTuning),
+    /// Removes the device.
+    RemoveSession(SessionKey),
+}
+
+/// A session's network device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Device {
+    /// Interface name, as it is now.
+    pub name: String,
+    /// Interface index.
+    pub index: u32,
+    /// MTU, as it is now.
+    pub mtu: u32,
+}
+
+/// Tunnels and sessions, desired or found. A session's tunnel is always in it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Inventory {
+    /// By local id.
+    pub tunnels: BTreeMap<TunnelId, TunnelSpec>,
+    /// By tunnel and local id.
+    pub sessions: BTreeMap<SessionKey, SessionSpec>,
+}

@@ -1,0 +1,227 @@
+//! The numbers of the family: commands, attributes, flags, error codes.
+
+/// Netlink message types below the families' range.
+pub mod kind {
+    /// NLMSG_ERROR: an acknowledgement or a refusal.
+    pub const ERROR: u16 = 2;
+    /// NLMSG_DONE: the end of a dump.
+    pub const DONE: u16 = 3;
+}
+
+/// Netlink header flags.
+pub mod flag {
+    /// NLM_F_REQUEST.
+    pub const REQUEST: u16 = 0x1;
+    /// NLM_F_MULTI: part of a dump.
+    pub const MULTI: u16 = 0x2;
+    /// NLM_F_ACK: an acknowledgement is wanted.
+    pub const ACK: u16 = 0x4;
+    /// NLM_F_DUMP: the whole table is wanted.
+    pub const DUMP: u16 = 0x300;
+    /// NLM_F_CAPPED: an error's echo of the request stops after its header.
+    pub const CAPPED: u16 = 0x100;
+    /// NLM_F_ACK_TLVS: attributes follow the error's echo.
+    pub const ACK_TLVS: u16 = 0x200;
+}
+
+macro_rules! numbers {
+    ($(#[$doc:meta])* $name:ident: $repr:ty { $($(#[$vdoc:meta])* $variant:ident = $value:expr,)+ }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[repr($repr)]
+        pub enum $name { $($(#[$vdoc])* $variant = $value,)+ }
+
+        impl $name {
+            /// All of them, in ascending order of their numbers.
+            pub const ALL: &'static [$name] = &[$($name::$variant,)+];
+
+            /// The one with this number.
+            pub fn from_number(number: $repr) -> Option<$name> {
+                $name::ALL.iter().copied().find(|one| *one as $repr == number)
+            }
+
+            /// Its number on the wire.
+            pub const fn number(self) -> $repr {
+                self as $repr
+            }
+        }
+    };
+}
+
+numbers! {
+    /// A command of the family. Those from 128 are Adit's own.
+    Command: u8 {
+        /// Unprivileged no-operation.
+        Noop = 0,
+        /// Makes a tunnel.
+        TunnelCreate = 1,
+        /// Removes a tunnel and its sessions.
+        TunnelDelete = 2,
+        /// Changes a tunnel's debug mask.
+        TunnelModify = 3,
+        /// One tunnel, or a dump of all.
+        TunnelGet = 4,
+        /// Makes a session and its device.
+        SessionCreate = 5,
+        /// Removes a session and its device.
+        SessionDelete = 6,
+        /// Changes a session's sequencing, reordering, MTU or debug mask.
+        SessionModify = 7,
+        /// One session, or a dump of all.
+        SessionGet = 8,
+        /// Adit: applies the difference between the configuration file and what runs.
+        Reload = 128,
+    }
+}
+
+numbers! {
+    /// An attribute. Those from 0x1000 are Adit's own.
+    Attr: u16 {
+        /// u16, pseudowire type.
+        PwType = 1,
+        /// u16, [`Encapsulation`].
+        EncapType = 2,
+        /// u16, ignored.
+        Offset = 3,
+        /// u8, ignored.
+        DataSeq = 4,
+        /// u8: 0 none, 1 default.
+        L2specType = 5,
+        /// u8, ignored.
+        L2specLen = 6,
+        /// u8: 2 or 3.
+        ProtoVersion = 7,
+        /// String of at most 15 octets.
+        Ifname = 8,
+        /// u32, local tunnel id.
+        ConnId = 9,
+        /// u32.
+        PeerConnId = 10,
+        /// u32, local session id.
+        SessionId = 11,
+        /// u32.
+        PeerSessionId = 12,
+        /// u8; as input its presence alone means on.
+        UdpCsum = 13,
+        /// u16, ignored.
+        VlanId = 14,
+        /// At most 8 octets: the cookie this end sends.
+        Cookie = 15,
+        /// At most 8 octets: the cookie this end demands.
+        PeerCookie = 16,
+        /// u32, debug mask.
+        Debug = 17,
+        /// u8.
+        RecvSeq = 18,
+        /// u8.
+        SendSeq = 19,
+        /// u8.
+        LnsMode = 20,
+        /// u8, output only.
+        UsingIpsec = 21,
+        /// u64, reorder timeout in milliseconds.
+        RecvTimeout = 22,
+        /// u32, a managed tunnel's socket.
+        Fd = 23,
+        /// 4 octets.
+        IpSaddr = 24,
+        /// 4 octets.
+        IpDaddr = 25,
+        /// u16.
+        UdpSport = 26,
+        /// u16.
+        UdpDport = 27,
+        /// u16, the device's MTU (the kernel ignores it).
+        Mtu = 28,
+        /// u16, ignored.
+        Mru = 29,
+        /// Nest of [`Stat`].
+        Stats = 30,
+        /// 16 octets.
+        Ip6Saddr = 31,
+        /// 16 octets.
+        Ip6Daddr = 32,
+        /// Flag.
+        UdpZeroCsum6Tx = 33,
+        /// Flag.
+        UdpZeroCsum6Rx = 34,
+        /// Alignment.
+        Pad = 35,
+        /// Adit: nest of u64 counters whose attribute types are drop reasons' codes.
+        Drops = 0x1000,
+        /// Adit, u8: 1 when the object stands in the configuration file.
+        Configured = 0x1001,
+        /// Adit, string: why the object is not carrying traffic yet.
+        Problem = 0x1002,
+        /// Adit, flag: say what would change and change nothing.
+        DryRun = 0x1003,
+        /// Adit, string: one line for a person.
+        Text = 0x1004,
+        /// Adit, u32: interface index of the session's device.
+        Ifindex = 0x1005,
+    }
+}
+
+numbers! {
+    /// A counter inside [`Attr::Stats`]; every one is a u64.
+    Stat: u16 {
+        /// Packets sent.
+        TxPackets = 1,
+        /// Octets sent, L2TP header included.
+        TxBytes = 2,
+        /// Packets that could not be sent.
+        TxErrors = 3,
+        /// Packets received.
+        RxPackets = 4,
+        /// Octets received, L2TP header included.
+        RxBytes = 5,
+        /// Packets discarded by the sequence rules.
+        RxSeqDiscards = 6,
+        /// Packets that came out of order.
+        RxOosPackets = 7,
+        /// Packets received and discarded.
+        RxErrors = 8,
+        /// Alignment.
+        Pad = 9,
+        /// Packets whose cookie was wrong.
+        RxCookieDiscards = 10,
+        /// Malformed packets.
+        RxInvalid = 11,
+    }
+}
+
+numbers! {
+    /// The encapsulation codes of [`Attr::EncapType`].
+    Encapsulation: u16 {
+        /// UDP.
+        Udp = 0,
+        /// IP protocol 115.
+        Ip = 1,
+    }
+}
+
+/// A Linux error number, positive.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
+pub struct Errno(pub i32);
+
+#[allow(missing_docs)]
+impl Errno {
+    pub const EPERM: Errno = Errno(1);
+    pub const ENOENT: Errno = Errno(2);
+    pub const EIO: Errno = Errno(5);
+    pub const EBADF: Errno = Errno(9);
+    pub const EBUSY: Errno = Errno(16);
+    pub const EEXIST: Errno = Errno(17);
+    pub const ENODEV: Errno = Errno(19);
+    pub const EINVAL: Errno = Errno(22);
+    pub const EMFILE: Errno = Errno(24);
+    pub const ERANGE: Errno = Errno(34);
+    pub const EPROTO: Errno = Errno(71);
+    pub const EMSGSIZE: Errno = Errno(90);
+    pub const EPROTONOSUPPORT: Errno = Errno(93);
+    pub const EOPNOTSUPP: Errno = Errno(95);
+    pub const EADDRINUSE: Errno = Errno(98);
+    pub const EADDRNOTAVAIL: Errno = Errno(99);
+    pub const ENETUNREACH: Errno = Errno(101);
+    pub const EHOSTUNREACH: Errno = Errno(113);
+}
