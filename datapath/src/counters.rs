@@ -1,6 +1,9 @@
 //! What is counted, and why a packet may be dropped.
 
-use adit_wire::netlink::Statistics;
+use adit_wire::netlink::{Stat, Statistics};
+use std::ops::AddAssign;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 
 macro_rules! drop_reasons {
     ($($(#[doc = $doc:literal])+ $variant:ident = $code:literal, $name:literal;)+) => {
@@ -41,8 +44,8 @@ drop_reasons! {
     SequenceWindow = 6, "rx_seq_window";
     /// Received: out of sequence, and reordering is off.
     SequenceOrder = 7, "rx_seq_order";
-    /// Received: the reorder queue is full.
-    ReorderFull = 8, "rx_reorder_full";
+    /// Received: this sequence number is waiting in the reorder queue already.
+    SequenceDuplicate = 8, "rx_seq_duplicate";
     /// Received: shorter than an Ethernet header.
     FrameShort = 9, "rx_frame_short";
     /// Received: the frame is longer than the device's MTU admits.
@@ -91,3 +94,80 @@ impl Default for Counters {
         }
     }
 }
+
+impl DropReason {
+    /// The counters of Linux that a drop for this reason moves, besides its own.
+    pub const fn statistics(self) -> &'static [Stat] {
+        use DropReason as Why;
+        match self {
+            Why::Truncated | Why::Version => &[Stat::RxErrors, Stat::RxInvalid],
+            Why::Cookie => &[Stat::RxErrors, Stat::RxCookieDiscards],
+            Why::SequenceMissing | Why::SequenceOrder | Why::SequenceDuplicate => {
+                &[Stat::RxErrors, Stat::RxSeqDiscards]
+            }
+            Why::Control
+            | Why::UnknownSession
+            | Why::SequenceWindow
+            | Why::FrameShort
+            | Why::FrameMtu
+            | Why::DeviceDown
+            | Why::DeviceWrite
+            | Why::SocketOverflow => &[Stat::RxErrors],
+            Why::NoPeer
+            | Why::SocketFull
+            | Why::TooBig
+            | Why::NoRoute
+            | Why::Recursion
+            | Why::SocketError => &[Stat::TxErrors],
+        }
+    }
+}
+
+impl AddAssign for Counters {
+    fn add_assign(&mut self, other: Counters) {
+        let sums = self
+            .statistics
+            .in_order()
+            .into_iter()
+            .zip(other.statistics.in_order());
+        self.statistics = Statistics::from_values(sums.map(|((stat, a), (_, b))| (stat, a + b)));
+        for (sum, more) in self.drops.iter_mut().zip(other.drops) {
+            *sum += more;
+        }
+    }
+}
+
+/// Counters that threads move while others read them.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    statistics: [AtomicU64; STATS],
+    drops: [AtomicU64; DropReason::COUNT],
+}
+
+const STATS: usize = 12;
+
+impl Tally {
+    pub(crate) fn add(&self, stat: Stat, amount: u64) {
+        self.statistics[stat as usize].fetch_add(amount, Relaxed);
+    }
+
+    /// Counts `count` packets dropped for `reason`.
+    pub(crate) fn drop(&self, reason: DropReason, count: u64) {
+        self.drops[reason as usize].fetch_add(count, Relaxed);
+        for stat in reason.statistics() {
+            self.add(*stat, count);
+        }
+    }
+
+    pub(crate) fn read(&self) -> Counters {
+        let value = |stat: &Stat| (*stat, self.statistics[*stat as usize].load(Relaxed));
+        let drops = std::array::from_fn(|code| self.drops[code].load(Relaxed));
+        Counters {
+            statistics: Statistics::from_values(Stat::ALL.iter().map(value)),
+            drops,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

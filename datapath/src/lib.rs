@@ -11,13 +11,14 @@ pub mod spec;
 pub mod user;
 
 mod error;
+mod link;
 mod sys;
 
 pub use error::Error;
 
 use adit_wire::l2tp::TunnelId;
 use counters::Counters;
-use spec::{Change, Device, Inventory, SessionKey};
+use spec::{Change, Device, Inventory, SessionKey, SessionSpec};
 
 /// Something that moves packets as told: in user space today.
 ///
@@ -26,6 +27,9 @@ pub trait Datapath: Send {
     /// Makes `change` true. Applied twice it is applied once: what is already so stays untouched,
     /// and a session whose device has gone gets it back.
     fn apply(&mut self, change: &Change) -> Result<(), Error>;
+
+    /// Adds a session whose device an earlier process left behind. ENODEV when it is not there.
+    fn adopt(&mut self, session: &SessionSpec, device: &Device) -> Result<(), Error>;
 
     /// What is really there: a tunnel with its socket, a session with its device.
     fn inventory(&mut self) -> Inventory;

@@ -1,1 +1,38 @@
 //! The data path in user space: UDP and raw sockets on one side, TAP devices on the other.
+//!
+//! Receiving threads own sockets and the sessions they carry, sending threads own devices.
+//! Control talks to both by messages, so packets never wait for it:
+//!
+//! ```text
+//!            rx threads                            tx threads
+//! socket -> decap -> order -> TAP        TAP -> header -> batch -> socket
+//!                 \__ Session: tuning, counters, Ns, shared by both __/
+//! ```
+
+mod carrier;
+mod control;
+mod decap;
+mod devices;
+mod log;
+mod order;
+mod recursion;
+mod rx;
+mod session;
+mod tx;
+mod watch;
+mod worker;
+
+pub use control::{Options, UserDatapath};
+
+use crate::spec::SessionKey;
+use std::sync::Arc;
+
+/// What the data path tells of its own accord.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// Somebody deleted a session's device. Applying the session again makes a new one.
+    DeviceLost(SessionKey),
+}
+
+/// Where events go; called from the data path's threads, so it must not block.
+pub type Notify = Arc<dyn Fn(Event) + Send + Sync>;

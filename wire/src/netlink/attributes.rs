@@ -183,9 +183,15 @@ impl Attributes {
 
 impl Statistics {
     fn read(nest: &[u8]) -> Statistics {
+        let known = |(number, value)| Some((Stat::from_number(number)?, value));
+        Statistics::from_values(drops(nest).filter_map(known))
+    }
+
+    /// These values; what is not named is 0.
+    pub fn from_values(values: impl IntoIterator<Item = (Stat, u64)>) -> Statistics {
         let mut out = Statistics::default();
-        for (number, value) in drops(nest) {
-            if let Some(field) = Stat::from_number(number).and_then(|stat| out.field(stat)) {
+        for (stat, value) in values {
+            if let Some(field) = out.field(stat) {
                 *field = value;
             }
         }

@@ -1,0 +1,188 @@
+//! Network devices as rtnetlink shows them: the few questions and orders the data path has.
+
+use netlink_packet_core::{
+    NLM_F_ACK, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
+};
+use netlink_packet_route::RouteNetlinkMessage;
+use netlink_packet_route::link::{LinkAttribute, LinkMessage};
+use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
+use std::io;
+
+/// RTMGRP_LINK: changes of devices.
+const LINK_GROUP: u32 = 1;
+
+/// A device as rtnetlink describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Link {
+    pub(crate) index: u32,
+    pub(crate) name: String,
+    pub(crate) mtu: u32,
+    /// The link-layer address.
+    pub(crate) address: Vec<u8>,
+}
+
+/// A change of a device, whoever made it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum LinkEvent {
+    Changed(Link),
+    /// The device of this index was deleted or moved to another namespace.
+    Gone(u32),
+    /// Changes were missed: ask for every device that matters.
+    Overrun,
+}
+
+/// A request socket of the namespace in which it was opened.
+#[derive(Debug)]
+pub(crate) struct Links {
+    socket: Socket,
+    sequence: u32,
+}
+
+impl Links {
+    pub(crate) fn open() -> io::Result<Links> {
+        let mut socket = Socket::new(NETLINK_ROUTE)?;
+        socket.bind_auto()?;
+        socket.connect(&SocketAddr::new(0, 0))?;
+        Ok(Links {
+            socket,
+            sequence: 0,
+        })
+    }
+
+    /// The device of this name.
+    pub(crate) fn by_name(&mut self, name: &str) -> io::Result<Link> {
+        let mut message = LinkMessage::default();
+        message
+            .attributes
+            .push(LinkAttribute::IfName(name.to_owned()));
+        self.ask(message)
+    }
+
+    /// The device of this index.
+    pub(crate) fn by_index(&mut self, index: u32) -> io::Result<Link> {
+        let mut message = LinkMessage::default();
+        message.header.index = index;
+        self.ask(message)
+    }
+
+    /// Changes attributes of one device.
+    pub(crate) fn set(&mut self, index: u32, attributes: Vec<LinkAttribute>) -> io::Result<()> {
+        let mut message = LinkMessage::default();
+        message.header.index = index;
+        message.attributes = attributes;
+        self.request(RouteNetlinkMessage::SetLink(message))
+            .map(drop)
+    }
+
+    /// Deletes all devices of a group at once.
+    pub(crate) fn delete_group(&mut self, group: u32) -> io::Result<()> {
+        let mut message = LinkMessage::default();
+        message.attributes.push(LinkAttribute::Group(group));
+        self.request(RouteNetlinkMessage::DelLink(message))
+            .map(drop)
+    }
+
+    fn ask(&mut self, message: LinkMessage) -> io::Result<Link> {
+        let answer = self.request(RouteNetlinkMessage::GetLink(message))?;
+        match answer {
+            Some(RouteNetlinkMessage::NewLink(link)) => {
+                describe(&link).ok_or_else(|| io::ErrorKind::InvalidData.into())
+            }
+            _ => Err(io::ErrorKind::InvalidData.into()),
+        }
+    }
+
+    /// Sends one request and gives the object in its answer, or nothing for an acknowledgement.
+    #[allow(clippy::wildcard_enum_match_arm)] // the library's enum is open
+    fn request(&mut self, inner: RouteNetlinkMessage) -> io::Result<Option<RouteNetlinkMessage>> {
+        self.sequence = self.sequence.wrapping_add(1);
+        let wants_object = matches!(inner, RouteNetlinkMessage::GetLink(_));
+        let mut header = NetlinkHeader::default();
+        header.flags = NLM_F_REQUEST | if wants_object { 0 } else { NLM_F_ACK };
+        header.sequence_number = self.sequence;
+        let mut message = NetlinkMessage::new(header, NetlinkPayload::from(inner));
+        message.finalize();
+        let mut octets = vec![0; message.buffer_len()];
+        message.serialize(&mut octets);
+        self.socket.send(&octets, 0)?;
+        loop {
+            let (octets, _) = self.socket.recv_from_full()?;
+            let message = NetlinkMessage::<RouteNetlinkMessage>::deserialize(&octets)
+                .map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e))?;
+            if message.header.sequence_number != self.sequence {
+                continue;
+            }
+            return match message.payload {
+                NetlinkPayload::Error(error) if error.code.is_some() => Err(error.to_io()),
+                NetlinkPayload::InnerMessage(object) => Ok(Some(object)),
+                NetlinkPayload::Error(_) | NetlinkPayload::Done(_) => Ok(None),
+                // The kernel sends nothing else in answer to one request.
+                _ => continue,
+            };
+        }
+    }
+}
+
+/// A socket that hears of every change.
+#[derive(Debug)]
+pub(crate) struct LinkMonitor {
+    socket: Socket,
+}
+
+impl LinkMonitor {
+    pub(crate) fn open() -> io::Result<LinkMonitor> {
+        let mut socket = Socket::new(NETLINK_ROUTE)?;
+        // Best effort: a smaller buffer means overruns, which are handled.
+        let _ = socket.set_rx_buf_sz(1 << 20);
+        socket.bind(&SocketAddr::new(0, LINK_GROUP))?;
+        Ok(LinkMonitor { socket })
+    }
+
+    /// Waits for changes and hands each to `each`.
+    pub(crate) fn wait(&self, mut each: impl FnMut(LinkEvent)) -> io::Result<()> {
+        let octets = match self.socket.recv_from_full() {
+            Ok((octets, _)) => octets,
+            Err(e) if e.raw_os_error() == Some(libc::ENOBUFS) => {
+                each(LinkEvent::Overrun);
+                return Ok(());
+            }
+            Err(e) => return Err(e),
+        };
+        let Ok(message) = NetlinkMessage::<RouteNetlinkMessage>::deserialize(&octets) else {
+            return Ok(());
+        };
+        let NetlinkPayload::InnerMessage(message) = message.payload else {
+            return Ok(());
+        };
+        if let RouteNetlinkMessage::NewLink(link) = &message {
+            describe(link)
+                .map(LinkEvent::Changed)
+                .into_iter()
+                .for_each(each);
+        } else if let RouteNetlinkMessage::DelLink(link) = &message {
+            each(LinkEvent::Gone(link.header.index));
+        }
+        Ok(())
+    }
+}
+
+fn describe(link: &LinkMessage) -> Option<Link> {
+    let mut name = None;
+    let mut mtu = None;
+    let mut address = Vec::new();
+    for attribute in &link.attributes {
+        if let LinkAttribute::IfName(text) = attribute {
+            name = Some(text.clone());
+        } else if let LinkAttribute::Mtu(value) = attribute {
+            mtu = Some(*value);
+        } else if let LinkAttribute::Address(octets) = attribute {
+            address.clone_from(octets);
+        }
+    }
+    Some(Link {
+        index: link.header.index,
+        name: name?,
+        mtu: mtu?,
+        address,
+    })
+}

@@ -1,0 +1,95 @@
+use super::{get_int, set_int};
+use crate::spec::UdpChecksum;
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsFd;
+
+/// Room for bursts while the other side of the process is busy.
+const BUFFER: usize = 4 << 20;
+
+/// The IP protocol number of L2TP (RFC 3931 §4.1.1).
+const IPPROTO_L2TP: i32 = 115;
+
+/// A UDP socket bound to `local`, and connected to `remote` unless its port is 0.
+pub(crate) fn udp(
+    local: SocketAddr,
+    remote: SocketAddr,
+    checksum: UdpChecksum,
+) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(local), Type::DGRAM, Some(Protocol::UDP))?;
+    if local.is_ipv6() {
+        socket.set_only_v6(true)?;
+        let zero_tx = i32::from(!checksum.tx);
+        let zero_rx = i32::from(!checksum.rx);
+        set_int(
+            socket.as_fd(),
+            libc::SOL_UDP,
+            libc::UDP_NO_CHECK6_TX,
+            zero_tx,
+        )?;
+        set_int(
+            socket.as_fd(),
+            libc::SOL_UDP,
+            libc::UDP_NO_CHECK6_RX,
+            zero_rx,
+        )?;
+    } else {
+        let off = i32::from(!checksum.tx);
+        set_int(socket.as_fd(), libc::SOL_SOCKET, libc::SO_NO_CHECK, off)?;
+    }
+    let peer = (remote.port() != 0).then_some(remote);
+    prepare(&socket, local)?;
+    peer.map_or(Ok(()), |peer| socket.connect(&SockAddr::from(peer)))?;
+    Ok(socket)
+}
+
+/// A raw socket for protocol 115 between exactly these two addresses.
+pub(crate) fn ip(local: IpAddr, remote: IpAddr) -> io::Result<Socket> {
+    let local = SocketAddr::new(local, 0);
+    let protocol = Protocol::from(IPPROTO_L2TP);
+    let socket = Socket::new(Domain::for_address(local), Type::RAW, Some(protocol))?;
+    prepare(&socket, local)?;
+    socket.connect(&SockAddr::from(SocketAddr::new(remote, 0)))?;
+    Ok(socket)
+}
+
+/// Buffers, no DF on outer packets (Linux's driver lets them be fragmented), local address.
+fn prepare(socket: &Socket, local: SocketAddr) -> io::Result<()> {
+    socket.set_nonblocking(true)?;
+    let (level, name, dont) = if local.is_ipv4() {
+        (libc::SOL_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_DONT)
+    } else {
+        (
+            libc::SOL_IPV6,
+            libc::IPV6_MTU_DISCOVER,
+            libc::IPV6_PMTUDISC_DONT,
+        )
+    };
+    set_int(socket.as_fd(), level, name, dont)?;
+    set_buffer(socket, libc::SO_RCVBUFFORCE, libc::SO_RCVBUF)?;
+    set_buffer(socket, libc::SO_SNDBUFFORCE, libc::SO_SNDBUF)?;
+    socket.bind(&SockAddr::from(local))
+}
+
+/// The whole buffer where the process may exceed the system's limit, else as much as it may.
+fn set_buffer(socket: &Socket, force: i32, ask: i32) -> io::Result<()> {
+    set_int(socket.as_fd(), libc::SOL_SOCKET, force, BUFFER as i32)
+        .or_else(|_| set_int(socket.as_fd(), libc::SOL_SOCKET, ask, BUFFER as i32))
+}
+
+/// The MTU of the route that the connected `socket` uses.
+pub(crate) fn route_mtu(socket: &Socket, v4: bool) -> io::Result<u32> {
+    let (level, name) = if v4 {
+        (libc::SOL_IP, libc::IP_MTU)
+    } else {
+        (libc::SOL_IPV6, libc::IPV6_MTU)
+    };
+    get_int(socket.as_fd(), level, name).map(|mtu| mtu.unsigned_abs())
+}
+
+/// Packets that the socket dropped because nobody read them in time.
+pub(crate) fn overflows(socket: &Socket) -> u64 {
+    const SK_MEMINFO_DROPS: usize = 8;
+    super::meminfo(socket.as_fd()).map_or(0, |info| u64::from(info[SK_MEMINFO_DROPS]))
+}

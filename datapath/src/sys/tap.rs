@@ -1,0 +1,102 @@
+use super::check;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
+
+/// One open TAP device. The device is persistent: it outlives the process unless
+/// [`Tap::forget`] is called, so that addresses and bridge ports survive a crash.
+#[derive(Debug)]
+pub(crate) struct Tap {
+    file: File,
+}
+
+impl Tap {
+    /// Makes a device of this name. EBUSY when the name is taken.
+    pub(crate) fn create(name: &str) -> io::Result<Tap> {
+        let tap = Tap::open(name, libc::IFF_TUN_EXCL)?;
+        tap.set_persistent(true)?;
+        Ok(tap)
+    }
+
+    /// Takes over a device that an earlier process left behind.
+    pub(crate) fn adopt(name: &str) -> io::Result<Tap> {
+        Tap::open(name, 0)
+    }
+
+    fn open(name: &str, flags: libc::c_int) -> io::Result<Tap> {
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .custom_flags(libc::O_NONBLOCK | libc::O_CLOEXEC)
+            .open("/dev/net/tun")?;
+        let mut request = interface_request(name)?;
+        request.ifr_ifru.ifru_flags = (libc::IFF_TAP | libc::IFF_NO_PI | flags) as libc::c_short;
+        // SAFETY: TUNSETIFF reads and writes one ifreq, which `request` is.
+        check(unsafe { libc::ioctl(file.as_raw_fd(), libc::TUNSETIFF, &raw mut request) })?;
+        Ok(Tap { file })
+    }
+
+    /// The device's name now.
+    pub(crate) fn name(&self) -> io::Result<String> {
+        let mut request = interface_request("")?;
+        // SAFETY: TUNGETIFF writes one ifreq, which `request` is.
+        check(unsafe { libc::ioctl(self.file.as_raw_fd(), libc::TUNGETIFF, &raw mut request) })?;
+        let octets = request
+            .ifr_name
+            .iter()
+            .map(|c| *c as u8)
+            .take_while(|c| *c != 0);
+        Ok(String::from_utf8_lossy(&octets.collect::<Vec<_>>()).into_owned())
+    }
+
+    /// Lets the device go away with this descriptor.
+    pub(crate) fn forget(&self) -> io::Result<()> {
+        self.set_persistent(false)
+    }
+
+    fn set_persistent(&self, on: bool) -> io::Result<()> {
+        let on = libc::c_ulong::from(on);
+        // SAFETY: TUNSETPERSIST takes its argument by value.
+        check(unsafe { libc::ioctl(self.file.as_raw_fd(), libc::TUNSETPERSIST, on) })?;
+        Ok(())
+    }
+
+    /// The network namespace that the device is in now.
+    pub(crate) fn namespace(&self) -> io::Result<OwnedFd> {
+        const TUNGETDEVNETNS: libc::Ioctl = 0x54e3;
+        // SAFETY: the request takes no argument and gives a descriptor that nobody else owns.
+        let fd = check(unsafe { libc::ioctl(self.file.as_raw_fd(), TUNGETDEVNETNS) })?;
+        // SAFETY: as above, `fd` is open and ours.
+        Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+    }
+
+    /// Reads one frame; WouldBlock when there is none.
+    pub(crate) fn read(&self, frame: &mut [u8]) -> io::Result<usize> {
+        (&self.file).read(frame)
+    }
+
+    /// Writes one frame.
+    pub(crate) fn write(&self, frame: &[u8]) -> io::Result<()> {
+        (&self.file).write(frame).map(drop)
+    }
+}
+
+impl AsFd for Tap {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
+
+fn interface_request(name: &str) -> io::Result<libc::ifreq> {
+    // SAFETY: an ifreq is plain integers, for which zeros are a value.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    let room = request.ifr_name.len() - 1;
+    if name.len() > room || name.contains('\0') {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    for (to, from) in request.ifr_name.iter_mut().zip(name.bytes()) {
+        *to = from as libc::c_char;
+    }
+    Ok(request)
+}

@@ -1,0 +1,215 @@
+//! The devices of sessions: made, taken over, adjusted, removed.
+
+use crate::Error;
+use crate::link::{Link, Links};
+use crate::spec::Device;
+use crate::sys::tap::Tap;
+use crate::user::carrier::Carrier;
+use crate::user::session::Port;
+use adit_wire::netlink::Errno;
+use netlink_packet_route::link::LinkAttribute;
+use rustix::fs::fstat;
+use std::io;
+use std::sync::Arc;
+
+/// What Linux's own l2tpeth devices are called, before their number, and their queue length.
+const PREFIX: &str = "l2tpeth";
+const QUEUE: u32 = 1000;
+
+/// Ethernet's header.
+const ETHERNET: u32 = 14;
+/// The MTU that a route has when there is none.
+const NO_ROUTE_MTU: u32 = 1500;
+/// MTUs that a TAP device takes.
+const MTU_RANGE: std::ops::RangeInclusive<u32> = 68..=65521;
+
+/// Makes and removes devices in the namespace where it was made.
+#[derive(Debug)]
+pub(crate) struct Devices {
+    links: Links,
+    /// Every smaller number of an `l2tpethN` was taken when last looked at. The kernel could find
+    /// the first free one, but it looks through all devices each time.
+    first_free: u32,
+}
+
+impl Devices {
+    pub(crate) fn open() -> io::Result<Devices> {
+        Ok(Devices {
+            links: Links::open()?,
+            first_free: 0,
+        })
+    }
+
+    /// Makes the device of a session, under the first free `l2tpethN` when no name is asked for.
+    /// Nothing is left when it fails.
+    pub(crate) fn make(&mut self, name: Option<&str>, mtu: u32) -> Result<(Tap, Link), Error> {
+        check_mtu(mtu)?;
+        let tap = match name {
+            Some(name) => self.create(name),
+            None => self.create_numbered(),
+        }?;
+        let link = self.adjust(&tap, vec![LinkAttribute::Mtu(mtu)]);
+        let failed = |e| Error::system(&e, "name", "cannot set up the new device");
+        link.map(|link| (tap, Link { mtu, ..link })).map_err(failed)
+    }
+
+    fn create(&mut self, name: &str) -> Result<Tap, Error> {
+        check_name(name)?;
+        if self.links.by_name(name).is_ok() {
+            return Err(name_taken(name));
+        }
+        Tap::create(name).map_err(|e| match e.raw_os_error() {
+            Some(libc::EBUSY) => name_taken(name),
+            _ => Error::system(&e, "name", &format!("cannot make device {name}")),
+        })
+    }
+
+    fn create_numbered(&mut self) -> Result<Tap, Error> {
+        loop {
+            match self.create(&format!("{PREFIX}{}", self.first_free)) {
+                Err(e) if e.errno == Errno::EEXIST => self.first_free += 1,
+                made => return made,
+            }
+        }
+    }
+
+    /// Makes a device again that somebody deleted, with the name and address it had.
+    pub(crate) fn remake(&mut self, lost: &Link) -> Result<(Tap, Link), Error> {
+        let (tap, link) = self.make(Some(&lost.name), lost.mtu)?;
+        let address = LinkAttribute::Address(lost.address.clone());
+        match self.links.set(link.index, vec![address]) {
+            Ok(()) => Ok((
+                tap,
+                Link {
+                    address: lost.address.clone(),
+                    ..link
+                },
+            )),
+            Err(error) => {
+                tracing::warn!(%error, device = lost.name, "the new device has a new address");
+                Ok((tap, link))
+            }
+        }
+    }
+
+    /// Takes over the persistent device that an earlier process left for a session.
+    pub(crate) fn adopt(&mut self, device: &Device) -> Result<(Tap, Link), Error> {
+        let (name, index) = (&device.name, device.index);
+        let failed = |e| Error::system(&e, "name", &format!("cannot take over {name} ({index})"));
+        let link = self.links.by_index(index).map_err(failed)?;
+        let tap = Tap::adopt(&link.name).map_err(failed)?;
+        let link = self.adjust(&tap, Vec::new()).map_err(failed)?;
+        Ok((tap, link))
+    }
+
+    /// Sets the queue length and `more`.
+    fn adjust(&mut self, tap: &Tap, more: Vec<LinkAttribute>) -> io::Result<Link> {
+        let adjusted = tap.name().and_then(|name| {
+            let link = self.links.by_name(&name)?;
+            let mut attributes = vec![LinkAttribute::TxQueueLen(QUEUE)];
+            attributes.extend(more);
+            self.links.set(link.index, attributes)?;
+            Ok(link)
+        });
+        if adjusted.is_err() {
+            // The descriptor is about to close, and the device shall go with it.
+            let _ = tap.forget();
+        }
+        adjusted
+    }
+
+    /// The device of this index, if it is here.
+    pub(crate) fn look(&mut self, index: u32) -> Option<Link> {
+        self.links.by_index(index).ok()
+    }
+
+    /// Sets a device's MTU.
+    pub(crate) fn set_mtu(&mut self, port: &Port, mtu: u32) -> Result<(), Error> {
+        check_mtu(mtu)?;
+        self.links
+            .set(port.index, vec![LinkAttribute::Mtu(mtu)])
+            .map_err(|e| Error::system(&e, "mtu", &format!("cannot set MTU {mtu}")))
+    }
+
+    /// Removes devices that no thread uses any more. Many go in one order: the kernel waits for
+    /// its readers once instead of once for each.
+    pub(crate) fn remove(&mut self, ports: Vec<Arc<Port>>) {
+        if ports.len() > 1 {
+            self.remove_together(&ports);
+        }
+        for port in ports {
+            let name = port.link().name;
+            if let Some(number) = name.strip_prefix(PREFIX).and_then(|n| n.parse().ok()) {
+                self.first_free = self.first_free.min(number);
+            }
+            // Fails on a device that is gone, which is what is wanted.
+            let _ = port.tap.forget();
+        }
+    }
+
+    fn remove_together(&mut self, ports: &[Arc<Port>]) {
+        let group = unused_group();
+        let mut any = false;
+        for port in ports.iter().filter(|port| is_here(&port.tap)) {
+            any |= self
+                .links
+                .set(port.index, vec![LinkAttribute::Group(group)])
+                .is_ok();
+        }
+        if any && let Err(error) = self.links.delete_group(group) {
+            tracing::debug!(%error, "devices are removed one by one");
+        }
+    }
+}
+
+/// The MTU of a session's device by Linux's rule: what the route leaves behind all headers, or
+/// 1500 minus these where there is no route or too small a one.
+pub(crate) fn default_mtu(carrier: &Carrier, header: usize) -> u32 {
+    let overhead = header as u32 + ETHERNET + carrier.encap.overhead();
+    let fits = carrier
+        .route_mtu()
+        .checked_sub(overhead)
+        .filter(|mtu| MTU_RANGE.contains(mtu));
+    fits.unwrap_or(NO_ROUTE_MTU - overhead)
+}
+
+fn check_mtu(mtu: u32) -> Result<(), Error> {
+    if MTU_RANGE.contains(&mtu) {
+        return Ok(());
+    }
+    let (low, high) = (MTU_RANGE.start(), MTU_RANGE.end());
+    let text = format!("{mtu} is out of range; give one from {low} to {high}");
+    Err(Error::new(Errno::EINVAL, "mtu", text))
+}
+
+fn check_name(name: &str) -> Result<(), Error> {
+    let legal = |c: char| !c.is_whitespace() && !matches!(c, '/' | ':' | '%' | '\0');
+    if matches!(name.len(), 1..=15) && !matches!(name, "." | "..") && name.chars().all(legal) {
+        return Ok(());
+    }
+    let text = format!(
+        "{name:?} is no interface name; use 1 to 15 characters without blanks, '/', ':' and '%'"
+    );
+    Err(Error::new(Errno::EINVAL, "name", text))
+}
+
+fn name_taken(name: &str) -> Error {
+    let text = format!("an interface {name} exists; choose another name or delete it");
+    Error::new(Errno::EEXIST, "name", text)
+}
+
+/// Whether the device is in this process's namespace, where its index means it.
+fn is_here(tap: &Tap) -> bool {
+    let there = tap.namespace().and_then(|ns| Ok(fstat(ns)?));
+    let here = std::fs::File::open("/proc/thread-self/ns/net").and_then(|ns| Ok(fstat(ns)?));
+    match (there, here) {
+        (Ok(there), Ok(here)) => (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino),
+        (Err(_), _) | (_, Err(_)) => false,
+    }
+}
+
+/// A device group that nobody else uses: groups of people and tools are small numbers.
+fn unused_group() -> u32 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(std::process::id()) as u32 | 0x4000_0000
+}

@@ -1,0 +1,221 @@
+//! From the network to the devices: one thread for a share of the sockets.
+
+use crate::counters::DropReason;
+use crate::sys::batch::{self, BATCH};
+use crate::user::carrier::Carrier;
+use crate::user::decap::{Receiver, session_id};
+use crate::user::session::Port;
+use crate::user::worker::{Poll, Work};
+use crate::user::{Event, Notify};
+use adit_wire::l2tp::SessionId;
+use adit_wire::netlink::Stat;
+use rustc_hash::FxHashMap;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::io::{self, IoSliceMut};
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Instant;
+
+/// Room for the longest datagram.
+const SLOT: usize = 1 << 16;
+
+/// Batches that one socket may have in a row before others get their turn.
+const BATCHES_A_TURN: usize = 8;
+
+/// What a receiving thread can be told. Carriers go by their number.
+#[derive(Debug)]
+pub(crate) enum RxOrder {
+    /// Serve a socket.
+    Listen(u64, Arc<Carrier>),
+    /// Serve it no longer, and none of its sessions.
+    Unlisten(u64),
+    /// Deliver a session's packets, or deliver them to another port.
+    Attach(u64, SessionId, Arc<Port>),
+    /// Deliver them no longer.
+    Detach(u64, SessionId),
+}
+
+/// The receiving thread's state.
+pub(crate) struct Rx {
+    ears: FxHashMap<u64, Ear>,
+    /// When a packet that waits in a reorder queue is due, and whose it is.
+    due: BinaryHeap<Reverse<(Instant, u64, SessionId)>>,
+    arena: Box<[u8]>,
+    notify: Notify,
+}
+
+/// A socket and the sessions that it carries.
+struct Ear {
+    carrier: Arc<Carrier>,
+    sessions: FxHashMap<u32, Entry>,
+}
+
+struct Entry {
+    port: Arc<Port>,
+    receiver: Receiver,
+}
+
+impl Rx {
+    pub(crate) fn new(notify: Notify) -> Rx {
+        Rx {
+            ears: FxHashMap::default(),
+            due: BinaryHeap::new(),
+            arena: vec![0; BATCH * SLOT].into(),
+            notify,
+        }
+    }
+}
+
+impl Work for Rx {
+    type Order = RxOrder;
+
+    fn obey(&mut self, poll: &Poll, order: RxOrder) {
+        match order {
+            RxOrder::Listen(number, carrier) => {
+                if let Err(error) = poll.add(&*carrier, number) {
+                    tracing::error!(%error, "cannot wait for a tunnel's socket");
+                }
+                self.ears.insert(
+                    number,
+                    Ear {
+                        carrier,
+                        sessions: FxHashMap::default(),
+                    },
+                );
+            }
+            RxOrder::Unlisten(number) => {
+                if let Some(ear) = self.ears.remove(&number) {
+                    poll.remove(&*ear.carrier);
+                }
+            }
+            RxOrder::Attach(number, id, port) => {
+                if let Some(ear) = self.ears.get_mut(&number) {
+                    ear.sessions.insert(
+                        id.0,
+                        Entry {
+                            port,
+                            receiver: Receiver::new(),
+                        },
+                    );
+                }
+            }
+            RxOrder::Detach(number, id) => {
+                if let Some(ear) = self.ears.get_mut(&number) {
+                    ear.sessions.remove(&id.0);
+                }
+            }
+        }
+    }
+
+    fn serve(&mut self, _poll: &Poll, token: u64) {
+        let Some(ear) = self.ears.get_mut(&token) else {
+            return;
+        };
+        let mut slots = self
+            .arena
+            .chunks_exact_mut(SLOT)
+            .map(IoSliceMut::new)
+            .collect::<Vec<_>>();
+        let mut lens = [0; BATCH];
+        for _ in 0..BATCHES_A_TURN {
+            let count = match batch::receive(ear.carrier.as_fd(), &mut slots, &mut lens) {
+                Ok(count) => count,
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
+                // An ICMP error about an earlier packet: reading has cleared it.
+                Err(_) => continue,
+            };
+            let now = Instant::now();
+            for (slot, len) in slots.iter().zip(&lens[..count]) {
+                let due = ear.take(now, &slot[..*len], &self.notify);
+                self.due
+                    .extend(due.map(|(at, id)| Reverse((at, token, id))));
+            }
+            if count < BATCH {
+                break;
+            }
+        }
+    }
+
+    fn tick(&mut self, now: Instant) -> Option<Instant> {
+        while let Some(Reverse((at, number, id))) = self.due.peek().copied() {
+            if at > now {
+                return Some(at);
+            }
+            self.due.pop();
+            let entry = self
+                .ears
+                .get_mut(&number)
+                .and_then(|ear| ear.sessions.get_mut(&id.0));
+            if let Some(Entry { port, receiver }) = entry {
+                receiver.expire(port, now, &mut |frame| deliver(port, frame, &self.notify));
+                let next = receiver.deadline().map(|at| Reverse((at, number, id)));
+                self.due.extend(next);
+            }
+        }
+        None
+    }
+}
+
+impl Ear {
+    /// Takes one received packet. Gives the session and its deadline when the packet is the one
+    /// that made its reorder queue wait.
+    fn take(
+        &mut self,
+        now: Instant,
+        packet: &[u8],
+        notify: &Notify,
+    ) -> Option<(Instant, SessionId)> {
+        let (id, rest) = match session_id(&self.carrier, packet) {
+            Ok(found) => found,
+            Err(reason) => {
+                self.carrier.drop_stray(reason, packet.len());
+                return None;
+            }
+        };
+        let Some(Entry { port, receiver }) = self.sessions.get_mut(&id) else {
+            self.carrier
+                .drop_stray(DropReason::UnknownSession, packet.len());
+            return None;
+        };
+        let before = receiver.deadline();
+        receiver.take(port, now, rest, &mut |frame| deliver(port, frame, notify));
+        let after = receiver.deadline();
+        after
+            .filter(|at| before.is_none_or(|before| *at < before))
+            .map(|at| (at, SessionId(id)))
+    }
+}
+
+/// Ethernet's header, and the VLAN tag that may stand in front of a full-sized payload.
+const ETHERNET: usize = 14;
+const VLAN_TAG: usize = 4;
+
+/// Gives a frame to the session's device.
+fn deliver(port: &Port, frame: &[u8], notify: &Notify) {
+    let session = &*port.session;
+    let longest = port.mtu.load(Relaxed) as usize + ETHERNET + VLAN_TAG;
+    if frame.len() < ETHERNET {
+        return session.drop_received(DropReason::FrameShort);
+    }
+    if frame.len() > longest {
+        return session.drop_received(DropReason::FrameMtu);
+    }
+    match port.tap.write(frame) {
+        Ok(()) => {
+            let header = session.received_header_len(port.carrier.is_udp());
+            session.rx.add(Stat::RxPackets, 1);
+            session.rx.add(Stat::RxBytes, (frame.len() + header) as u64);
+        }
+        Err(e) if e.raw_os_error() == Some(libc::EIO) => {
+            session.drop_received(DropReason::DeviceDown);
+        }
+        Err(e) => {
+            session.drop_received(DropReason::DeviceWrite);
+            if e.raw_os_error() == Some(libc::EBADFD) && port.lose() {
+                notify(Event::DeviceLost(session.key));
+            }
+        }
+    }
+}

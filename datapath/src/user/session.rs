@@ -1,0 +1,157 @@
+use crate::counters::{DropReason, Tally};
+use crate::link::Link;
+use crate::spec::{DebugMask, SessionKey, SessionSpec, SessionTuning};
+use crate::sys::tap::Tap;
+use crate::user::carrier::Carrier;
+use crate::user::log::LogBudget;
+use adit_wire::l2tp::{Cookie, Sequence, SessionId, Sublayer, write_v3};
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// The longest L2TP data header: UDP's version word, session id, cookie, sublayer.
+pub(crate) const MAX_HEADER: usize = 20;
+
+/// A session as both directions see it. What is not atomic never changes.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) key: SessionKey,
+    peer_id: SessionId,
+    cookie: Cookie,
+    pub(crate) peer_cookie: Cookie,
+    pub(crate) sublayer: Sublayer,
+    pub(crate) tuning: Tuning,
+    /// The number of the next packet to send.
+    next_ns: AtomicU32,
+    /// Moved by receiving threads.
+    pub(crate) rx: Tally,
+    /// Moved by sending threads.
+    pub(crate) tx: Tally,
+    pub(crate) log: LogBudget,
+}
+
+/// [`SessionTuning`] for threads.
+#[derive(Debug, Default)]
+pub(crate) struct Tuning {
+    pub(crate) recv_seq: AtomicBool,
+    pub(crate) send_seq: AtomicBool,
+    pub(crate) lns_mode: AtomicBool,
+    reorder_timeout_ns: AtomicU64,
+    debug: AtomicU32,
+}
+
+/// A session's device and the socket that it reaches its peer by.
+#[derive(Debug)]
+pub(crate) struct Port {
+    pub(crate) session: Arc<Session>,
+    pub(crate) carrier: Arc<Carrier>,
+    pub(crate) tap: Tap,
+    /// Interface index, in the namespace where the device was made.
+    pub(crate) index: u32,
+    pub(crate) mtu: AtomicU32,
+    /// The device as it was last seen.
+    link: Mutex<Link>,
+    lost: AtomicBool,
+}
+
+impl Session {
+    pub(crate) fn new(spec: &SessionSpec) -> Session {
+        let session = Session {
+            key: spec.key,
+            peer_id: spec.peer_id,
+            cookie: spec.cookie,
+            peer_cookie: spec.peer_cookie,
+            sublayer: spec.sublayer,
+            tuning: Tuning::default(),
+            next_ns: AtomicU32::new(0),
+            rx: Tally::default(),
+            tx: Tally::default(),
+            log: LogBudget::default(),
+        };
+        session.tuning.set(&spec.tuning);
+        session
+    }
+
+    /// Octets of the header that [`Session::write_header`] writes.
+    pub(crate) fn header_len(&self, udp: bool) -> usize {
+        usize::from(udp) * 4 + 4 + self.cookie.len() + self.sublayer.len()
+    }
+
+    /// Octets of the header that the peer's packets carry.
+    pub(crate) fn received_header_len(&self, udp: bool) -> usize {
+        usize::from(udp) * 4 + 4 + self.peer_cookie.len() + self.sublayer.len()
+    }
+
+    /// Writes the header of the next packet to send, which takes a sequence number if the session
+    /// sends them. `out` has [`Session::header_len`] octets.
+    pub(crate) fn write_header(&self, out: &mut [u8], udp: bool) {
+        let numbered = self.sublayer == Sublayer::Default && self.tuning.send_seq.load(Relaxed);
+        let number = numbered.then(|| Sequence(self.next_ns.fetch_add(1, Relaxed) & 0x00ff_ffff));
+        write_v3(out, udp, self.peer_id, &self.cookie, self.sublayer, number);
+    }
+
+    pub(crate) fn drop_received(&self, reason: DropReason) {
+        self.rx.drop(reason, 1);
+    }
+
+    /// Whether a line of `class` is wanted by this session or its tunnel, and affordable now.
+    pub(crate) fn logs(&self, class: u32, carrier: &Carrier) -> bool {
+        (DebugMask(self.tuning.debug.load(Relaxed)).has(class) || carrier.debug().has(class))
+            && self.log.take()
+    }
+}
+
+impl Tuning {
+    pub(crate) fn set(&self, tuning: &SessionTuning) {
+        self.recv_seq.store(tuning.recv_seq, Relaxed);
+        self.send_seq.store(tuning.send_seq, Relaxed);
+        self.lns_mode.store(tuning.lns_mode, Relaxed);
+        let timeout = u64::try_from(tuning.reorder_timeout.as_nanos()).unwrap_or(u64::MAX);
+        self.reorder_timeout_ns.store(timeout, Relaxed);
+        self.debug.store(tuning.debug.0, Relaxed);
+    }
+
+    pub(crate) fn reorder_timeout(&self) -> Duration {
+        Duration::from_nanos(self.reorder_timeout_ns.load(Relaxed))
+    }
+}
+
+impl Port {
+    pub(crate) fn new(session: Arc<Session>, carrier: Arc<Carrier>, tap: Tap, link: Link) -> Port {
+        let (index, mtu) = (link.index, AtomicU32::new(link.mtu));
+        let (link, lost) = (Mutex::new(link), AtomicBool::new(false));
+        Port {
+            session,
+            carrier,
+            tap,
+            index,
+            mtu,
+            link,
+            lost,
+        }
+    }
+
+    /// The device as it was last seen.
+    pub(crate) fn link(&self) -> Link {
+        self.link
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Notes what the device is now.
+    pub(crate) fn see(&self, link: Link) {
+        self.mtu.store(link.mtu, Relaxed);
+        *self.link.lock().unwrap_or_else(PoisonError::into_inner) = link;
+    }
+
+    /// Notes that the device has gone; true the first time.
+    pub(crate) fn lose(&self) -> bool {
+        !self.lost.swap(true, Relaxed)
+    }
+
+    pub(crate) fn is_lost(&self) -> bool {
+        self.lost.load(Relaxed)
+    }
+}

@@ -1,0 +1,181 @@
+//! A thread that waits for descriptors and orders.
+
+use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// The token of a worker's own wake-up descriptor; every other is the owner's choice.
+const WAKE: u64 = u64::MAX;
+
+/// Descriptors served in one turn.
+const TURN: usize = 64;
+
+/// What a worker does with its descriptors.
+pub(crate) trait Work: Send + 'static {
+    /// What others may ask of it.
+    type Order: Send;
+
+    /// Obeys an order; `poll` holds the descriptors.
+    fn obey(&mut self, poll: &Poll, order: Self::Order);
+
+    /// Serves the descriptor under `token`, which is readable or broken.
+    fn serve(&mut self, poll: &Poll, token: u64);
+
+    /// Does what is due by the clock and says when to be called again.
+    fn tick(&mut self, _now: Instant) -> Option<Instant> {
+        None
+    }
+}
+
+/// The descriptors that a worker waits for.
+#[derive(Debug)]
+pub(crate) struct Poll {
+    epoll: OwnedFd,
+}
+
+impl Poll {
+    /// Waits for `fd` to become readable from now on.
+    pub(crate) fn add(&self, fd: impl AsFd, token: u64) -> io::Result<()> {
+        let data = epoll::EventData::new_u64(token);
+        Ok(epoll::add(&self.epoll, fd, data, epoll::EventFlags::IN)?)
+    }
+
+    /// Waits for `fd` no longer.
+    pub(crate) fn remove(&self, fd: impl AsFd) {
+        // A descriptor that is not there needs no removal.
+        let _ = epoll::delete(&self.epoll, fd);
+    }
+}
+
+/// A running worker. Dropped, it ends the thread after its present turn.
+#[derive(Debug)]
+pub(crate) struct Handle<O> {
+    orders: Option<Sender<Letter<O>>>,
+    wake: Arc<OwnedFd>,
+    thread: Option<JoinHandle<()>>,
+}
+
+enum Letter<O> {
+    Order(O),
+    /// Answered when every order before it was obeyed.
+    Barrier(SyncSender<()>),
+}
+
+impl<O: Send + 'static> Handle<O> {
+    /// Starts `work` on a thread of this name.
+    pub(crate) fn start(name: String, work: impl Work<Order = O>) -> io::Result<Handle<O>> {
+        let poll = Poll {
+            epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
+        };
+        let wake = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
+        poll.add(&wake, WAKE)?;
+        let (orders, letters) = channel();
+        let bell = wake.clone();
+        let thread = std::thread::Builder::new()
+            .name(name)
+            .spawn(move || run(work, &poll, &bell, &letters))?;
+        Ok(Handle {
+            orders: Some(orders),
+            wake,
+            thread: Some(thread),
+        })
+    }
+
+    /// Sends an order.
+    pub(crate) fn order(&self, order: O) {
+        self.post(Letter::Order(order));
+    }
+
+    /// Returns when every order sent so far was obeyed.
+    pub(crate) fn settle(&self) {
+        let (done, wait) = sync_channel(1);
+        self.post(Letter::Barrier(done));
+        // An error means that the thread is gone, and with it all that was ordered.
+        let _ = wait.recv();
+    }
+
+    fn post(&self, letter: Letter<O>) {
+        if let Some(orders) = &self.orders {
+            let _ = orders.send(letter);
+        }
+        self.ring();
+    }
+
+    fn ring(&self) {
+        let _ = rustix::io::write(&self.wake, &1u64.to_ne_bytes());
+    }
+}
+
+impl<O> Drop for Handle<O> {
+    fn drop(&mut self) {
+        self.orders = None;
+        let _ = rustix::io::write(&self.wake, &1u64.to_ne_bytes());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn run<W: Work>(mut work: W, poll: &Poll, wake: &OwnedFd, letters: &Receiver<Letter<W::Order>>) {
+    let mut due = None;
+    let mut events = [epoll::Event {
+        flags: epoll::EventFlags::empty(),
+        data: epoll::EventData::new_u64(0),
+    }; TURN];
+    loop {
+        let ready = wait(poll, &mut events, due);
+        for token in ready {
+            if token != WAKE {
+                work.serve(poll, token);
+            } else if !read_letters(&mut work, poll, wake, letters) {
+                return;
+            }
+        }
+        due = work.tick(Instant::now());
+    }
+}
+
+/// The tokens of ready descriptors; none when `due` comes first.
+fn wait<'a>(
+    poll: &Poll,
+    events: &'a mut [epoll::Event; TURN],
+    due: Option<Instant>,
+) -> impl Iterator<Item = u64> + 'a {
+    // Rounded up: waking early means waiting again.
+    let wait = due.map(|due| due.saturating_duration_since(Instant::now()));
+    let wait = wait.map(|wait| timespec(wait + Duration::from_micros(50)));
+    let count = epoll::wait(&poll.epoll, &mut events[..], wait.as_ref()).unwrap_or(0);
+    events[..count].iter().map(|event| event.data.u64())
+}
+
+fn timespec(wait: Duration) -> Timespec {
+    let tv_sec = i64::try_from(wait.as_secs()).unwrap_or(i64::MAX);
+    Timespec {
+        tv_sec,
+        tv_nsec: i64::from(wait.subsec_nanos()),
+    }
+}
+
+/// Obeys what is in the letter box; false when nobody can write to it any more.
+fn read_letters<W: Work>(
+    work: &mut W,
+    poll: &Poll,
+    wake: &OwnedFd,
+    letters: &Receiver<Letter<W::Order>>,
+) -> bool {
+    use std::sync::mpsc::TryRecvError;
+    let mut count = [0; 8];
+    let _ = rustix::io::read(wake, &mut count);
+    loop {
+        match letters.try_recv() {
+            Ok(Letter::Order(order)) => work.obey(poll, order),
+            Ok(Letter::Barrier(done)) => drop(done.send(())),
+            Err(TryRecvError::Empty) => return true,
+            Err(TryRecvError::Disconnected) => return false,
+        }
+    }
+}
