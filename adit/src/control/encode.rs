@@ -1,6 +1,31 @@
-use adit_datapath::spec::{Encap, SessionSpec, SessionTuning, TunnelSpec};
-use adit_wire::l2tp::Sublayer;
+use adit_datapath::spec::{DebugMask, Encap, SessionKey, SessionSpec, SessionTuning, TunnelSpec};
+use adit_wire::l2tp::{Sublayer, TunnelId};
 use adit_wire::netlink::{Attr, Command, Encapsulation, Writer, flag, pw_type};
+use std::time::Duration;
+
+/// Names one session in a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SessionSelector {
+    /// By tunnel and local id.
+    Ids(SessionKey),
+    /// By the name of its network device.
+    Name(String),
+}
+
+/// What is to change of a session; `None` leaves it as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SessionChange {
+    /// Sequence numbers: demanded on receive, put on sent packets.
+    pub seq: Option<(bool, bool)>,
+    /// Whether this end decides about sequence numbers.
+    pub lns_mode: Option<bool>,
+    /// How long a packet waits for those before it; zero does not reorder.
+    pub reorder_timeout: Option<Duration>,
+    /// The device's MTU.
+    pub mtu: Option<u16>,
+    /// Log lines wanted.
+    pub debug: Option<DebugMask>,
+}
 
 /// TUNNEL_CREATE for `spec`, wanting an acknowledgement.
 pub fn create_tunnel(spec: &TunnelSpec, seq: u32) -> Vec<u8> {
@@ -9,7 +34,7 @@ pub fn create_tunnel(spec: &TunnelSpec, seq: u32) -> Vec<u8> {
     } else {
         Encapsulation::Ip
     };
-    let mut writer = Writer::command(Command::TunnelCreate, flag::REQUEST | flag::ACK, seq, 0)
+    let mut writer = acknowledged(Command::TunnelCreate, seq)
         .word(Attr::ConnId, spec.id.0)
         .word(Attr::PeerConnId, spec.peer_id.0)
         .octet(Attr::ProtoVersion, spec.version)
@@ -50,7 +75,7 @@ pub fn create_session(spec: &SessionSpec, seq: u32) -> Vec<u8> {
         Sublayer::None => 0,
         Sublayer::Default => 1,
     };
-    let mut writer = Writer::command(Command::SessionCreate, flag::REQUEST | flag::ACK, seq, 0)
+    let mut writer = acknowledged(Command::SessionCreate, seq)
         .word(Attr::ConnId, spec.key.tunnel.0)
         .word(Attr::SessionId, spec.key.session.0)
         .word(Attr::PeerSessionId, spec.peer_id.0)
@@ -66,6 +91,90 @@ pub fn create_session(spec: &SessionSpec, seq: u32) -> Vec<u8> {
         writer = writer.octets(Attr::PeerCookie, spec.peer_cookie.as_slice());
     }
     tuning(writer, &spec.tuning).finish()
+}
+
+/// TUNNEL_DELETE, wanting an acknowledgement.
+pub fn delete_tunnel(id: TunnelId, seq: u32) -> Vec<u8> {
+    acknowledged(Command::TunnelDelete, seq)
+        .word(Attr::ConnId, id.0)
+        .finish()
+}
+
+/// SESSION_DELETE, wanting an acknowledgement.
+pub fn delete_session(session: &SessionSelector, seq: u32) -> Vec<u8> {
+    select(acknowledged(Command::SessionDelete, seq), session).finish()
+}
+
+/// TUNNEL_MODIFY with the new debug mask, wanting an acknowledgement.
+pub fn modify_tunnel(id: TunnelId, debug: DebugMask, seq: u32) -> Vec<u8> {
+    acknowledged(Command::TunnelModify, seq)
+        .word(Attr::ConnId, id.0)
+        .word(Attr::Debug, debug.0)
+        .finish()
+}
+
+/// SESSION_MODIFY with what `change` names, wanting an acknowledgement.
+pub fn modify_session(session: &SessionSelector, change: &SessionChange, seq: u32) -> Vec<u8> {
+    let mut writer = select(acknowledged(Command::SessionModify, seq), session);
+    if let Some((recv, send)) = change.seq {
+        writer = writer
+            .octet(Attr::RecvSeq, recv.into())
+            .octet(Attr::SendSeq, send.into());
+    }
+    if let Some(on) = change.lns_mode {
+        writer = writer.octet(Attr::LnsMode, on.into());
+    }
+    if let Some(timeout) = change.reorder_timeout {
+        writer = writer.long(Attr::RecvTimeout, timeout.as_millis() as u64);
+    }
+    if let Some(mtu) = change.mtu {
+        writer = writer.half(Attr::Mtu, mtu);
+    }
+    if let Some(debug) = change.debug {
+        writer = writer.word(Attr::Debug, debug.0);
+    }
+    writer.finish()
+}
+
+/// TUNNEL_GET for one tunnel: its message, then an acknowledgement.
+pub fn get_tunnel(id: TunnelId, seq: u32) -> Vec<u8> {
+    acknowledged(Command::TunnelGet, seq)
+        .word(Attr::ConnId, id.0)
+        .finish()
+}
+
+/// TUNNEL_GET for all tunnels.
+pub fn dump_tunnels(seq: u32) -> Vec<u8> {
+    Writer::command(Command::TunnelGet, flag::REQUEST | flag::DUMP, seq, 0).finish()
+}
+
+/// SESSION_GET for all sessions.
+pub fn dump_sessions(seq: u32) -> Vec<u8> {
+    Writer::command(Command::SessionGet, flag::REQUEST | flag::DUMP, seq, 0).finish()
+}
+
+/// Reload of the configuration file; with `dry_run` it is only told what would change.
+pub fn reload(dry_run: bool, seq: u32) -> Vec<u8> {
+    let writer = acknowledged(Command::Reload, seq);
+    let writer = if dry_run {
+        writer.flag(Attr::DryRun)
+    } else {
+        writer
+    };
+    writer.finish()
+}
+
+fn acknowledged(command: Command, seq: u32) -> Writer {
+    Writer::command(command, flag::REQUEST | flag::ACK, seq, 0)
+}
+
+fn select(writer: Writer, session: &SessionSelector) -> Writer {
+    match session {
+        SessionSelector::Ids(key) => writer
+            .word(Attr::ConnId, key.tunnel.0)
+            .word(Attr::SessionId, key.session.0),
+        SessionSelector::Name(name) => writer.string(Attr::Ifname, name),
+    }
 }
 
 /// The attributes of what may change; those at their default are left out.

@@ -2,7 +2,15 @@
 //! generic-netlink family `l2tp` over a Unix SEQPACKET socket.
 
 mod address;
+mod client;
 mod encode;
 
 pub use address::Address;
-pub use encode::{create_session, create_tunnel};
+pub use client::{Client, ClientError};
+pub use encode::{
+    SessionChange, SessionSelector, create_session, create_tunnel, delete_session, delete_tunnel,
+    dump_sessions, dump_tunnels, get_tunnel, modify_session, modify_tunnel, reload,
+};
+
+#[cfg(test)]
+mod tests;

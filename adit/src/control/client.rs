@@ -1,0 +1,209 @@
+use super::Address;
+use adit_wire::netlink::{Answer, Attributes, Errno, FAMILY_ID, Frame, Frames, kind};
+use rustix::fd::{AsFd, OwnedFd};
+use rustix::net::sockopt::{self, Timeout};
+use rustix::net::{
+    AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect, recv,
+    send, socket_with,
+};
+use rustix::process::Uid;
+use std::io;
+use std::time::Duration;
+
+/// How long an answer may take. Removing a tunnel with thousands of devices takes the kernel
+/// many seconds.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Twice the most that a daemon puts into one packet.
+const PACKET: usize = 64 * 1024;
+
+/// A connection to a daemon. One request is under way at a time.
+#[derive(Debug)]
+pub struct Client {
+    socket: OwnedFd,
+}
+
+/// Why a request was not answered, or refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// Nobody listens at the address.
+    #[error("{}", no_daemon(.0))]
+    NoDaemon(Address),
+    /// The address cannot be used.
+    #[error("socket: {address}: {error}; name the daemon's socket by --socket or ADIT_SOCKET")]
+    Connect {
+        /// Where.
+        address: Address,
+        /// The operating system's refusal.
+        error: io::Error,
+    },
+    /// The daemon runs as a user whose word does not count.
+    #[error("socket: {address}: its daemon runs as user {uid}; only root's or your own is trusted")]
+    Untrusted {
+        /// Where.
+        address: Address,
+        /// The daemon's user.
+        uid: u32,
+    },
+    /// No answer came in time.
+    #[error("daemon: no answer within {} seconds; see its log", .0.as_secs())]
+    Silent(Duration),
+    /// The daemon closed the connection before its answer was complete.
+    #[error("daemon: it closed the connection before it had answered; see its log")]
+    Closed,
+    /// What came is no answer.
+    #[error("daemon: {0}; check that it is of the same version")]
+    Garbled(String),
+    /// The operating system failed the connection.
+    #[error("socket: {0}; see the daemon's log")]
+    Io(io::Error),
+    /// The daemon says no.
+    #[error("{text}")]
+    Refused {
+        /// The errno that Linux's driver would answer with.
+        errno: Errno,
+        /// The field, what is wrong with it, and the remedy.
+        text: String,
+    },
+}
+
+impl Client {
+    /// Connects to the daemon at `address` and checks that it runs as root or as this user.
+    pub fn connect(address: &Address) -> Result<Client, ClientError> {
+        let failed = |errno: rustix::io::Errno| match errno {
+            rustix::io::Errno::CONNREFUSED | rustix::io::Errno::NOENT => {
+                ClientError::NoDaemon(address.clone())
+            }
+            other => ClientError::Connect {
+                address: address.clone(),
+                error: other.into(),
+            },
+        };
+        let place = match address {
+            Address::Namespace(name) => SocketAddrUnix::new_abstract_name(name.as_bytes()),
+            Address::Path(path) => SocketAddrUnix::new(path.as_path()),
+        };
+        let (family, kind) = (AddressFamily::UNIX, SocketType::SEQPACKET);
+        let socket = socket_with(family, kind, SocketFlags::CLOEXEC, None).map_err(failed)?;
+        for direction in [Timeout::Recv, Timeout::Send] {
+            sockopt::set_socket_timeout(&socket, direction, Some(PATIENCE)).map_err(failed)?;
+        }
+        connect(&socket, &place.map_err(failed)?).map_err(failed)?;
+        let uid = sockopt::socket_peercred(socket.as_fd())
+            .map_err(failed)?
+            .uid;
+        if !is_trusted(uid, rustix::process::geteuid()) {
+            return Err(ClientError::Untrusted {
+                address: address.clone(),
+                uid: uid.as_raw(),
+            });
+        }
+        Ok(Client { socket })
+    }
+
+    /// Sends one encoded request and collects the objects that answer it, up to the
+    /// acknowledgement or the end of the dump.
+    pub fn request(&mut self, message: &[u8]) -> Result<Vec<Attributes>, ClientError> {
+        let asked = Frames::new(message).next().and_then(Result::ok);
+        let seq = asked.map_or(0, |frame| frame.seq);
+        send(&self.socket, message, SendFlags::NOSIGNAL).map_err(|e| self.failed(e))?;
+        let mut objects = Vec::new();
+        let mut packet = vec![0; PACKET];
+        loop {
+            let len = self.receive(&mut packet)?;
+            for frame in Frames::new(packet.get(..len).unwrap_or_default()) {
+                let frame = frame.map_err(|e| ClientError::Garbled(e.to_string()))?;
+                match read(&frame, seq)? {
+                    Some(object) => objects.push(object),
+                    None => return Ok(objects),
+                }
+            }
+        }
+    }
+
+    fn receive(&self, packet: &mut [u8]) -> Result<usize, ClientError> {
+        loop {
+            // With TRUNC the length is that of the packet, even where the buffer is shorter.
+            match recv(&self.socket, &mut *packet, RecvFlags::TRUNC) {
+                Ok((_, 0)) => return Err(ClientError::Closed),
+                Ok((_, len)) if len > packet.len() => {
+                    let text = format!("a packet of {len} octets where {PACKET} are the most");
+                    return Err(ClientError::Garbled(text));
+                }
+                Ok((_, len)) => return Ok(len),
+                Err(rustix::io::Errno::INTR) => {}
+                Err(errno) => return Err(self.failed(errno)),
+            }
+        }
+    }
+
+    fn failed(&self, errno: rustix::io::Errno) -> ClientError {
+        match errno {
+            rustix::io::Errno::AGAIN => {
+                let set = sockopt::socket_timeout(&self.socket, Timeout::Recv);
+                ClientError::Silent(set.ok().flatten().unwrap_or(PATIENCE))
+            }
+            rustix::io::Errno::PIPE | rustix::io::Errno::CONNRESET => ClientError::Closed,
+            other => ClientError::Io(other.into()),
+        }
+    }
+}
+
+/// Whether a daemon of user `theirs` is one to believe and to hand requests to.
+fn is_trusted(theirs: Uid, own: Uid) -> bool {
+    theirs.is_root() || theirs == own
+}
+
+/// One message of an answer to request `seq`: an object, or `None` at the end.
+fn read(frame: &Frame<'_>, seq: u32) -> Result<Option<Attributes>, ClientError> {
+    if frame.seq != seq {
+        let text = format!("an answer to request {} where {seq} was sent", frame.seq);
+        return Err(ClientError::Garbled(text));
+    }
+    match frame.kind {
+        kind::DONE => Ok(None),
+        kind::ERROR => match Answer::read(frame) {
+            Some(Answer { errno: None, .. }) => Ok(None),
+            Some(Answer {
+                errno: Some(errno),
+                text,
+            }) => Err(refused(errno, text)),
+            None => Err(ClientError::Garbled("a refusal that is cut short".into())),
+        },
+        FAMILY_ID => {
+            let (_, _, attributes) = frame
+                .genl()
+                .ok_or_else(|| ClientError::Garbled("a message that is cut short".into()))?;
+            let object = Attributes::read(attributes).map_err(|refused| {
+                ClientError::Garbled(format!("attribute {:?} is malformed", refused.attr))
+            })?;
+            Ok(Some(object))
+        }
+        other => Err(ClientError::Garbled(format!("a message of type {other}"))),
+    }
+}
+
+fn refused(errno: Errno, text: Option<&str>) -> ClientError {
+    let text = match text {
+        // The text goes to a terminal as one line, whoever wrote it.
+        Some(text) => text.replace(|c: char| c.is_control(), " "),
+        None => io::Error::from_raw_os_error(errno.0).to_string(),
+    };
+    ClientError::Refused { errno, text }
+}
+
+fn no_daemon(address: &Address) -> String {
+    match address {
+        Address::Namespace(_) => format!(
+            "socket: no daemon answers on {address} in this network namespace; \
+             start one with: adit run"
+        ),
+        Address::Path(path) => {
+            let path = path.display();
+            format!("socket: no daemon answers on {path}; start one with: adit run --socket {path}")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

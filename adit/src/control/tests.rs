@@ -1,0 +1,160 @@
+use super::*;
+use adit_datapath::spec::*;
+use adit_wire::l2tp::{Cookie, SessionId, Sublayer, TunnelId};
+use adit_wire::netlink::{Attributes, Command, Frames};
+use proptest::prelude::*;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+/// The command and attributes of one message.
+fn read(message: &[u8]) -> (Option<Command>, Attributes) {
+    let frames: Vec<_> = Frames::new(message).collect();
+    let [Ok(frame)] = frames.as_slice() else {
+        panic!("{frames:?}");
+    };
+    let (command, _, attributes) = frame.genl().unwrap();
+    let attributes = Attributes::read(attributes).unwrap();
+    (Command::from_number(command), attributes)
+}
+
+fn cookie() -> impl Strategy<Value = Cookie> {
+    proptest::collection::vec(any::<u8>(), 0..=8).prop_map(|octets| Cookie::new(&octets).unwrap())
+}
+
+prop_compose! {
+    fn tuning()(
+        recv_seq: bool, send_seq: bool, lns_mode: bool, ms: u32,
+        mtu: Option<u16>, debug: u32,
+    ) -> SessionTuning {
+        SessionTuning {
+            recv_seq, send_seq, lns_mode, mtu,
+            reorder_timeout: Duration::from_millis(ms.into()),
+            debug: DebugMask(debug),
+        }
+    }
+}
+
+prop_compose! {
+    fn session()(
+        tunnel: u32, id: u32, peer: u32,
+        ifname in proptest::option::of("[a-z][a-z0-9.]{0,14}"),
+        cookie in cookie(), peer_cookie in cookie(), plain: bool, tuning in tuning(),
+    ) -> SessionSpec {
+        SessionSpec {
+            key: SessionKey { tunnel: TunnelId(tunnel), session: SessionId(id) },
+            peer_id: SessionId(peer),
+            ifname, cookie, peer_cookie, tuning,
+            sublayer: if plain { Sublayer::None } else { Sublayer::Default },
+        }
+    }
+}
+
+/// The session that a SESSION_CREATE's attributes describe.
+fn session_of(a: &Attributes) -> SessionSpec {
+    let on = |switch: Option<u8>| switch == Some(1);
+    SessionSpec {
+        key: SessionKey {
+            tunnel: TunnelId(a.conn_id.unwrap()),
+            session: SessionId(a.session_id.unwrap()),
+        },
+        peer_id: SessionId(a.peer_session_id.unwrap()),
+        ifname: a.ifname.clone(),
+        cookie: a.cookie.unwrap_or_default(),
+        peer_cookie: a.peer_cookie.unwrap_or_default(),
+        sublayer: match a.l2spec_type {
+            Some(0) => Sublayer::None,
+            _ => Sublayer::Default,
+        },
+        tuning: SessionTuning {
+            recv_seq: on(a.recv_seq),
+            send_seq: on(a.send_seq),
+            lns_mode: on(a.lns_mode),
+            reorder_timeout: a.recv_timeout.unwrap_or_default(),
+            mtu: a.mtu,
+            debug: DebugMask(a.debug.unwrap_or_default()),
+        },
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_session_survives_its_message(spec in session()) {
+        let (command, attributes) = read(&create_session(&spec, 1));
+        prop_assert_eq!(command, Some(Command::SessionCreate));
+        prop_assert_eq!(session_of(&attributes), spec);
+    }
+
+    #[test]
+    fn a_udp_tunnel_survives_its_message(
+        v6: bool, octets: [[u8; 16]; 2], ports: [u16; 2], tx: bool, rx: bool,
+    ) {
+        let address = |octets: [u8; 16]| match v6 {
+            true => IpAddr::from(octets),
+            false => IpAddr::from([octets[0], octets[1], octets[2], octets[3]]),
+        };
+        let [local, remote] = octets.map(address);
+        let spec = TunnelSpec {
+            id: TunnelId(1),
+            peer_id: TunnelId(2),
+            version: 3,
+            encap: Encap::Udp {
+                local: SocketAddr::new(local, ports[0]),
+                remote: SocketAddr::new(remote, ports[1]),
+                checksum: UdpChecksum { tx, rx },
+            },
+            debug: DebugMask(0),
+        };
+        let (command, a) = read(&create_tunnel(&spec, 1));
+        prop_assert_eq!(command, Some(Command::TunnelCreate));
+        prop_assert_eq!(a.addresses(), Some((local, remote)));
+        prop_assert_eq!((a.udp_sport, a.udp_dport), (Some(ports[0]), Some(ports[1])));
+        prop_assert_eq!(a.encap_type, Some(0));
+        prop_assert_eq!(a.udp_csum.is_some(), tx && !v6);
+        prop_assert_eq!(a.udp_zero_csum6_tx, !tx && v6);
+        prop_assert_eq!(a.udp_zero_csum6_rx, !rx && v6);
+    }
+}
+
+#[test]
+fn a_change_names_only_what_changes() {
+    let which = SessionSelector::Name("pw1".into());
+    let change = SessionChange {
+        seq: Some((false, true)),
+        ..SessionChange::default()
+    };
+    let (command, attributes) = read(&modify_session(&which, &change, 1));
+    let expected = Attributes {
+        ifname: Some("pw1".into()),
+        recv_seq: Some(0),
+        send_seq: Some(1),
+        ..Attributes::default()
+    };
+    assert_eq!(
+        (command, attributes),
+        (Some(Command::SessionModify), expected)
+    );
+}
+
+#[test]
+fn a_session_is_selected_by_its_ids() {
+    let key = SessionKey {
+        tunnel: TunnelId(1),
+        session: SessionId(2),
+    };
+    let (command, attributes) = read(&delete_session(&SessionSelector::Ids(key), 1));
+    let expected = Attributes {
+        conn_id: Some(1),
+        session_id: Some(2),
+        ..Attributes::default()
+    };
+    assert_eq!(
+        (command, attributes),
+        (Some(Command::SessionDelete), expected)
+    );
+}
+
+#[test]
+fn only_a_dry_run_is_marked_as_one() {
+    assert!(read(&reload(true, 1)).1.dry_run);
+    assert!(!read(&reload(false, 1)).1.dry_run);
+}
