@@ -1,0 +1,134 @@
+//! From fields to the values that the data path and the control protocol take.
+
+use super::keyword::*;
+use super::{FieldError, Fields};
+use crate::control::{SessionChange, SessionSelector};
+use adit_datapath::spec::{Encap, SessionKey, SessionSpec, SessionTuning, TunnelSpec, UdpChecksum};
+use adit_wire::l2tp::{SessionId, Sublayer, TunnelId};
+use std::net::{IpAddr, SocketAddr};
+
+/// A tunnel from the fields of [`ADD_TUNNEL`](super::form::ADD_TUNNEL).
+pub fn tunnel(fields: &Fields) -> Result<TunnelSpec, FieldError> {
+    Ok(TunnelSpec {
+        id: TunnelId(fields.demand(&TUNNEL_ID)?),
+        peer_id: TunnelId(fields.demand(&PEER_TUNNEL_ID)?),
+        version: 3,
+        encap: encap(fields)?,
+        debug: fields.get(&DEBUG)?.unwrap_or_default(),
+    })
+}
+
+/// A session of `tunnel` from the fields of [`ADD_SESSION`](super::form::ADD_SESSION) or
+/// [`CONFIG_SESSION`](super::form::CONFIG_SESSION).
+pub fn session(tunnel: u32, fields: &Fields) -> Result<SessionSpec, FieldError> {
+    let (recv_seq, send_seq) = fields.get(&SEQ)?.unwrap_or_default();
+    Ok(SessionSpec {
+        key: SessionKey {
+            tunnel: TunnelId(tunnel),
+            session: SessionId(fields.demand(&SESSION_ID)?),
+        },
+        peer_id: SessionId(fields.demand(&PEER_SESSION_ID)?),
+        ifname: fields.get(&NAME)?,
+        cookie: fields.get(&COOKIE)?.unwrap_or_default(),
+        peer_cookie: fields.get(&PEER_COOKIE)?.unwrap_or_default(),
+        sublayer: fields.get(&L2SPEC_TYPE)?.unwrap_or(Sublayer::Default),
+        tuning: SessionTuning {
+            recv_seq,
+            send_seq,
+            lns_mode: fields.get(&LNS_MODE)?.unwrap_or_default(),
+            reorder_timeout: fields.get(&REORDER_TIMEOUT)?.unwrap_or_default(),
+            mtu: fields.get(&MTU)?,
+            debug: fields.get(&DEBUG)?.unwrap_or_default(),
+        },
+    })
+}
+
+/// Which session, by the interface name if that is given, else by its ids.
+pub fn selector(fields: &Fields) -> Result<SessionSelector, FieldError> {
+    if let Some(name) = fields.get(&NAME)? {
+        return Ok(SessionSelector::Name(name));
+    }
+    Ok(SessionSelector::Ids(SessionKey {
+        tunnel: TunnelId(fields.demand(&TUNNEL_ID)?),
+        session: SessionId(fields.demand(&SESSION_ID)?),
+    }))
+}
+
+/// What is to change of a session; at least one thing must be given.
+pub fn session_change(fields: &Fields) -> Result<SessionChange, FieldError> {
+    let change = SessionChange {
+        seq: fields.get(&SEQ)?,
+        lns_mode: fields.get(&LNS_MODE)?,
+        reorder_timeout: fields.get(&REORDER_TIMEOUT)?,
+        mtu: fields.get(&MTU)?,
+        debug: fields.get(&DEBUG)?,
+    };
+    if change == SessionChange::default() {
+        let text = "nothing to change; give seq, lns_mode, reorder_timeout, mtu or debug";
+        return Err(FieldError::new("set session", text));
+    }
+    Ok(change)
+}
+
+fn encap(fields: &Fields) -> Result<Encap, FieldError> {
+    let local = fields.demand(&LOCAL)?;
+    let remote = fields.demand(&REMOTE)?;
+    if local.is_ipv4() != remote.is_ipv4() {
+        let text = format!("{remote} and local {local} differ in family; give two of one family");
+        return Err(FieldError::new(REMOTE.word.name, text));
+    }
+    match fields.get(&ENCAP)?.unwrap_or(true) {
+        true => udp(fields, local, remote),
+        false => ip(fields, local, remote),
+    }
+}
+
+fn udp(fields: &Fields, local: IpAddr, remote: IpAddr) -> Result<Encap, FieldError> {
+    let surplus: &[&Word] = match local {
+        IpAddr::V4(_) => &[&UDP6_CSUM_TX.word, &UDP6_CSUM_RX.word],
+        IpAddr::V6(_) => &[&UDP_CSUM.word],
+    };
+    refuse_any(
+        fields,
+        surplus,
+        "says nothing about a tunnel of this address family",
+    )?;
+    let checksum = match local {
+        IpAddr::V4(_) => UdpChecksum {
+            tx: fields.get(&UDP_CSUM)?.unwrap_or(false),
+            rx: false,
+        },
+        IpAddr::V6(_) => UdpChecksum {
+            tx: fields.get(&UDP6_CSUM_TX)?.unwrap_or(true),
+            rx: fields.get(&UDP6_CSUM_RX)?.unwrap_or(true),
+        },
+    };
+    Ok(Encap::Udp {
+        local: SocketAddr::new(local, fields.demand(&UDP_SPORT)?),
+        remote: SocketAddr::new(remote, fields.demand(&UDP_DPORT)?),
+        checksum,
+    })
+}
+
+fn ip(fields: &Fields, local: IpAddr, remote: IpAddr) -> Result<Encap, FieldError> {
+    let surplus = [
+        &UDP_SPORT.word,
+        &UDP_DPORT.word,
+        &UDP_CSUM.word,
+        &UDP6_CSUM_TX.word,
+        &UDP6_CSUM_RX.word,
+    ];
+    refuse_any(
+        fields,
+        &surplus,
+        "says nothing about a tunnel with encap ip",
+    )?;
+    Ok(Encap::Ip { local, remote })
+}
+
+fn refuse_any(fields: &Fields, surplus: &[&Word], why: &str) -> Result<(), FieldError> {
+    match surplus.iter().find(|word| fields.has(word)) {
+        Some(word) => Err(FieldError::new(word.name, format!("{why}; leave it out"))),
+        None => Ok(()),
+    }
+}

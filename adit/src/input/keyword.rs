@@ -1,0 +1,132 @@
+//! The vocabulary: every keyword with its spelling, its values and its meaning.
+
+use super::value;
+use adit_datapath::spec::DebugMask;
+use adit_wire::l2tp::{Cookie, Sublayer};
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// A keyword whose value is a `T`.
+#[derive(Debug)]
+pub struct Keyword<T: 'static> {
+    /// What can be said about it without knowing `T`.
+    pub word: Word,
+    pub(super) parse: fn(&str) -> Result<T, String>,
+}
+
+/// A keyword's spelling and meaning.
+#[derive(Debug)]
+pub struct Word {
+    /// The keyword; in the configuration file, the key.
+    pub name: &'static str,
+    /// A shorter spelling that the command line takes too.
+    pub alias: Option<&'static str>,
+    /// What stands for the value in help texts.
+    pub metavar: &'static str,
+    /// One line of help.
+    pub help: &'static str,
+    /// How the configuration file writes the value.
+    pub notation: Notation,
+}
+
+/// How the configuration file writes a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Notation {
+    /// A number.
+    Number,
+    /// `true` or `false`.
+    Boolean,
+    /// A string.
+    Text,
+    /// A number or a string.
+    NumberOrText,
+}
+
+impl Word {
+    /// Whether `given` spells this keyword.
+    pub fn is(&self, given: &str) -> bool {
+        self.name == given || self.alias == Some(given)
+    }
+}
+
+impl<T> Keyword<T> {
+    const fn new(
+        [name, metavar, help]: [&'static str; 3],
+        notation: Notation,
+        parse: fn(&str) -> Result<T, String>,
+    ) -> Keyword<T> {
+        let word = Word {
+            name,
+            alias: None,
+            metavar,
+            help,
+            notation,
+        };
+        Keyword { word, parse }
+    }
+
+    const fn alias(mut self, alias: &'static str) -> Keyword<T> {
+        self.word.alias = Some(alias);
+        self
+    }
+}
+
+macro_rules! keywords {
+    ($($name:ident: $type:ty = $spelling:literal $(| $alias:literal)?, $metavar:literal, $notation:ident, $parse:ident, $help:literal;)+) => {
+        $(
+            #[doc = concat!("`", $spelling, "`: ", $help, ".")]
+            pub static $name: Keyword<$type> =
+                Keyword::new([$spelling, $metavar, $help], Notation::$notation, value::$parse)
+                $(.alias($alias))?;
+        )+
+    };
+}
+
+keywords! {
+    TUNNEL_ID: u32 = "tunnel_id" | "tid", "ID", Number, id,
+        "this end's tunnel id, unique in the network namespace";
+    PEER_TUNNEL_ID: u32 = "peer_tunnel_id" | "ptid", "ID", Number, id,
+        "the peer's id for the tunnel";
+    SESSION_ID: u32 = "session_id" | "sid", "ID", Number, id,
+        "this end's session id; only sessions of different UDP tunnels may share one";
+    PEER_SESSION_ID: u32 = "peer_session_id" | "psid", "ID", Number, id,
+        "the peer's id for the session";
+    ENCAP: bool = "encap", "udp|ip", Text, encap_is_udp,
+        "what carries the tunnel: UDP or IP protocol 115 (default udp)";
+    LOCAL: IpAddr = "local", "ADDRESS", Text, address,
+        "this end's IP address";
+    REMOTE: IpAddr = "remote", "ADDRESS", Text, peer_address,
+        "the peer's IP address, of the same family";
+    UDP_SPORT: u16 = "udp_sport", "PORT", Number, port,
+        "this end's UDP port; required with encap udp";
+    UDP_DPORT: u16 = "udp_dport", "PORT", Number, port,
+        "the peer's UDP port; required with encap udp";
+    UDP_CSUM: bool = "udp_csum", "on|off", Boolean, switch,
+        "UDP checksums on sent packets, over IPv4 (default off)";
+    UDP6_CSUM_TX: bool = "udp6_csum_tx", "on|off", Boolean, switch,
+        "UDP checksums on sent packets, over IPv6 (default on)";
+    UDP6_CSUM_RX: bool = "udp6_csum_rx", "on|off", Boolean, switch,
+        "UDP checksums demanded of received packets, over IPv6 (default on)";
+    NAME: String = "name", "IF", Text, ifname,
+        "the network device's name (default the first free l2tpethN)";
+    COOKIE: Cookie = "cookie", "HEX", Text, cookie,
+        "the cookie put on sent packets, 8 or 16 hex digits (default none)";
+    PEER_COOKIE: Cookie = "peer_cookie", "HEX", Text, cookie,
+        "the cookie demanded of received packets, 8 or 16 hex digits (default none)";
+    SEQ: (bool, bool) = "seq", "none|send|recv|both", Text, seq,
+        "sequence numbers: put on sent packets, demanded of received ones (default none)";
+    L2SPEC_TYPE: Sublayer = "l2spec_type", "none|default", Text, sublayer,
+        "the L2-specific sublayer, the same at both ends (default default)";
+    OFFSET: () = "offset", "N", Number, ignored,
+        "accepted and ignored, as ip l2tp does";
+    PEER_OFFSET: () = "peer_offset", "N", Number, ignored,
+        "accepted and ignored, as ip l2tp does";
+    LNS_MODE: bool = "lns_mode", "on|off", Boolean, switch,
+        "on: this end decides about sequence numbers; off: it follows the peer (default off)";
+    REORDER_TIMEOUT: Duration = "reorder_timeout", "MS", Number, milliseconds,
+        "how long a packet waits for those before it, in milliseconds; 0 does not reorder (default 0)";
+    MTU: u16 = "mtu", "N", Number, mtu,
+        "the network device's MTU, 68 to 65521 (default what the path admits)";
+    DEBUG: DebugMask = "debug", "MASK", NumberOrText, debug,
+        "log lines wanted: a number from 0 to 15, or of debug,control,seq,data (default 0)";
+}
