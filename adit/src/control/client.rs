@@ -121,6 +121,11 @@ impl Client {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) fn from_socket(socket: OwnedFd) -> Client {
+        Client { socket }
+    }
+
     fn receive(&self, packet: &mut [u8]) -> Result<usize, ClientError> {
         loop {
             // With TRUNC the length is that of the packet, even where the buffer is shorter.

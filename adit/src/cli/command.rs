@@ -1,0 +1,188 @@
+//! The command line as `clap` knows it: from here come parsing, help, manual pages and
+//! completions.
+
+use super::verb::{Object, Verb, form};
+use crate::input::form::{Form, Need};
+use clap::builder::{OsStringValueParser, PossibleValue, PossibleValuesParser};
+use clap::{Arg, ArgAction, Command, value_parser};
+use std::path::PathBuf;
+
+/// Whom the command line is described to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reader {
+    /// The parser, which takes any word and leaves keywords to the forms.
+    Parser,
+    /// A shell's completion, which wants a list of keywords.
+    Shell,
+}
+
+/// The whole command line.
+pub(super) fn command(reader: Reader) -> Command {
+    let mut top = Command::new("adit")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("L2TP pseudowires in user space, with the command line of ip l2tp")
+        .subcommand_required(true)
+        .args(globals())
+        .after_help(
+            "Verbs and objects may be abbreviated as in ip l2tp: adit a t tid 1 ...\n\
+             Exit status: 0 done, 1 refused, 2 not understood.",
+        );
+    for verb in Verb::ALL {
+        top = top.subcommand(verb_command(verb, reader));
+    }
+    top.subcommands([run(), check(), reload(), demo(), completions(), man()])
+}
+
+fn globals() -> [Arg; 4] {
+    let switch = |name: &'static str, short| {
+        Arg::new(name)
+            .long(name)
+            .short(short)
+            .global(true)
+            .overrides_with(name)
+            .action(ArgAction::SetTrue)
+    };
+    [
+        switch("json", 'j').help("Print JSON, with the keys of ip -j l2tp"),
+        switch("pretty", 'p').help("Print JSON in lines"),
+        switch("statistics", 's')
+            .visible_alias("stats")
+            .help("Print counters and drop reasons too"),
+        Arg::new("socket")
+            .long("socket")
+            .value_name("PATH")
+            .env("ADIT_SOCKET")
+            .hide_env_values(true)
+            .global(true)
+            .value_parser(OsStringValueParser::new())
+            .help("The daemon's control socket [default: the one of this network namespace]"),
+    ]
+}
+
+fn verb_command(verb: Verb, reader: Reader) -> Command {
+    let objects = Object::ALL.map(|object| object_command(verb, object, reader));
+    Command::new(verb.name())
+        .about(verb.about())
+        .visible_aliases(verb.aliases().iter().copied())
+        .subcommand_required(true)
+        .subcommands(objects)
+}
+
+fn object_command(verb: Verb, object: Object, reader: Reader) -> Command {
+    let form = form(verb, object);
+    let about = verb.about_one(object);
+    let (verb, object) = (verb.name(), object.name());
+    let words = Arg::new("words")
+        .value_name("KEYWORD VALUE")
+        .num_args(0..)
+        .allow_negative_numbers(true)
+        .hide(reader == Reader::Parser);
+    let words = match reader {
+        Reader::Parser => words.value_parser(OsStringValueParser::new()),
+        Reader::Shell => words.value_parser(PossibleValuesParser::new(
+            form.words()
+                .map(|word| PossibleValue::new(word.name).help(word.help)),
+        )),
+    };
+    Command::new(object)
+        .about(about)
+        .override_usage(format!("adit {verb} {object} {}", form.usage()))
+        .after_help(keyword_help(form))
+        .arg(words)
+}
+
+fn keyword_help(form: &Form) -> String {
+    let mut out = String::from("Keywords:\n");
+    for slot in form.slots {
+        let word = slot.word;
+        let alias = word.alias.map_or(String::new(), |a| format!("|{a}"));
+        let mark = match slot.need {
+            Need::Required => " (required)",
+            Need::Optional | Need::ById | Need::ByName => "",
+        };
+        let left = format!("{}{alias} {}", word.name, word.metavar);
+        out.push_str(&format!("  {left:<24} {}{mark}\n", word.help));
+    }
+    out.truncate(out.trim_end().len());
+    out
+}
+
+fn run() -> Command {
+    Command::new("run")
+        .about("Carry tunnels and sessions: the daemon, in the foreground")
+        .args([
+            path("config", "FILE").help("Set up the tunnels and sessions of this file"),
+            path("state", "FILE|none").help(
+                "Keep the state in this file in case the daemon is killed, or nowhere \
+             [default: a file of this network namespace]",
+            ),
+            Arg::new("workers")
+                .long("workers")
+                .value_name("N")
+                .value_parser(value_parser!(u16).range(1..=1024))
+                .help("Worker threads that move packets [default: one a processor]"),
+        ])
+}
+
+fn check() -> Command {
+    Command::new("check")
+        .about("Read a configuration file and say what is wrong with it")
+        .arg(file().required(true))
+}
+
+fn reload() -> Command {
+    let dry_run = Arg::new("dry-run")
+        .long("dry-run")
+        .action(ArgAction::SetTrue)
+        .help("Only print what would change");
+    Command::new("reload")
+        .about("Apply what has changed in the daemon's configuration file")
+        .arg(dry_run)
+}
+
+fn demo() -> Command {
+    let seconds = Arg::new("seconds")
+        .long("seconds")
+        .value_name("N")
+        .value_parser(value_parser!(u64).range(1..=86400))
+        .default_value("5")
+        .help("How long data moves");
+    Command::new("demo")
+        .about("Join two network namespaces by a pseudowire, move data, and clean up")
+        .arg(seconds)
+}
+
+fn completions() -> Command {
+    let shell = Arg::new("shell")
+        .value_name("SHELL")
+        .required(true)
+        .value_parser(value_parser!(clap_complete::Shell));
+    Command::new("completions")
+        .about("Print a shell's completion script")
+        .arg(shell)
+}
+
+fn man() -> Command {
+    let directory = Arg::new("directory")
+        .value_name("DIR")
+        .value_parser(value_parser!(PathBuf))
+        .help("Write one page a command into this directory instead");
+    Command::new("man")
+        .about("Print the manual page")
+        .arg(directory)
+}
+
+fn path(name: &'static str, metavar: &'static str) -> Arg {
+    Arg::new(name)
+        .long(name)
+        .value_name(metavar)
+        .value_hint(clap::ValueHint::FilePath)
+        .value_parser(value_parser!(PathBuf))
+}
+
+fn file() -> Arg {
+    Arg::new("file")
+        .value_name("FILE")
+        .value_hint(clap::ValueHint::FilePath)
+        .value_parser(value_parser!(PathBuf))
+}

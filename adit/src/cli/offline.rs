@@ -1,0 +1,99 @@
+//! Commands that need no daemon.
+
+use super::command::{Reader, command};
+use super::execute::print;
+use super::failure::{Failure, complain};
+use super::verb::{Object, Verb, form};
+use crate::config::Config;
+use clap::{ArgMatches, Command};
+use clap_complete::Shell;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// `adit check FILE`.
+pub(super) fn check(file: &Path) -> Result<ExitCode, Failure> {
+    match Config::load(file) {
+        Ok(config) => {
+            let tunnels = count(config.inventory.tunnels.len(), "tunnel");
+            let sessions = count(config.inventory.sessions.len(), "session");
+            print(&format!("{}: {tunnels}, {sessions}\n", file.display()))
+        }
+        Err(error) => {
+            complain(error);
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+/// `adit completions SHELL`.
+pub(super) fn completions(matches: &ArgMatches) -> Result<ExitCode, Failure> {
+    let Some(shell) = matches.get_one::<Shell>("shell").copied() else {
+        return Err(Failure::usage("shell: none given; give bash, zsh or fish"));
+    };
+    print(&script(shell))
+}
+
+/// `adit man [DIR]`.
+pub(super) fn man(directory: Option<PathBuf>) -> Result<ExitCode, Failure> {
+    match directory {
+        None => print(&page(command(Reader::Parser))),
+        Some(directory) => {
+            let written = clap_mangen::generate_to(command(Reader::Parser), &directory);
+            written.map_err(|error| {
+                let directory = directory.display();
+                Failure::refused(format!(
+                    "directory: {directory}: {error}; name a directory that can be written"
+                ))
+            })?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// The completion script for `shell`.
+pub(super) fn script(shell: Shell) -> String {
+    let mut out = Vec::new();
+    clap_complete::generate(shell, &mut command(Reader::Shell), "adit", &mut out);
+    let mut out = String::from_utf8_lossy(&out).into_owned();
+    if shell == Shell::Fish {
+        out.push_str(&fish_keywords());
+    }
+    out
+}
+
+/// The keywords for fish, for which `clap_complete` writes flags and commands only.
+fn fish_keywords() -> String {
+    let mut out = String::new();
+    for verb in Verb::ALL {
+        let names = [&[verb.name()], verb.aliases()].concat().join(" ");
+        for object in Object::ALL.map(|object| (object, object.name())) {
+            let seen = format!(
+                "__fish_seen_subcommand_from {names}; and __fish_seen_subcommand_from {}",
+                object.1
+            );
+            for word in form(verb, object.0).words() {
+                let help = word.help.replace('\'', "\\'");
+                // Writing to a String cannot fail.
+                let _ = writeln!(
+                    out,
+                    "complete -c adit -n '{seen}' -f -a {} -d '{help}'",
+                    word.name
+                );
+            }
+        }
+    }
+    out
+}
+
+/// The manual page of `command`.
+fn page(command: Command) -> String {
+    let mut out = Vec::new();
+    // Writing to a Vec cannot fail.
+    let _ = clap_mangen::Man::new(command).render(&mut out);
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+fn count(n: usize, noun: &str) -> String {
+    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
+}

@@ -1,0 +1,150 @@
+//! The commands that work on tunnels and sessions, and their abbreviations.
+
+use crate::input::form::{self, Form};
+use std::ffi::{OsStr, OsString};
+
+/// What is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verb {
+    Add,
+    Delete,
+    Show,
+    Set,
+}
+
+/// To what it is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Object {
+    Tunnel,
+    Session,
+}
+
+impl Verb {
+    pub(super) const ALL: [Verb; 4] = [Verb::Add, Verb::Delete, Verb::Show, Verb::Set];
+
+    /// The command's name.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Verb::Add => "add",
+            Verb::Delete => "del",
+            Verb::Show => "show",
+            Verb::Set => "set",
+        }
+    }
+
+    /// Other names, which help shows.
+    pub(super) fn aliases(self) -> &'static [&'static str] {
+        match self {
+            Verb::Add => &[],
+            Verb::Delete => &["delete"],
+            Verb::Show => &["list", "lst"],
+            Verb::Set => &["modify"],
+        }
+    }
+
+    pub(super) fn about(self) -> &'static str {
+        match self {
+            Verb::Add => "Make a tunnel or a session",
+            Verb::Delete => "Remove a tunnel with its sessions, or one session",
+            Verb::Show => "Print tunnels or sessions, all or those of the ids given",
+            Verb::Set => "Change a tunnel or a session while it works",
+        }
+    }
+
+    pub(super) fn about_one(self, object: Object) -> String {
+        let object = object.name();
+        match self {
+            Verb::Add => format!("Make a {object}"),
+            Verb::Delete => format!("Remove a {object}"),
+            Verb::Show => format!("Print {object}s, all or those that match"),
+            Verb::Set => format!("Change a {object} while it works"),
+        }
+    }
+
+    /// The verb of this name.
+    pub(super) fn named(name: &str) -> Option<Verb> {
+        Verb::ALL.into_iter().find(|verb| verb.name() == name)
+    }
+}
+
+impl Object {
+    pub(super) const ALL: [Object; 2] = [Object::Tunnel, Object::Session];
+
+    /// The word for it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Object::Tunnel => "tunnel",
+            Object::Session => "session",
+        }
+    }
+
+    /// The object of this name.
+    pub(super) fn named(name: &str) -> Option<Object> {
+        Object::ALL.into_iter().find(|object| object.name() == name)
+    }
+}
+
+/// The keywords that `verb` takes for `object`.
+pub(super) fn form(verb: Verb, object: Object) -> &'static Form {
+    match (verb, object) {
+        (Verb::Add, Object::Tunnel) => &form::ADD_TUNNEL,
+        (Verb::Add, Object::Session) => &form::ADD_SESSION,
+        (Verb::Delete, Object::Tunnel) => &form::DEL_TUNNEL,
+        (Verb::Delete, Object::Session) => &form::DEL_SESSION,
+        (Verb::Show, Object::Tunnel) => &form::SHOW_TUNNEL,
+        (Verb::Show, Object::Session) => &form::SHOW_SESSION,
+        (Verb::Set, Object::Tunnel) => &form::SET_TUNNEL,
+        (Verb::Set, Object::Session) => &form::SET_SESSION,
+    }
+}
+
+/// Words that may be cut short, in the order in which iproute2 tries them; the first that
+/// begins with what was typed wins, unique or not.
+const VERBS: [(&str, &str); 7] = [
+    ("add", "add"),
+    ("delete", "del"),
+    ("show", "show"),
+    ("lst", "show"),
+    ("list", "show"),
+    ("set", "set"),
+    ("modify", "set"),
+];
+const OBJECTS: [(&str, &str); 2] = [("tunnel", "tunnel"), ("session", "session")];
+
+/// Writes out an abbreviated verb and object: the first words of `args` (without the program's
+/// name) that are neither flags nor the value of one. Other commands are never abbreviated.
+pub(super) fn expand(mut args: Vec<OsString>) -> Vec<OsString> {
+    let mut places = word_places(&args);
+    let mut first = places.next();
+    if first.is_some_and(|at| args.get(at).is_some_and(|word| word == "help")) {
+        first = places.next();
+    }
+    let verb = first.and_then(|at| expand_at(&mut args, at, &VERBS));
+    let second = places.next();
+    if let (Some(()), Some(at)) = (verb, second) {
+        expand_at(&mut args, at, &OBJECTS);
+    }
+    args
+}
+
+fn expand_at(args: &mut [OsString], at: usize, known: &[(&str, &str)]) -> Option<()> {
+    let word = args.get_mut(at)?;
+    let typed = word.to_str().filter(|typed| !typed.is_empty())?;
+    let (_, full) = known.iter().find(|(full, _)| full.starts_with(typed))?;
+    *word = full.into();
+    Some(())
+}
+
+/// Where the words stand that are neither flags nor the value of `--socket`.
+fn word_places(args: &[OsString]) -> impl Iterator<Item = usize> + use<> {
+    let mut value_follows = false;
+    let mut places = Vec::new();
+    for (at, arg) in args.iter().enumerate() {
+        let is_flag = arg.as_encoded_bytes().starts_with(b"-");
+        if !is_flag && !value_follows {
+            places.push(at);
+        }
+        value_follows = !value_follows && arg == OsStr::new("--socket");
+    }
+    places.into_iter()
+}
