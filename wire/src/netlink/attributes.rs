@@ -1,7 +1,9 @@
-use super::{Attr, Errno, Stat};
+use super::policy::{PolicyError, Value};
+use super::walk::{counters, walk};
+use super::{Attr, Statistics, Writer};
 use crate::l2tp::Cookie;
 use alloc::string::String;
-use core::fmt;
+use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::time::Duration;
 
@@ -17,9 +19,11 @@ pub mod pw_type {
     pub const INVALID: u16 = 0x0c;
 }
 
-/// What a message of the family says: one field an attribute, the last of a kind winning.
-///
-/// Unknown attributes and the attributes that Linux ignores are passed over.
+/// The longest interface name: IFNAMSIZ less its NUL.
+const IFNAME_MAX: usize = 15;
+
+/// What a message of the family says: one field for each [`Attr`] that means something, which is
+/// described there. The last attribute of a kind wins; unknown ones are passed over.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[allow(missing_docs)]
 pub struct Attributes {
@@ -52,61 +56,13 @@ pub struct Attributes {
     pub ip6_daddr: Option<Ipv6Addr>,
     pub udp_zero_csum6_tx: bool,
     pub udp_zero_csum6_rx: bool,
-    /// Drop reasons' codes and counts, as [`drops`] reads them, encoded.
-    pub drops: Option<alloc::vec::Vec<(u16, u64)>>,
+    /// Codes of drop reasons and how often each struck, in the order of the message.
+    pub drops: Option<Vec<(u16, u64)>>,
     pub configured: Option<u8>,
     pub problem: Option<String>,
     pub dry_run: bool,
     pub text: Option<String>,
     pub ifindex: Option<u32>,
-}
-
-/// The counters inside [`Attr::Stats`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[allow(missing_docs)]
-pub struct Statistics {
-    pub tx_packets: u64,
-    pub tx_bytes: u64,
-    pub tx_errors: u64,
-    pub rx_packets: u64,
-    pub rx_bytes: u64,
-    pub rx_seq_discards: u64,
-    pub rx_oos_packets: u64,
-    pub rx_errors: u64,
-    pub rx_cookie_discards: u64,
-    pub rx_invalid: u64,
-}
-
-/// An attribute that the family's policy refuses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PolicyError {
-    /// The attribute.
-    pub attr: Attr,
-    /// What is wrong with it.
-    pub reason: PolicyReason,
-}
-
-/// What the policy has against a value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PolicyReason {
-    /// Fewer octets than its type has.
-    TooShort,
-    /// More octets than it may have.
-    TooLong,
-    /// A string without its final NUL.
-    Unterminated,
-    /// A string that is not UTF-8.
-    NotText,
-}
-
-impl PolicyError {
-    /// The errno that Linux answers with.
-    pub fn errno(&self) -> Errno {
-        match self.reason {
-            PolicyReason::TooShort | PolicyReason::TooLong => Errno::ERANGE,
-            PolicyReason::Unterminated | PolicyReason::NotText => Errno::EINVAL,
-        }
-    }
 }
 
 impl Attributes {
@@ -124,13 +80,30 @@ impl Attributes {
         Ok(out)
     }
 
+    /// Appends every attribute that is set, ascending by number: the inverse of
+    /// [`Attributes::read`].
+    pub fn write(&self, writer: Writer) -> Writer {
+        Attr::ALL
+            .iter()
+            .fold(writer, |writer, attr| self.write_one(*attr, writer))
+    }
+
+    /// The pair of addresses, the IPv6 pair winning as in Linux; `None` when neither is whole.
+    pub fn addresses(&self) -> Option<(IpAddr, IpAddr)> {
+        match (self.ip6_saddr, self.ip6_daddr, self.ip_saddr, self.ip_daddr) {
+            (Some(local), Some(remote), _, _) => Some((local.into(), remote.into())),
+            (_, _, Some(local), Some(remote)) => Some((local.into(), remote.into())),
+            _ => None,
+        }
+    }
+
     fn take(&mut self, v: Value<'_>) -> Result<(), PolicyError> {
         match v.attr {
             Attr::PwType => self.pw_type = Some(v.half()?),
             Attr::EncapType => self.encap_type = Some(v.half()?),
             Attr::L2specType => self.l2spec_type = Some(v.octet()?),
             Attr::ProtoVersion => self.proto_version = Some(v.octet()?),
-            Attr::Ifname => self.ifname = Some(v.string(15)?),
+            Attr::Ifname => self.ifname = Some(v.string(IFNAME_MAX)?),
             Attr::ConnId => self.conn_id = Some(v.word()?),
             Attr::PeerConnId => self.peer_conn_id = Some(v.word()?),
             Attr::SessionId => self.session_id = Some(v.word()?),
@@ -150,176 +123,101 @@ impl Attributes {
             Attr::UdpSport => self.udp_sport = Some(v.half()?),
             Attr::UdpDport => self.udp_dport = Some(v.half()?),
             Attr::Mtu => self.mtu = Some(v.half()?),
-            Attr::Stats => self.stats = Some(Statistics::read(v.bytes)),
+            Attr::Stats => self.stats = Some(Statistics::read(v.nest()?)),
             Attr::Ip6Saddr => self.ip6_saddr = Some(v.ipv6()?),
             Attr::Ip6Daddr => self.ip6_daddr = Some(v.ipv6()?),
             Attr::UdpZeroCsum6Tx => self.udp_zero_csum6_tx = true,
             Attr::UdpZeroCsum6Rx => self.udp_zero_csum6_rx = true,
-            Attr::Drops => self.drops = Some(drops(v.bytes).collect()),
+            Attr::Drops => self.drops = Some(counters(v.nest()?).collect()),
             Attr::Configured => self.configured = Some(v.octet()?),
-            Attr::Problem => self.problem = Some(v.string(1024)?),
+            Attr::Problem => self.problem = Some(v.string(usize::MAX)?),
             Attr::DryRun => self.dry_run = true,
-            Attr::Text => self.text = Some(v.string(4096)?),
+            Attr::Text => self.text = Some(v.string(usize::MAX)?),
             Attr::Ifindex => self.ifindex = Some(v.word()?),
-            Attr::Offset
-            | Attr::DataSeq
-            | Attr::L2specLen
-            | Attr::VlanId
-            | Attr::Mru
-            | Attr::Pad => {}
+            // Nobody uses these, but the policy still wants them whole.
+            Attr::DataSeq | Attr::L2specLen => v.octet().map(drop)?,
+            Attr::Offset | Attr::VlanId | Attr::Mru => v.half().map(drop)?,
+            Attr::Pad => {}
         }
         Ok(())
     }
 
-    /// The pair of addresses, the IPv6 pair winning as in Linux; `None` when neither is whole.
-    pub fn addresses(&self) -> Option<(IpAddr, IpAddr)> {
-        match (self.ip6_saddr, self.ip6_daddr, self.ip_saddr, self.ip_daddr) {
-            (Some(local), Some(remote), _, _) => Some((local.into(), remote.into())),
-            (_, _, Some(local), Some(remote)) => Some((local.into(), remote.into())),
-            _ => None,
+    fn write_one(&self, attr: Attr, to: Writer) -> Writer {
+        match attr {
+            Attr::PwType => put(to, attr, self.pw_type, Writer::half),
+            Attr::EncapType => put(to, attr, self.encap_type, Writer::half),
+            Attr::L2specType => put(to, attr, self.l2spec_type, Writer::octet),
+            Attr::ProtoVersion => put(to, attr, self.proto_version, Writer::octet),
+            Attr::Ifname => put(to, attr, self.ifname.as_deref(), Writer::string),
+            Attr::ConnId => put(to, attr, self.conn_id, Writer::word),
+            Attr::PeerConnId => put(to, attr, self.peer_conn_id, Writer::word),
+            Attr::SessionId => put(to, attr, self.session_id, Writer::word),
+            Attr::PeerSessionId => put(to, attr, self.peer_session_id, Writer::word),
+            Attr::UdpCsum => put(to, attr, self.udp_csum, Writer::octet),
+            Attr::Cookie => put(to, attr, self.cookie, put_cookie),
+            Attr::PeerCookie => put(to, attr, self.peer_cookie, put_cookie),
+            Attr::Debug => put(to, attr, self.debug, Writer::word),
+            Attr::RecvSeq => put(to, attr, self.recv_seq, Writer::octet),
+            Attr::SendSeq => put(to, attr, self.send_seq, Writer::octet),
+            Attr::LnsMode => put(to, attr, self.lns_mode, Writer::octet),
+            Attr::UsingIpsec => put(to, attr, self.using_ipsec, Writer::octet),
+            Attr::RecvTimeout => put(to, attr, self.recv_timeout, put_milliseconds),
+            Attr::Fd => put(to, attr, self.fd, Writer::word),
+            Attr::IpSaddr => put(to, attr, self.ip_saddr, put_ipv4),
+            Attr::IpDaddr => put(to, attr, self.ip_daddr, put_ipv4),
+            Attr::UdpSport => put(to, attr, self.udp_sport, Writer::half),
+            Attr::UdpDport => put(to, attr, self.udp_dport, Writer::half),
+            Attr::Mtu => put(to, attr, self.mtu, Writer::half),
+            Attr::Stats => put(to, attr, self.stats, |to, _, stats| to.statistics(stats)),
+            Attr::Ip6Saddr => put(to, attr, self.ip6_saddr, put_ipv6),
+            Attr::Ip6Daddr => put(to, attr, self.ip6_daddr, put_ipv6),
+            Attr::UdpZeroCsum6Tx => put(to, attr, self.udp_zero_csum6_tx.then_some(()), put_flag),
+            Attr::UdpZeroCsum6Rx => put(to, attr, self.udp_zero_csum6_rx.then_some(()), put_flag),
+            Attr::Drops => put(to, attr, self.drops.clone(), Writer::counters),
+            Attr::Configured => put(to, attr, self.configured, Writer::octet),
+            Attr::Problem => put(to, attr, self.problem.as_deref(), Writer::string),
+            Attr::DryRun => put(to, attr, self.dry_run.then_some(()), put_flag),
+            Attr::Text => put(to, attr, self.text.as_deref(), Writer::string),
+            Attr::Ifindex => put(to, attr, self.ifindex, Writer::word),
+            Attr::DataSeq
+            | Attr::L2specLen
+            | Attr::Offset
+            | Attr::VlanId
+            | Attr::Mru
+            | Attr::Pad => to,
         }
     }
 }
 
-impl Statistics {
-    fn read(nest: &[u8]) -> Statistics {
-        let known = |(number, value)| Some((Stat::from_number(number)?, value));
-        Statistics::from_values(drops(nest).filter_map(known))
-    }
-
-    /// These values; what is not named is 0.
-    pub fn from_values(values: impl IntoIterator<Item = (Stat, u64)>) -> Statistics {
-        let mut out = Statistics::default();
-        for (stat, value) in values {
-            if let Some(field) = out.field(stat) {
-                *field = value;
-            }
-        }
-        out
-    }
-
-    /// The counters with their numbers, in the order in which Linux emits them.
-    pub fn in_order(mut self) -> [(Stat, u64); 10] {
-        use Stat::*;
-        [
-            TxPackets,
-            TxBytes,
-            TxErrors,
-            RxPackets,
-            RxBytes,
-            RxSeqDiscards,
-            RxCookieDiscards,
-            RxOosPackets,
-            RxErrors,
-            RxInvalid,
-        ]
-        .map(|stat| (stat, self.field(stat).map_or(0, |value| *value)))
-    }
-
-    fn field(&mut self, stat: Stat) -> Option<&mut u64> {
-        Some(match stat {
-            Stat::TxPackets => &mut self.tx_packets,
-            Stat::TxBytes => &mut self.tx_bytes,
-            Stat::TxErrors => &mut self.tx_errors,
-            Stat::RxPackets => &mut self.rx_packets,
-            Stat::RxBytes => &mut self.rx_bytes,
-            Stat::RxSeqDiscards => &mut self.rx_seq_discards,
-            Stat::RxOosPackets => &mut self.rx_oos_packets,
-            Stat::RxErrors => &mut self.rx_errors,
-            Stat::RxCookieDiscards => &mut self.rx_cookie_discards,
-            Stat::RxInvalid => &mut self.rx_invalid,
-            Stat::Pad => return None,
-        })
-    }
-}
-
-/// The u64 counters of a nest, by their attribute types; values of another size are passed over.
-pub fn drops(nest: &[u8]) -> impl Iterator<Item = (u16, u64)> + '_ {
-    walk(nest)
-        .filter_map(|(number, value)| Some((number, u64::from_ne_bytes(value.try_into().ok()?))))
-}
-
-/// The attributes of a buffer by number, flags masked off; ends where the buffer is malformed.
-pub(super) fn walk(mut rest: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
-    core::iter::from_fn(move || {
-        let head: &[u8; 4] = rest.first_chunk()?;
-        let len = usize::from(u16::from_ne_bytes([head[0], head[1]]));
-        let number = u16::from_ne_bytes([head[2], head[3]]) & 0x3fff;
-        let value = rest.get(4..len)?;
-        rest = rest.get(len.next_multiple_of(4)..).unwrap_or(&[]);
-        Some((number, value))
-    })
-}
-
-struct Value<'a> {
+fn put<T>(
+    to: Writer,
     attr: Attr,
-    bytes: &'a [u8],
-}
-
-impl Value<'_> {
-    fn refuse(&self, reason: PolicyReason) -> PolicyError {
-        PolicyError {
-            attr: self.attr,
-            reason,
-        }
-    }
-
-    fn array<const N: usize>(&self) -> Result<[u8; N], PolicyError> {
-        self.bytes
-            .first_chunk()
-            .copied()
-            .ok_or(self.refuse(PolicyReason::TooShort))
-    }
-
-    fn octet(&self) -> Result<u8, PolicyError> {
-        self.array().map(|[octet]| octet)
-    }
-
-    fn half(&self) -> Result<u16, PolicyError> {
-        self.array().map(u16::from_ne_bytes)
-    }
-
-    fn word(&self) -> Result<u32, PolicyError> {
-        self.array().map(u32::from_ne_bytes)
-    }
-
-    fn long(&self) -> Result<u64, PolicyError> {
-        self.array().map(u64::from_ne_bytes)
-    }
-
-    fn ipv6(&self) -> Result<Ipv6Addr, PolicyError> {
-        if self.bytes.len() > 16 {
-            return Err(self.refuse(PolicyReason::TooLong));
-        }
-        self.array::<16>().map(Ipv6Addr::from)
-    }
-
-    fn cookie(&self) -> Result<Cookie, PolicyError> {
-        Cookie::new(self.bytes).map_err(|_| self.refuse(PolicyReason::TooLong))
-    }
-
-    fn string(&self, max: usize) -> Result<String, PolicyError> {
-        let end = self.bytes.iter().position(|octet| *octet == 0);
-        let end = end.ok_or(self.refuse(PolicyReason::Unterminated))?;
-        if end > max {
-            return Err(self.refuse(PolicyReason::TooLong));
-        }
-        let text = core::str::from_utf8(&self.bytes[..end]);
-        text.map(String::from)
-            .map_err(|_| self.refuse(PolicyReason::NotText))
+    value: Option<T>,
+    append: impl FnOnce(Writer, Attr, T) -> Writer,
+) -> Writer {
+    match value {
+        Some(value) => append(to, attr, value),
+        None => to,
     }
 }
 
-impl fmt::Display for PolicyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let reason = match self.reason {
-            PolicyReason::TooShort => "too short",
-            PolicyReason::TooLong => "too long",
-            PolicyReason::Unterminated => "not terminated by NUL",
-            PolicyReason::NotText => "not UTF-8",
-        };
-        write!(f, "attribute {:?} is {reason}", self.attr)
-    }
+fn put_flag(to: Writer, attr: Attr, _: ()) -> Writer {
+    to.flag(attr)
 }
 
-impl core::error::Error for PolicyError {}
+fn put_cookie(to: Writer, attr: Attr, cookie: Cookie) -> Writer {
+    to.octets(attr, cookie.as_slice())
+}
+
+fn put_ipv4(to: Writer, attr: Attr, address: Ipv4Addr) -> Writer {
+    to.octets(attr, &address.octets())
+}
+
+fn put_ipv6(to: Writer, attr: Attr, address: Ipv6Addr) -> Writer {
+    to.octets(attr, &address.octets())
+}
+
+/// The attribute counts whole milliseconds, 64 bits of them: more is the most it can say.
+fn put_milliseconds(to: Writer, attr: Attr, time: Duration) -> Writer {
+    to.long(attr, u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
+}

@@ -1,7 +1,9 @@
-use super::{Errno, kind};
+use super::walk::walk;
+use super::{Errno, error_attr, flag, kind};
 use core::fmt;
 
-const HEADER: usize = 16;
+/// Octets of a netlink header.
+pub(super) const HEADER: usize = 16;
 
 /// One netlink message: its header and what follows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,20 +95,19 @@ impl<'a> Answer<'a> {
         let (code, echo) = frame.body.split_first_chunk::<4>()?;
         let code = i32::from_ne_bytes(*code);
         let errno = (code != 0).then_some(Errno(code.saturating_neg()));
-        let text = (frame.flags & super::flag::ACK_TLVS != 0)
+        let text = (frame.flags & flag::ACK_TLVS != 0)
             .then(|| Self::extended_text(frame.flags, echo))
             .flatten();
         Some(Answer { errno, text })
     }
 
     fn extended_text(flags: u16, echo: &'a [u8]) -> Option<&'a str> {
-        const NLMSGERR_ATTR_MSG: u16 = 1;
-        let echoed = match flags & super::flag::CAPPED {
+        let echoed = match flags & flag::CAPPED {
             0 => u32::from_ne_bytes(*echo.first_chunk()?) as usize,
             _ => HEADER,
         };
-        super::attributes::walk(echo.get(echoed.next_multiple_of(4)..)?)
-            .find(|(kind, _)| *kind == NLMSGERR_ATTR_MSG)
+        walk(echo.get(echoed.checked_next_multiple_of(4)?..)?)
+            .find(|(kind, _)| *kind == error_attr::MSG)
             .and_then(|(_, value)| core::str::from_utf8(value).ok())
             .map(|text| text.trim_end_matches('\0'))
     }

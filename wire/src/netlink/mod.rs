@@ -7,11 +7,17 @@
 mod attributes;
 mod frame;
 mod number;
+mod policy;
+mod statistics;
+mod walk;
 mod writer;
 
-pub use attributes::{Attributes, PolicyError, PolicyReason, Statistics, drops, pw_type};
+pub use attributes::{Attributes, pw_type};
 pub use frame::{Answer, Frame, FrameError, Frames};
+use number::error_attr;
 pub use number::{Attr, Command, Encapsulation, Errno, Stat, flag, kind};
+pub use policy::{PolicyError, PolicyReason};
+pub use statistics::Statistics;
 pub use writer::Writer;
 
 /// The family's name, as CTRL_CMD_GETFAMILY asks for it.

@@ -24,6 +24,12 @@ pub mod flag {
     pub const ACK_TLVS: u16 = 0x200;
 }
 
+/// Attributes of an extended acknowledgement.
+pub(super) mod error_attr {
+    /// NLMSGERR_ATTR_MSG: the text, a string.
+    pub(in super::super) const MSG: u16 = 1;
+}
+
 macro_rules! numbers {
     ($(#[$doc:meta])* $name:ident: $repr:ty { $($(#[$vdoc:meta])* $variant:ident = $value:expr,)+ }) => {
         $(#[$doc])*

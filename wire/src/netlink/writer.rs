@@ -1,6 +1,10 @@
-use super::{Attr, Command, Errno, FAMILY_ID, FAMILY_VERSION, Statistics, flag, kind};
+use super::frame::HEADER;
+use super::{Attr, Command, Errno, FAMILY_ID, FAMILY_VERSION, Statistics, error_attr, flag, kind};
 use alloc::vec::Vec;
 use core::net::IpAddr;
+
+/// The most octets that an attribute's 16-bit length leaves for its value.
+const VALUE_MAX: usize = u16::MAX as usize - 4;
 
 /// Builds one netlink message; attributes stand in the order of the calls.
 ///
@@ -30,44 +34,22 @@ impl Writer {
     /// NLMSG_ERROR answering `request` (a whole message): `None` acknowledges, an errno refuses
     /// and `text` says why.
     pub fn answer(request: &[u8], portid: u32, errno: Option<Errno>, text: Option<&str>) -> Writer {
-        let word = |at: usize| {
-            request
-                .get(at..at + 4)
-                .and_then(|b| b.try_into().ok())
-                .map_or(0, u32::from_ne_bytes)
+        let seq = request.get(8..).and_then(|rest| rest.first_chunk());
+        let seq = seq.map_or(0, |seq| u32::from_ne_bytes(*seq));
+        let (code, flags, echo) = match errno {
+            // An acknowledgement echoes the request's header only.
+            None => (0, flag::CAPPED, request.get(..HEADER).unwrap_or(request)),
+            Some(errno) if text.is_none() => (errno.0.saturating_neg(), 0, request),
+            Some(errno) => (errno.0.saturating_neg(), flag::ACK_TLVS, request),
         };
-        let flags = match (errno, text) {
-            (None, _) => flag::CAPPED,
-            (Some(_), None) => 0,
-            (Some(_), Some(_)) => flag::ACK_TLVS,
-        };
-        let mut writer = Writer::plain(kind::ERROR, flags, word(8), portid);
-        let code = errno.map_or(0, |errno| -errno.0);
+        let mut writer = Writer::plain(kind::ERROR, flags, seq, portid);
         writer.message.extend_from_slice(&code.to_ne_bytes());
-        let echo = if errno.is_some() {
-            request
-        } else {
-            request.get(..16).unwrap_or(request)
-        };
         writer.message.extend_from_slice(echo);
-        writer
-            .message
-            .resize(writer.message.len().next_multiple_of(4), 0);
-        if let (Some(_), Some(text)) = (errno, text) {
-            const NLMSGERR_ATTR_MSG: u16 = 1;
-            writer = writer.raw_string(NLMSGERR_ATTR_MSG, text);
+        writer.pad();
+        match text {
+            Some(text) if errno.is_some() => writer.raw_string(error_attr::MSG, text),
+            _ => writer,
         }
-        writer
-    }
-
-    fn plain(kind: u16, flags: u16, seq: u32, portid: u32) -> Writer {
-        let mut message = Vec::with_capacity(256);
-        message.extend_from_slice(&[0; 4]);
-        message.extend_from_slice(&kind.to_ne_bytes());
-        message.extend_from_slice(&flags.to_ne_bytes());
-        message.extend_from_slice(&seq.to_ne_bytes());
-        message.extend_from_slice(&portid.to_ne_bytes());
-        Writer { message }
     }
 
     /// Appends a u8.
@@ -132,28 +114,43 @@ impl Writer {
         self.raw(attr.number(), &nest.message)
     }
 
-    fn raw_string(self, number: u16, value: &str) -> Writer {
-        let mut octets = Vec::with_capacity(value.len() + 1);
-        octets.extend(value.bytes().filter(|octet| *octet != 0));
-        octets.push(0);
-        self.raw(number, &octets)
-    }
-
-    fn raw(mut self, number: u16, value: &[u8]) -> Writer {
-        let value = &value[..value.len().min(usize::from(u16::MAX) - 4)];
-        let len = (value.len() + 4) as u16;
-        self.message.extend_from_slice(&len.to_ne_bytes());
-        self.message.extend_from_slice(&number.to_ne_bytes());
-        self.message.extend_from_slice(value);
-        self.message
-            .resize(self.message.len().next_multiple_of(4), 0);
-        self
-    }
-
     /// The whole message, its length filled in.
     pub fn finish(mut self) -> Vec<u8> {
         let len = (self.message.len() as u32).to_ne_bytes();
         self.message[..4].copy_from_slice(&len);
         self.message
+    }
+
+    fn plain(kind: u16, flags: u16, seq: u32, portid: u32) -> Writer {
+        let mut message = Vec::with_capacity(256);
+        message.extend_from_slice(&[0; 4]);
+        message.extend_from_slice(&kind.to_ne_bytes());
+        message.extend_from_slice(&flags.to_ne_bytes());
+        message.extend_from_slice(&seq.to_ne_bytes());
+        message.extend_from_slice(&portid.to_ne_bytes());
+        Writer { message }
+    }
+
+    /// A NUL inside `value` would end it early, so it is left out.
+    fn raw_string(self, number: u16, value: &str) -> Writer {
+        let (value, _) = value.split_at(value.floor_char_boundary(VALUE_MAX - 1));
+        let mut octets: Vec<u8> = value.bytes().filter(|octet| *octet != 0).collect();
+        octets.push(0);
+        self.raw(number, &octets)
+    }
+
+    fn raw(mut self, number: u16, value: &[u8]) -> Writer {
+        let value = value.get(..VALUE_MAX).unwrap_or(value);
+        let len = (value.len() + 4) as u16;
+        self.message.extend_from_slice(&len.to_ne_bytes());
+        self.message.extend_from_slice(&number.to_ne_bytes());
+        self.message.extend_from_slice(value);
+        self.pad();
+        self
+    }
+
+    fn pad(&mut self) {
+        self.message
+            .resize(self.message.len().next_multiple_of(4), 0);
     }
 }

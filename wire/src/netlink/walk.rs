@@ -1,0 +1,23 @@
+//! The attributes of a buffer, which netlink and its nests lay out alike.
+
+/// The attributes of a buffer by number, flags masked off; ends where the buffer is malformed.
+pub(super) fn walk(mut rest: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+    core::iter::from_fn(move || {
+        let head: &[u8; 4] = rest.first_chunk()?;
+        let len = usize::from(u16::from_ne_bytes([head[0], head[1]]));
+        let number = u16::from_ne_bytes([head[2], head[3]]) & NUMBER;
+        let value = rest.get(4..len)?;
+        // The last attribute may lack its padding.
+        rest = rest.get(len.next_multiple_of(4)..).unwrap_or(&[]);
+        Some((number, value))
+    })
+}
+
+/// The u64 counters of a nest by number; values of another size are passed over.
+pub(super) fn counters(nest: &[u8]) -> impl Iterator<Item = (u16, u64)> {
+    walk(nest)
+        .filter_map(|(number, value)| Some((number, u64::from_ne_bytes(value.try_into().ok()?))))
+}
+
+/// NLA_TYPE_MASK: an attribute's type without its nested and byte-order flags.
+const NUMBER: u16 = 0x3fff;
