@@ -1,0 +1,57 @@
+use adit_wire::l2tp::{
+    Cookie, DataError, IpMessage, SessionId, Sublayer, UdpMessage, split_v3, write_v3,
+};
+
+/// A UDP payload: what decodes must encode into no more octets and decode to the same again.
+pub fn l2tp_udp(data: &[u8]) {
+    let Ok(message) = UdpMessage::decode(data) else {
+        return;
+    };
+    let mut out = vec![0xff; data.len()];
+    let n = message.encode(&mut out).expect("it came in as many octets");
+    assert_eq!(UdpMessage::decode(&out[..n]), Ok(message));
+}
+
+/// An IP payload of protocol 115: as [`l2tp_udp`].
+pub fn l2tp_ip(data: &[u8]) {
+    let Ok(message) = IpMessage::decode(data) else {
+        return;
+    };
+    let mut out = vec![0xff; data.len()];
+    let n = message.encode(&mut out).expect("it came in as many octets");
+    assert_eq!(IpMessage::decode(&out[..n]), Ok(message));
+}
+
+/// What stands behind a v3 session id, in a session that the first octet describes: bit 4 the
+/// sublayer, the low bits the length of the cookie, which is taken from the octets that follow.
+pub fn l2tp_session(data: &[u8]) {
+    let Some((how, data)) = data.split_first() else {
+        return;
+    };
+    let Some((cookie, rest)) = data.split_at_checked(usize::from(how % 9)) else {
+        return;
+    };
+    let cookie = Cookie::new(cookie).expect("8 octets at most");
+    let sublayer = match how & 0x10 {
+        0 => Sublayer::None,
+        _ => Sublayer::Default,
+    };
+    match split_v3(rest, &cookie, sublayer) {
+        Err(DataError::Truncated) => assert!(rest.len() < cookie.len() + sublayer.len()),
+        Err(DataError::CookieMismatch) => assert!(!rest.starts_with(cookie.as_slice())),
+        Ok(read) => {
+            let mut out = vec![0xff; 20];
+            let n = write_v3(
+                &mut out,
+                false,
+                SessionId(1),
+                &cookie,
+                sublayer,
+                read.sequence,
+            );
+            out.truncate(n.expect("the longest header has 20 octets"));
+            out.extend_from_slice(read.payload);
+            assert_eq!(split_v3(&out[4..], &cookie, sublayer), Ok(read));
+        }
+    }
+}

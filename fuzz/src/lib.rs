@@ -1,0 +1,36 @@
+//! Fuzz targets: functions that take any octets and assert what must hold for all of them.
+//!
+//! A target panics when its property breaks. `cargo test` replays the committed corpus through
+//! every target; `fuzz/README.md` shows how to search for more with libFuzzer and how to add one.
+#![forbid(unsafe_code)]
+
+mod ip;
+mod l2tp;
+mod netlink;
+
+pub use ip::ip_views;
+pub use l2tp::{l2tp_ip, l2tp_session, l2tp_udp};
+pub use netlink::{netlink_attributes, netlink_frames};
+
+/// A function under the name that its corpus and its libFuzzer program bear.
+#[derive(Debug, Clone, Copy)]
+pub struct Target {
+    /// Directory below `corpus/`, and file below `libfuzzer/targets/`.
+    pub name: &'static str,
+    /// Panics when a property breaks.
+    pub run: fn(&[u8]),
+}
+
+/// Every target.
+pub const TARGETS: &[Target] = &[
+    target("ip_views", ip_views),
+    target("l2tp_ip", l2tp_ip),
+    target("l2tp_session", l2tp_session),
+    target("l2tp_udp", l2tp_udp),
+    target("netlink_attributes", netlink_attributes),
+    target("netlink_frames", netlink_frames),
+];
+
+const fn target(name: &'static str, run: fn(&[u8])) -> Target {
+    Target { name, run }
+}
