@@ -31,6 +31,10 @@ pub trait Datapath: Send {
     /// Adds a session whose device an earlier process left behind. ENODEV when it is not there.
     fn adopt(&mut self, session: &SessionSpec, device: &Device) -> Result<(), Error>;
 
+    /// Removes `device`, which an earlier process left behind and no session wants. One that has
+    /// gone, or that is no longer what it was, is nothing to remove.
+    fn discard(&mut self, device: &Device) -> Result<(), Error>;
+
     /// What is really there: a tunnel with its socket, a session with its device.
     fn inventory(&mut self) -> Inventory;
 

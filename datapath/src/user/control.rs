@@ -345,6 +345,10 @@ impl Datapath for UserDatapath {
         self.add_session(session, Old::Left(device))
     }
 
+    fn discard(&mut self, device: &Device) -> Result<(), Error> {
+        self.devices.discard(device)
+    }
+
     fn inventory(&mut self) -> Inventory {
         let there = self
             .sessions

@@ -102,6 +102,22 @@ impl Devices {
         Ok((tap, link))
     }
 
+    /// Removes the persistent device that an earlier process left. One that has gone, or whose
+    /// index is no free TAP device's, is nothing to remove.
+    pub(crate) fn discard(&mut self, device: &Device) -> Result<(), Error> {
+        let Some(link) = self.look(device.index) else {
+            return Ok(());
+        };
+        let outcome = Tap::adopt(&link.name).and_then(|tap| tap.forget());
+        match outcome.as_ref().map_err(|e| e.raw_os_error()) {
+            Ok(()) | Err(Some(libc::EBUSY | libc::EINVAL)) => Ok(()),
+            Err(_) => outcome.map_err(|e| {
+                let what = format!("cannot remove {} ({})", link.name, link.index);
+                Error::system(&e, "name", &what)
+            }),
+        }
+    }
+
     /// Sets the queue length and `more`.
     fn adjust(&mut self, tap: &Tap, more: Vec<LinkAttribute>) -> io::Result<Link> {
         let adjusted = tap.name().and_then(|name| {
