@@ -1,5 +1,14 @@
 //! The daemon.
 
+pub mod engine;
+pub mod genl;
+pub mod store;
+
+#[cfg(test)]
+mod fake;
+#[cfg(test)]
+mod samples;
+
 use crate::control::Address;
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -1,0 +1,198 @@
+//! What a create request describes, as far as it can be judged without knowing other objects.
+
+use super::{keyword, missing};
+use adit_datapath::Error;
+use adit_datapath::spec::{
+    DebugMask, Encap, SessionKey, SessionSpec, SessionTuning, TunnelSpec, UdpChecksum,
+};
+use adit_wire::l2tp::{SessionId, Sublayer, TunnelId};
+use adit_wire::netlink::{Attr, Attributes, Encapsulation, Errno, pw_type};
+use std::net::{IpAddr, SocketAddr};
+
+/// The smallest and the largest MTU that a TAP device takes.
+const MTU: std::ops::RangeInclusive<u16> = 68..=65521;
+
+/// The longest reorder timeout in milliseconds: Linux's representable time, 24 days.
+const REORDER_TIMEOUT_MAX: u128 = i32::MAX as u128;
+
+/// The tunnel that TUNNEL_CREATE asks for.
+pub fn tunnel_spec(a: &Attributes) -> Result<TunnelSpec, Error> {
+    let id = a.conn_id.ok_or(missing(Attr::ConnId))?;
+    let peer_id = a.peer_conn_id.ok_or(missing(Attr::PeerConnId))?;
+    let version = a.proto_version.ok_or(missing(Attr::ProtoVersion))?;
+    let encap = a.encap_type.ok_or(missing(Attr::EncapType))?;
+    let id = TunnelId(nonzero(Attr::ConnId, id)?);
+    let peer_id = TunnelId(nonzero(Attr::PeerConnId, peer_id)?);
+    if a.fd.is_some() {
+        let text = "a caller's socket cannot be taken over here; give addresses instead";
+        return Err(Error::new(Errno::EOPNOTSUPP, keyword(Attr::Fd), text));
+    }
+    let (local, remote) = addresses(a)?;
+    let encap = encapsulation(a, encap, local, remote)?;
+    if version != 3 {
+        let text = format!("{version} has no pseudowire type that is served; give 3");
+        let field = keyword(Attr::ProtoVersion);
+        return Err(Error::new(Errno::EPROTONOSUPPORT, field, text));
+    }
+    let debug = DebugMask(a.debug.unwrap_or(0));
+    Ok(TunnelSpec {
+        id,
+        peer_id,
+        version,
+        encap,
+        debug,
+    })
+}
+
+fn nonzero(attr: Attr, id: u32) -> Result<u32, Error> {
+    let text = "0 is reserved; give a number from 1 to 4294967295";
+    match id {
+        0 => Err(Error::new(Errno::EINVAL, keyword(attr), text)),
+        id => Ok(id),
+    }
+}
+
+fn addresses(a: &Attributes) -> Result<(IpAddr, IpAddr), Error> {
+    if let Some(pair) = a.addresses() {
+        return Ok(pair);
+    }
+    let refuse = |field, text: String| Err(Error::new(Errno::EINVAL, field, text));
+    let local = a
+        .ip6_saddr
+        .map(IpAddr::from)
+        .or(a.ip_saddr.map(IpAddr::from));
+    let remote = a
+        .ip6_daddr
+        .map(IpAddr::from)
+        .or(a.ip_daddr.map(IpAddr::from));
+    match (local, remote) {
+        (None, _) => refuse("local", "is missing; give this end's address".to_owned()),
+        (Some(_), None) => refuse("remote", "is missing; give the peer's address".to_owned()),
+        (Some(local), Some(remote)) => {
+            let text = format!("{remote} is not of the family of local {local}; give both of one");
+            refuse("remote", text)
+        }
+    }
+}
+
+fn encapsulation(
+    a: &Attributes,
+    number: u16,
+    local: IpAddr,
+    remote: IpAddr,
+) -> Result<Encap, Error> {
+    let unknown = || {
+        let text = format!("{number} is unknown; give udp (0) or ip (1)");
+        Error::new(Errno::EINVAL, keyword(Attr::EncapType), text)
+    };
+    match Encapsulation::from_number(number).ok_or_else(unknown)? {
+        Encapsulation::Ip => Ok(Encap::Ip { local, remote }),
+        Encapsulation::Udp => Ok(Encap::Udp {
+            local: SocketAddr::new(local, a.udp_sport.unwrap_or(0)),
+            remote: SocketAddr::new(remote, a.udp_dport.unwrap_or(0)),
+            checksum: checksum(a, local),
+        }),
+    }
+}
+
+/// Over IPv4 off unless the attribute is there, whatever its value; over IPv6 on both ways unless
+/// flagged otherwise.
+fn checksum(a: &Attributes, local: IpAddr) -> UdpChecksum {
+    match local {
+        IpAddr::V4(_) => UdpChecksum {
+            tx: a.udp_csum.is_some(),
+            rx: false,
+        },
+        IpAddr::V6(_) => UdpChecksum {
+            tx: !a.udp_zero_csum6_tx,
+            rx: !a.udp_zero_csum6_rx,
+        },
+    }
+}
+
+/// The session that SESSION_CREATE asks for.
+pub fn session_spec(a: &Attributes) -> Result<SessionSpec, Error> {
+    let tunnel = session_tunnel(a)?;
+    let session = a.session_id.ok_or(missing(Attr::SessionId))?;
+    let peer_id = a.peer_session_id.ok_or(missing(Attr::PeerSessionId))?;
+    let pw_type = a.pw_type.ok_or(missing(Attr::PwType))?;
+    let session = SessionId(nonzero(Attr::SessionId, session)?);
+    let peer_id = SessionId(nonzero(Attr::PeerSessionId, peer_id)?);
+    let sublayer = pseudowire(pw_type, a.l2spec_type)?;
+    if let Some(name) = &a.ifname {
+        interface_name(name)?;
+    }
+    Ok(SessionSpec {
+        key: SessionKey { tunnel, session },
+        peer_id,
+        ifname: a.ifname.clone(),
+        cookie: a.cookie.unwrap_or_default(),
+        peer_cookie: a.peer_cookie.unwrap_or_default(),
+        sublayer,
+        tuning: tuning(a, SessionTuning::default())?,
+    })
+}
+
+/// The tunnel that a session request names.
+pub(super) fn session_tunnel(a: &Attributes) -> Result<TunnelId, Error> {
+    let id = a.conn_id.ok_or(missing(Attr::ConnId))?;
+    nonzero(Attr::ConnId, id).map(TunnelId)
+}
+
+fn pseudowire(number: u16, l2spec: Option<u8>) -> Result<Sublayer, Error> {
+    let refuse = |errno, attr, text| Err(Error::new(errno, keyword(attr), text));
+    if number >= pw_type::INVALID {
+        let text = format!("{number} is unknown; give eth (5)");
+        return refuse(Errno::EINVAL, Attr::PwType, text);
+    }
+    let sublayer = match l2spec {
+        Some(0) => Sublayer::None,
+        Some(1) | None => Sublayer::Default,
+        Some(other) => {
+            let text = format!("{other} is unknown; give none (0) or default (1)");
+            return refuse(Errno::EINVAL, Attr::L2specType, text);
+        }
+    };
+    if number != pw_type::ETHERNET {
+        let text = format!("{number} is not served; give eth (5)");
+        return refuse(Errno::EPROTONOSUPPORT, Attr::PwType, text);
+    }
+    Ok(sublayer)
+}
+
+/// Linux's rule for device names, and no `%`, which would make the name a pattern.
+fn interface_name(name: &str) -> Result<(), Error> {
+    let admitted = |c: char| !c.is_ascii_whitespace() && !matches!(c, '/' | ':' | '%');
+    if matches!(name, "" | "." | "..") || !name.chars().all(admitted) {
+        let text = format!("{name:?} is no interface name; give 1 to 15 letters or digits");
+        return Err(Error::new(Errno::EINVAL, keyword(Attr::Ifname), text));
+    }
+    Ok(())
+}
+
+/// `old` with what the request says about it.
+pub(super) fn tuning(a: &Attributes, old: SessionTuning) -> Result<SessionTuning, Error> {
+    let switch = |given: Option<u8>, old| given.map_or(old, |value| value != 0);
+    if let Some(mtu) = a.mtu.filter(|mtu| !MTU.contains(mtu)) {
+        let text = format!(
+            "{mtu} is out of range; give {} to {}",
+            MTU.start(),
+            MTU.end()
+        );
+        return Err(Error::new(Errno::EINVAL, keyword(Attr::Mtu), text));
+    }
+    let reorder_timeout = a.recv_timeout.unwrap_or(old.reorder_timeout);
+    if reorder_timeout.as_millis() > REORDER_TIMEOUT_MAX {
+        let given = reorder_timeout.as_millis();
+        let text = format!("{given} ms is too long; give at most {REORDER_TIMEOUT_MAX}");
+        return Err(Error::new(Errno::ERANGE, keyword(Attr::RecvTimeout), text));
+    }
+    Ok(SessionTuning {
+        recv_seq: switch(a.recv_seq, old.recv_seq),
+        send_seq: switch(a.send_seq, old.send_seq),
+        lns_mode: switch(a.lns_mode, old.lns_mode),
+        reorder_timeout,
+        mtu: a.mtu.or(old.mtu),
+        debug: a.debug.map_or(old.debug, DebugMask),
+    })
+}

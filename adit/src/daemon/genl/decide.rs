@@ -1,0 +1,173 @@
+//! What a request comes to, given the objects that exist.
+
+use super::create::{session_spec, session_tunnel, tuning, tunnel_spec};
+use super::{Request, keyword, missing};
+use adit_datapath::Error;
+use adit_datapath::spec::{Change, DebugMask, Inventory, SessionKey, SessionSpec, TunnelSpec};
+use adit_wire::l2tp::{SessionId, TunnelId};
+use adit_wire::netlink::{Attr, Attributes, Command, Errno};
+
+/// What to do for a request that nothing speaks against.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Answer with an empty message.
+    Noop,
+    /// Make this change.
+    Change(Change),
+    /// Tell this tunnel.
+    Tunnel(TunnelId),
+    /// Tell all tunnels.
+    Tunnels,
+    /// Tell this session.
+    Session(SessionKey),
+    /// Tell all sessions.
+    Sessions,
+    /// Read the configuration file again.
+    Reload {
+        /// Only say what would change.
+        dry_run: bool,
+    },
+}
+
+/// Checks `request` against `state`. `name` tells the interface name that a session's device has
+/// at the moment.
+pub fn decide(
+    request: &Request<'_>,
+    state: &Inventory,
+    name: &mut dyn FnMut(&SessionSpec) -> Option<String>,
+) -> Result<Action, Error> {
+    let a = &request.attributes()?;
+    Ok(match request.command {
+        Command::Noop => Action::Noop,
+        Command::TunnelCreate => Action::Change(create_tunnel(a, state)?),
+        Command::TunnelDelete => Action::Change(Change::RemoveTunnel(find_tunnel(a, state)?.id)),
+        Command::TunnelModify => {
+            let tunnel = find_tunnel(a, state)?;
+            let debug = a.debug.map_or(tunnel.debug, DebugMask);
+            Action::Change(Change::TuneTunnel(tunnel.id, debug))
+        }
+        Command::TunnelGet if request.dump => Action::Tunnels,
+        Command::TunnelGet => Action::Tunnel(find_tunnel(a, state)?.id),
+        Command::SessionCreate => Action::Change(create_session(a, state)?),
+        Command::SessionDelete => {
+            Action::Change(Change::RemoveSession(find_session(a, state, name)?.key))
+        }
+        Command::SessionModify => {
+            let session = find_session(a, state, name)?;
+            Action::Change(Change::TuneSession(session.key, tuning(a, session.tuning)?))
+        }
+        Command::SessionGet if request.dump => Action::Sessions,
+        Command::SessionGet => Action::Session(find_session(a, state, name)?.key),
+        Command::Reload => Action::Reload { dry_run: a.dry_run },
+    })
+}
+
+fn create_tunnel(a: &Attributes, state: &Inventory) -> Result<Change, Error> {
+    let spec = tunnel_spec(a)?;
+    if state.tunnels.contains_key(&spec.id) {
+        let text = format!("{} is in use; give a free one", spec.id);
+        return Err(Error::new(Errno::EEXIST, keyword(Attr::ConnId), text));
+    }
+    Ok(Change::AddTunnel(spec))
+}
+
+fn find_tunnel<'s>(a: &Attributes, state: &'s Inventory) -> Result<&'s TunnelSpec, Error> {
+    let id = TunnelId(a.conn_id.ok_or(missing(Attr::ConnId))?);
+    state.tunnels.get(&id).ok_or_else(|| no_tunnel(id))
+}
+
+fn no_tunnel(id: TunnelId) -> Error {
+    let text = format!("there is no tunnel {id}; add it, or list them with `adit show tunnel`");
+    Error::new(Errno::ENODEV, keyword(Attr::ConnId), text)
+}
+
+fn create_session(a: &Attributes, state: &Inventory) -> Result<Change, Error> {
+    let tunnel = session_tunnel(a)?;
+    let tunnel = state
+        .tunnels
+        .get(&tunnel)
+        .ok_or_else(|| no_tunnel(tunnel))?;
+    let spec = session_spec(a)?;
+    free_session(&spec, tunnel, state)?;
+    Ok(Change::AddSession(spec))
+}
+
+/// Refuses `spec` for `tunnel` when its id or its interface name is another session's.
+pub fn free_session(
+    spec: &SessionSpec,
+    tunnel: &TunnelSpec,
+    state: &Inventory,
+) -> Result<(), Error> {
+    free_session_id(spec, tunnel, state)?;
+    free_name(spec, state)
+}
+
+/// An id may repeat only among UDP tunnels: their sockets tell the sessions apart, whereas a
+/// packet of protocol 115 is known by its session id alone.
+fn free_session_id(
+    spec: &SessionSpec,
+    tunnel: &TunnelSpec,
+    state: &Inventory,
+) -> Result<(), Error> {
+    let SessionKey { session, .. } = spec.key;
+    let clash = state.tunnels.values().find(|other| {
+        let key = SessionKey {
+            tunnel: other.id,
+            session,
+        };
+        let told_apart = other.id != tunnel.id && other.encap.is_udp() && tunnel.encap.is_udp();
+        state.sessions.contains_key(&key) && !told_apart
+    });
+    match clash {
+        None => Ok(()),
+        Some(other) => {
+            let text = format!(
+                "{session} is in use in tunnel {}; give a free one",
+                other.id
+            );
+            Err(Error::new(Errno::EEXIST, keyword(Attr::SessionId), text))
+        }
+    }
+}
+
+/// A name that a session asked for stays its own even while its device is away.
+fn free_name(spec: &SessionSpec, state: &Inventory) -> Result<(), Error> {
+    let Some(name) = &spec.ifname else {
+        return Ok(());
+    };
+    let mut sessions = state.sessions.values();
+    match sessions.find(|other| other.ifname.as_ref() == Some(name)) {
+        None => Ok(()),
+        Some(other) => {
+            let SessionKey { tunnel, session } = other.key;
+            let text =
+                format!("{name:?} is that of session {session} in tunnel {tunnel}; give another");
+            Err(Error::new(Errno::EEXIST, keyword(Attr::Ifname), text))
+        }
+    }
+}
+
+/// The session that IFNAME names, or else CONN_ID and SESSION_ID.
+fn find_session<'s>(
+    a: &Attributes,
+    state: &'s Inventory,
+    name: &mut dyn FnMut(&SessionSpec) -> Option<String>,
+) -> Result<&'s SessionSpec, Error> {
+    if let Some(wanted) = &a.ifname {
+        let mut sessions = state.sessions.values();
+        let found = sessions.find(|session| name(session).as_ref() == Some(wanted));
+        let text =
+            format!("no session has the interface {wanted:?}; list them with `adit show session`");
+        return found.ok_or(Error::new(Errno::ENODEV, keyword(Attr::Ifname), text));
+    }
+    let absent = |attr| Error::new(Errno::ENODEV, keyword(attr), "is missing; give it");
+    let tunnel = TunnelId(a.conn_id.ok_or(absent(Attr::ConnId))?);
+    let session = SessionId(a.session_id.ok_or(absent(Attr::SessionId))?);
+    if !state.tunnels.contains_key(&tunnel) {
+        return Err(no_tunnel(tunnel));
+    }
+    let text =
+        format!("tunnel {tunnel} has no session {session}; list them with `adit show session`");
+    let found = state.sessions.get(&SessionKey { tunnel, session });
+    found.ok_or(Error::new(Errno::ENODEV, keyword(Attr::SessionId), text))
+}

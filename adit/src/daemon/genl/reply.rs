@@ -1,0 +1,153 @@
+//! Objects as messages: Linux's attributes in Linux's order, then Adit's own.
+
+use adit_datapath::counters::{Counters, DropReason};
+use adit_datapath::spec::{Device, Encap, SessionSpec, TunnelSpec, UdpChecksum};
+use adit_wire::netlink::{Attr, Command, Encapsulation, Writer, flag, pw_type};
+
+/// The longest text of [`Attr::Problem`] that its policy admits.
+const PROBLEM_OCTETS: usize = 1024;
+/// The longest text of [`Attr::Text`] that its policy admits.
+const TEXT_OCTETS: usize = 4096;
+
+/// The part of a message's header that depends on the request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Header {
+    /// Whether the message is one of a dump.
+    pub multi: bool,
+    /// The request's sequence number.
+    pub seq: u32,
+    /// The request's port id.
+    pub portid: u32,
+}
+
+/// What Adit knows of an object beyond its specification.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Extra {
+    /// Its counters.
+    pub counters: Counters,
+    /// Whether the configuration file asks for it.
+    pub configured: bool,
+    /// Why it carries nothing yet.
+    pub problem: Option<String>,
+}
+
+/// A tunnel. A single one's header has the ACK flag, as Linux's has.
+pub fn tunnel(header: Header, spec: &TunnelSpec, extra: &Extra) -> Vec<u8> {
+    let flags = if header.multi { flag::MULTI } else { flag::ACK };
+    let encap = match spec.encap {
+        Encap::Udp { .. } => Encapsulation::Udp,
+        Encap::Ip { .. } => Encapsulation::Ip,
+    };
+    let mut writer = Writer::command(Command::TunnelGet, flags, header.seq, header.portid)
+        .octet(Attr::ProtoVersion, spec.version)
+        .word(Attr::ConnId, spec.id.0)
+        .word(Attr::PeerConnId, spec.peer_id.0)
+        .word(Attr::Debug, spec.debug.0)
+        .half(Attr::EncapType, encap.number())
+        .statistics(extra.counters.statistics);
+    if let Encap::Udp {
+        local,
+        remote,
+        checksum,
+    } = spec.encap
+    {
+        writer = checksums(writer, local.is_ipv4(), checksum)
+            .half(Attr::UdpSport, local.port())
+            .half(Attr::UdpDport, remote.port());
+    }
+    writer = writer
+        .address(Attr::IpSaddr, Attr::Ip6Saddr, spec.encap.local())
+        .address(Attr::IpDaddr, Attr::Ip6Daddr, spec.encap.remote());
+    own(writer, extra).finish()
+}
+
+/// One line of a reload's report.
+pub fn report(header: Header, line: &str) -> Vec<u8> {
+    Writer::command(Command::Reload, flag::MULTI, header.seq, header.portid)
+        .string(Attr::Text, cut(line, TEXT_OCTETS))
+        .finish()
+}
+
+/// The empty message that answers NOOP.
+pub fn noop(header: Header) -> Vec<u8> {
+    Writer::command(Command::Noop, 0, header.seq, header.portid).finish()
+}
+
+fn checksums(mut writer: Writer, ipv4: bool, checksum: UdpChecksum) -> Writer {
+    if ipv4 {
+        return writer.octet(Attr::UdpCsum, checksum.tx.into());
+    }
+    if !checksum.tx {
+        writer = writer.flag(Attr::UdpZeroCsum6Tx);
+    }
+    if !checksum.rx {
+        writer = writer.flag(Attr::UdpZeroCsum6Rx);
+    }
+    writer
+}
+
+/// A session of `tunnel`; without a device, which it may be waiting for, it has the name that it
+/// asks for, if any.
+pub fn session(
+    header: Header,
+    tunnel: &TunnelSpec,
+    spec: &SessionSpec,
+    device: Option<&Device>,
+    extra: &Extra,
+) -> Vec<u8> {
+    let flags = if header.multi { flag::MULTI } else { 0 };
+    let mut writer = Writer::command(Command::SessionGet, flags, header.seq, header.portid)
+        .word(Attr::ConnId, spec.key.tunnel.0)
+        .word(Attr::SessionId, spec.key.session.0)
+        .word(Attr::PeerConnId, tunnel.peer_id.0)
+        .word(Attr::PeerSessionId, spec.peer_id.0)
+        .word(Attr::Debug, spec.tuning.debug.0)
+        .half(Attr::PwType, pw_type::ETHERNET);
+    if let Some(name) = device.map(|device| &device.name).or(spec.ifname.as_ref()) {
+        writer = writer.string(Attr::Ifname, name);
+    }
+    if !spec.cookie.is_empty() {
+        writer = writer.octets(Attr::Cookie, spec.cookie.as_slice());
+    }
+    if !spec.peer_cookie.is_empty() {
+        writer = writer.octets(Attr::PeerCookie, spec.peer_cookie.as_slice());
+    }
+    writer = writer
+        .octet(Attr::RecvSeq, spec.tuning.recv_seq.into())
+        .octet(Attr::SendSeq, spec.tuning.send_seq.into())
+        .octet(Attr::LnsMode, spec.tuning.lns_mode.into());
+    if !spec.tuning.reorder_timeout.is_zero() {
+        let millis = spec.tuning.reorder_timeout.as_millis();
+        writer = writer.long(Attr::RecvTimeout, millis.try_into().unwrap_or(u64::MAX));
+    }
+    writer = writer.statistics(extra.counters.statistics);
+    if let Some(device) = device {
+        writer = writer
+            .half(Attr::Mtu, device.mtu.try_into().unwrap_or(u16::MAX))
+            .word(Attr::Ifindex, device.index);
+    }
+    own(writer, extra).finish()
+}
+
+fn own(mut writer: Writer, extra: &Extra) -> Writer {
+    if extra.configured {
+        writer = writer.octet(Attr::Configured, 1);
+    }
+    if let Some(problem) = &extra.problem {
+        writer = writer.string(Attr::Problem, cut(problem, PROBLEM_OCTETS));
+    }
+    let drops: Vec<_> = DropReason::ALL
+        .iter()
+        .map(|reason| (*reason as u16, extra.counters.dropped(*reason)))
+        .filter(|(_, count)| *count != 0)
+        .collect();
+    if !drops.is_empty() {
+        writer = writer.counters(Attr::Drops, drops);
+    }
+    writer
+}
+
+/// `text`, or as much of it as `octets` hold.
+pub fn cut(text: &str, octets: usize) -> &str {
+    text.get(..text.floor_char_boundary(octets)).unwrap_or(text)
+}

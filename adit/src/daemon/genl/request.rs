@@ -1,0 +1,83 @@
+use adit_datapath::Error;
+use adit_wire::netlink::{Attributes, Command, Errno, FAMILY_ID, Frames, flag};
+
+/// A packet that holds one request of the family.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Request<'a> {
+    /// What is wanted.
+    pub command: Command,
+    /// Whether the whole table is wanted instead of one object.
+    pub dump: bool,
+    /// Whether success is to be acknowledged.
+    pub ack: bool,
+    /// Sequence number, which every answer repeats.
+    pub seq: u32,
+    /// Port id, which every answer repeats.
+    pub portid: u32,
+    attributes: &'a [u8],
+}
+
+impl<'a> Request<'a> {
+    /// Reads the packet's only message; its attributes stay unread until the sender's privilege
+    /// is known.
+    pub fn read(packet: &'a [u8]) -> Result<Request<'a>, Error> {
+        let refuse = |errno, text: &str| Error::new(errno, "message", text);
+        let mut frames = Frames::new(packet);
+        let frame = match (frames.next(), frames.next()) {
+            (Some(Ok(frame)), None) => frame,
+            (Some(Err(malformed)), _) => {
+                return Err(refuse(Errno::EINVAL, &malformed.to_string()));
+            }
+            (None, _) => return Err(refuse(Errno::EINVAL, "is empty")),
+            (Some(Ok(_)), Some(_)) => {
+                return Err(refuse(
+                    Errno::EINVAL,
+                    "is followed by another; send one a packet",
+                ));
+            }
+        };
+        if frame.kind != FAMILY_ID {
+            let text = format!("has type {}, not {FAMILY_ID}, the family's", frame.kind);
+            return Err(refuse(Errno::ENOENT, &text));
+        }
+        let short = refuse(Errno::EINVAL, "ends inside its generic-netlink header");
+        let (number, _, attributes) = frame.genl().ok_or(short)?;
+        let command = Command::from_number(number).ok_or_else(|| unsupported(number))?;
+        let dump = frame.flags & flag::DUMP == flag::DUMP;
+        if dump && !matches!(command, Command::TunnelGet | Command::SessionGet) {
+            return Err(unsupported(number));
+        }
+        Ok(Request {
+            command,
+            dump,
+            ack: frame.flags & flag::ACK != 0,
+            seq: frame.seq,
+            portid: frame.portid,
+            attributes,
+        })
+    }
+
+    /// Whether only CAP_NET_ADMIN may ask for this. Linux lets only NOOP pass without.
+    pub fn needs_privilege(&self) -> bool {
+        match self.command {
+            Command::Noop | Command::TunnelGet | Command::SessionGet => false,
+            Command::TunnelCreate
+            | Command::TunnelDelete
+            | Command::TunnelModify
+            | Command::SessionCreate
+            | Command::SessionDelete
+            | Command::SessionModify
+            | Command::Reload => true,
+        }
+    }
+
+    /// The attributes, or the refusal of the first that its type does not admit.
+    pub fn attributes(&self) -> Result<Attributes, Error> {
+        Attributes::read(self.attributes).map_err(super::policy)
+    }
+}
+
+fn unsupported(number: u8) -> Error {
+    let text = format!("{number} is none that can be served that way");
+    Error::new(Errno::EOPNOTSUPP, "command", text)
+}

@@ -1,0 +1,144 @@
+//! Objects for tests.
+
+use adit_datapath::spec::{
+    DebugMask, Encap, Inventory, SessionKey, SessionSpec, SessionTuning, TunnelSpec, UdpChecksum,
+};
+use adit_wire::l2tp::{Cookie, SessionId, Sublayer, TunnelId};
+use proptest::prelude::*;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+/// A UDP tunnel over IPv4, its ports made from its id.
+pub(super) fn udp(id: u16) -> TunnelSpec {
+    TunnelSpec {
+        id: TunnelId(id.into()),
+        peer_id: TunnelId(u32::from(id) + 100),
+        version: 3,
+        encap: Encap::Udp {
+            local: SocketAddr::from(([192, 0, 2, 1], 5000 + id)),
+            remote: SocketAddr::from(([192, 0, 2, 2], 6000 + id)),
+            checksum: UdpChecksum {
+                tx: false,
+                rx: false,
+            },
+        },
+        debug: DebugMask(0),
+    }
+}
+
+/// A tunnel over protocol 115 and IPv6.
+pub(super) fn ip(id: u16) -> TunnelSpec {
+    TunnelSpec {
+        encap: Encap::Ip {
+            local: "2001:db8::1".parse().unwrap(),
+            remote: "2001:db8::2".parse().unwrap(),
+        },
+        ..udp(id)
+    }
+}
+
+/// A session without wishes.
+pub(super) fn session(tunnel: u16, session: u16) -> SessionSpec {
+    SessionSpec {
+        key: key(tunnel, session),
+        peer_id: SessionId(u32::from(session) + 100),
+        ifname: None,
+        cookie: Cookie::EMPTY,
+        peer_cookie: Cookie::EMPTY,
+        sublayer: Sublayer::Default,
+        tuning: SessionTuning::default(),
+    }
+}
+
+pub(super) fn key(tunnel: u16, session: u16) -> SessionKey {
+    SessionKey {
+        tunnel: TunnelId(tunnel.into()),
+        session: SessionId(session.into()),
+    }
+}
+
+pub(super) fn inventory(
+    tunnels: impl IntoIterator<Item = TunnelSpec>,
+    sessions: impl IntoIterator<Item = SessionSpec>,
+) -> Inventory {
+    Inventory {
+        tunnels: tunnels.into_iter().map(|spec| (spec.id, spec)).collect(),
+        sessions: sessions.into_iter().map(|spec| (spec.key, spec)).collect(),
+    }
+}
+
+/// Any tunnel that a create message can describe.
+pub(super) fn any_tunnel() -> impl Strategy<Value = TunnelSpec> {
+    let addresses = prop_oneof![
+        any::<([u8; 4], [u8; 4])>().prop_map(|(a, b)| (IpAddr::from(a), IpAddr::from(b))),
+        any::<([u8; 16], [u8; 16])>().prop_map(|(a, b)| (IpAddr::from(a), IpAddr::from(b))),
+    ];
+    let ids = (1..=u32::MAX, 1..=u32::MAX);
+    let rest = any::<(Option<(u16, u16)>, bool, bool, u32)>();
+    (ids, addresses, rest).prop_map(|((id, peer), (local, remote), (ports, tx, rx, debug))| {
+        let encap = match ports {
+            None => Encap::Ip { local, remote },
+            Some((near, far)) => Encap::Udp {
+                local: SocketAddr::new(local, near),
+                remote: SocketAddr::new(remote, far),
+                checksum: UdpChecksum {
+                    tx,
+                    rx: rx && local.is_ipv6(),
+                },
+            },
+        };
+        TunnelSpec {
+            id: TunnelId(id),
+            peer_id: TunnelId(peer),
+            version: 3,
+            encap,
+            debug: DebugMask(debug),
+        }
+    })
+}
+
+fn any_cookie() -> impl Strategy<Value = Cookie> {
+    proptest::collection::vec(any::<u8>(), 0..=8).prop_map(|octets| Cookie::new(&octets).unwrap())
+}
+
+/// Any session that a create message can describe.
+pub(super) fn any_session() -> impl Strategy<Value = SessionSpec> {
+    let ids = (1..=u32::MAX, 1..=u32::MAX, 1..=u32::MAX);
+    let name = proptest::option::of("[a-z][a-z0-9.-]{0,14}");
+    let flags = any::<(bool, bool, bool, bool)>();
+    let numbers = (
+        0..=i32::MAX as u64,
+        proptest::option::of(68..=65521u16),
+        any::<u32>(),
+    );
+    (ids, name, any_cookie(), any_cookie(), flags, numbers).prop_map(
+        |(ids, ifname, cookie, peer_cookie, flags, (timeout, mtu, debug))| SessionSpec {
+            key: SessionKey {
+                tunnel: TunnelId(ids.0),
+                session: SessionId(ids.1),
+            },
+            peer_id: SessionId(ids.2),
+            ifname,
+            cookie,
+            peer_cookie,
+            sublayer: match flags.3 {
+                true => Sublayer::Default,
+                false => Sublayer::None,
+            },
+            tuning: SessionTuning {
+                recv_seq: flags.0,
+                send_seq: flags.1,
+                lns_mode: flags.2,
+                reorder_timeout: Duration::from_millis(timeout),
+                mtu,
+                debug: DebugMask(debug),
+            },
+        },
+    )
+}
+
+/// A directory that goes with its value; in memory where there is a place for that, as a state
+/// file is synced at every change.
+pub(super) fn directory() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap())
+}
