@@ -1,5 +1,6 @@
 //! The program `adit`: the daemon that carries L2TP pseudowires and the command line that asks
 //! it to. `main.rs` calls [`cli::main`] and nothing else.
+#![deny(unsafe_code)]
 
 pub mod cli;
 pub mod config;

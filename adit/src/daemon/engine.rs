@@ -1,7 +1,7 @@
 //! What there should be, and the keeping of that promise.
 //!
 //! The engine owns the desired state, the data path and the store. A change is validated by
-//! [`genl`](super::genl), then made in the data path, then written down; only then is it part of
+//! [`genl`], then made in the data path, then written down; only then is it part of
 //! the state and may be acknowledged. Whatever fails leaves all three as they were.
 //!
 //! What the configuration file or an earlier process asked for and cannot be had at the moment

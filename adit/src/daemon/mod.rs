@@ -1,8 +1,23 @@
-//! The daemon.
+//! The daemon: what `adit run` is.
+//!
+//! One thread owns the state; packets move on the data path's own threads. A packet of a client
+//! goes `server` → `answer` → [`genl`] (is it admissible?) → [`engine`] (data path, then
+//! [`store`]) → answer. Signals, lost devices and retries arrive in the loop of `run`.
 
 pub mod engine;
 pub mod genl;
 pub mod store;
+
+mod answer;
+mod host;
+mod log;
+mod lost;
+mod peer;
+mod run;
+mod server;
+mod socket;
+mod state;
+mod sys;
 
 #[cfg(test)]
 mod fake;
@@ -13,22 +28,29 @@ use crate::control::Address;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// What `adit run` was asked for.
-#[derive(Debug, Clone)]
+/// How a daemon is to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
-    /// The configuration file.
+    /// The configuration file, read at the start and at every reload.
     pub config: Option<PathBuf>,
-    /// Where the control socket shall be.
+    /// Where clients find it.
     pub socket: Address,
     /// The file that keeps the state for the case that the process is killed; `None` chooses one
     /// for the network namespace, the word `none` keeps nothing.
     pub state: Option<PathBuf>,
-    /// Worker threads; `None` is one a processor.
+    /// Threads that move packets; `None` chooses by the processors.
     pub workers: Option<usize>,
 }
 
-/// Runs the daemon until it is told to end.
-pub fn run(_options: Options) -> ExitCode {
-    eprintln!("adit: run: this build has no daemon");
-    ExitCode::FAILURE
+/// Runs the daemon in the foreground until SIGTERM or SIGINT. Fails, with a line on standard
+/// error, when it cannot start; the status says so too.
+pub fn run(options: Options) -> ExitCode {
+    log::start();
+    match run::run(options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(refused) => {
+            eprintln!("adit: {refused}");
+            ExitCode::FAILURE
+        }
+    }
 }

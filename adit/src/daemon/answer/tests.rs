@@ -1,0 +1,208 @@
+use super::*;
+use crate::control::{create_session, create_tunnel};
+use crate::daemon::fake::Fake;
+use crate::daemon::samples::{inventory, session, udp};
+use crate::daemon::store::Store;
+use adit_wire::netlink::{Attr, Attributes, Command, FAMILY_ID, flag, kind};
+use proptest::prelude::*;
+use std::path::PathBuf;
+use std::rc::Rc;
+use tokio::sync::Notify;
+
+fn state() -> State {
+    State {
+        engine: Engine::new(Fake::default().boxed(), Store::none()),
+        config: None,
+        load: |_| Ok(inventory([udp(1)], [session(1, 5)])),
+        changed: Rc::new(Notify::new()),
+    }
+}
+
+/// All packets that answer `packet`.
+fn packets(packet: &[u8], state: &mut State) -> Vec<Vec<u8>> {
+    let mut answer = Answer::to(packet, true, state);
+    std::iter::from_fn(|| answer.next(&mut state.engine)).collect()
+}
+
+/// A message of an answer: an object's command and attributes, or what ends it.
+#[derive(Debug, PartialEq)]
+enum Message {
+    Object(u8, Box<Attributes>),
+    Ack,
+    Refusal(Errno, String),
+    Done,
+}
+
+fn messages(packets: &[Vec<u8>]) -> Vec<Message> {
+    let frames = packets.iter().flat_map(|packet| Frames::new(packet));
+    let read = |frame: Result<adit_wire::netlink::Frame<'_>, _>| {
+        let frame = frame.unwrap();
+        match frame.kind {
+            kind::DONE => Message::Done,
+            FAMILY_ID => {
+                let (command, _, attributes) = frame.genl().unwrap();
+                Message::Object(command, Box::new(Attributes::read(attributes).unwrap()))
+            }
+            _ => match adit_wire::netlink::Answer::read(&frame).unwrap() {
+                answer if answer.errno.is_none() => Message::Ack,
+                answer => Message::Refusal(
+                    answer.errno.unwrap(),
+                    answer.text.unwrap_or_default().to_owned(),
+                ),
+            },
+        }
+    };
+    frames.map(read).collect()
+}
+
+fn ask(packet: &[u8], state: &mut State) -> Vec<Message> {
+    messages(&packets(packet, state))
+}
+
+fn request(command: Command, flags: u16) -> Writer {
+    Writer::command(command, flag::REQUEST | flags, 7, 0)
+}
+
+#[test]
+fn changes_are_acknowledged_only_on_demand() {
+    let mut state = state();
+    assert_eq!(ask(&create_tunnel(&udp(1), 1), &mut state), [Message::Ack]);
+    let silent = request(Command::TunnelDelete, 0).word(Attr::ConnId, 1);
+    assert_eq!(ask(&silent.clone().finish(), &mut state), []);
+    let again = ask(&silent.finish(), &mut state);
+    assert!(matches!(&again[..], [Message::Refusal(Errno::ENODEV, _)]));
+}
+
+#[test]
+fn one_object_comes_before_its_acknowledgement() {
+    let mut state = state();
+    ask(&create_tunnel(&udp(1), 1), &mut state);
+    let get = request(Command::TunnelGet, flag::ACK).word(Attr::ConnId, 1);
+    let told = ask(&get.finish(), &mut state);
+    assert!(matches!(&told[..], [Message::Object(4, _), Message::Ack]));
+    let noop = ask(&request(Command::Noop, flag::ACK).finish(), &mut state);
+    assert!(matches!(&noop[..], [Message::Object(0, _), Message::Ack]));
+}
+
+#[test]
+fn changes_without_privilege_change_nothing() {
+    let mut state = state();
+    let mut answer = Answer::to(&create_tunnel(&udp(1), 1), false, &mut state);
+    let packet = answer.next(&mut state.engine).unwrap();
+    let told = messages(&[packet]);
+    assert!(
+        matches!(&told[..], [Message::Refusal(Errno::EPERM, text)] if text.contains("CAP_NET_ADMIN"))
+    );
+    assert!(state.engine.desired().tunnels.is_empty());
+}
+
+#[test]
+fn dumps_are_complete_in_order_and_in_small_packets() {
+    let mut state = state();
+    ask(&create_tunnel(&udp(1), 1), &mut state);
+    for id in 1..=500 {
+        ask(&create_session(&session(1, id), 1), &mut state);
+    }
+    let dump = request(Command::SessionGet, flag::DUMP).finish();
+    let packets = packets(&dump, &mut state);
+    assert!(packets.len() > 1);
+    assert!(packets.iter().all(|packet| packet.len() <= PACKET_OCTETS));
+    let mut told = messages(&packets);
+    assert_eq!(told.pop(), Some(Message::Done));
+    let id = |message: &Message| match message {
+        Message::Object(8, session) => session.session_id,
+        Message::Object(..) | Message::Ack | Message::Refusal(..) | Message::Done => None,
+    };
+    let ids: Vec<_> = told.iter().map(id).collect();
+    assert_eq!(ids, (1..=500).map(Some).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_dump_survives_what_happens_between_its_packets() {
+    let mut state = state();
+    ask(&create_tunnel(&udp(1), 1), &mut state);
+    for id in 1..=500 {
+        ask(&create_session(&session(1, id), 1), &mut state);
+    }
+    let dump = request(Command::SessionGet, flag::DUMP).finish();
+    let mut answer = Answer::to(&dump, false, &mut state);
+    let first = answer.next(&mut state.engine).unwrap();
+    ask(
+        &request(Command::TunnelDelete, 0)
+            .word(Attr::ConnId, 1)
+            .finish(),
+        &mut state,
+    );
+    let second = answer.next(&mut state.engine).unwrap();
+    assert_eq!(answer.next(&mut state.engine), None);
+    assert!(messages(&[first]).len() < 500);
+    assert_eq!(messages(&[second]), [Message::Done]);
+}
+
+#[test]
+fn a_reload_tells_its_lines() {
+    let mut state = state();
+    let reload = request(Command::Reload, flag::ACK);
+    let told = ask(&reload.clone().finish(), &mut state);
+    assert!(
+        matches!(&told[..], [Message::Refusal(Errno::EINVAL, text)] if text.starts_with("config: "))
+    );
+    state.config = Some(PathBuf::from("any"));
+    let dry = ask(&reload.clone().flag(Attr::DryRun).finish(), &mut state);
+    assert!(state.engine.desired().tunnels.is_empty());
+    assert_eq!(ask(&reload.clone().finish(), &mut state), dry);
+    let text = |message: &Message| match message {
+        Message::Object(128, line) => line.text.clone().unwrap(),
+        Message::Object(..) | Message::Ack | Message::Refusal(..) | Message::Done => {
+            format!("{message:?}")
+        }
+    };
+    let texts: Vec<_> = dry.iter().map(text).collect();
+    assert_eq!(texts, ["add tunnel 1", "add session 5 in tunnel 1", "Done"]);
+    state.load = |_| Err("FILE:1:1: not TOML".to_owned());
+    let before = state.engine.desired().clone();
+    let told = ask(&reload.finish(), &mut state);
+    let text = "config: FILE:1:1: not TOML".to_owned();
+    assert_eq!(told, [Message::Refusal(Errno::EINVAL, text)]);
+    assert_eq!(state.engine.desired(), &before);
+}
+
+#[test]
+fn a_reload_that_fails_in_part_ends_in_a_refusal() {
+    let mut state = state();
+    let mut other = udp(1);
+    other.peer_id.0 += 1;
+    ask(&create_tunnel(&other, 1), &mut state);
+    state.config = Some(PathBuf::from("any"));
+    let told = ask(&request(Command::Reload, flag::ACK).finish(), &mut state);
+    assert!(
+        matches!(told.last(), Some(Message::Refusal(Errno::EIO, text)) if text.contains("tunnel 1: refused"))
+    );
+}
+
+#[test]
+fn a_refusal_can_be_read_whatever_was_refused() {
+    let mut state = state();
+    for packet in [&b"abc"[..], &[0xff; 200], &[0; 15]] {
+        let told = ask(packet, &mut state);
+        assert!(
+            matches!(&told[..], [Message::Refusal(Errno::EINVAL, text)] if text.starts_with("message: "))
+        );
+    }
+    let mut answer = Answer::too_long(&[b'x'; 100], 9000);
+    let packet = answer.next(&mut state.engine).unwrap();
+    let text = "message: has 9000 octets; give at most 100".to_owned();
+    assert_eq!(
+        messages(&[packet]),
+        [Message::Refusal(Errno::EMSGSIZE, text)]
+    );
+}
+
+proptest! {
+    #[test]
+    fn every_packet_has_an_answer_that_ends(packet in prop::collection::vec(any::<u8>(), 1..300)) {
+        let mut state = state();
+        let told = ask(&packet, &mut state);
+        prop_assert!(told.len() <= 2);
+    }
+}

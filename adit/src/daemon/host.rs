@@ -1,0 +1,147 @@
+//! What the daemon needs of its host, and where it is.
+
+use super::store::Store;
+use super::sys;
+use adit_datapath::Error;
+use adit_wire::netlink::Errno;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::thread::CapabilitySet;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::os::fd::AsFd;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+const TUN: &str = "/dev/net/tun";
+
+/// Refuses to start without the privileges and the device that the data path needs.
+pub(super) fn check() -> Result<(), Error> {
+    let have = rustix::thread::capabilities(None);
+    let have = have.map_or(CapabilitySet::empty(), |sets| sets.effective);
+    let needed = [
+        (CapabilitySet::NET_ADMIN, "CAP_NET_ADMIN", "network devices"),
+        (
+            CapabilitySet::NET_RAW,
+            "CAP_NET_RAW",
+            "sockets of protocol 115",
+        ),
+    ];
+    for (capability, name, purpose) in needed {
+        if !have.contains(capability) {
+            let text = format!(
+                "{name} is missing, it is needed for {purpose}; run as root, or \
+                                in a user namespace: unshare --user --map-root-user --net"
+            );
+            return Err(Error::new(Errno::EPERM, "capability", text));
+        }
+    }
+    match OpenOptions::new().read(true).write(true).open(TUN) {
+        Ok(_) => Ok(()),
+        Err(err) => {
+            let remedy = match err.kind() == ErrorKind::PermissionDenied {
+                true => "give this user access to it",
+                false => "load the module: modprobe tun",
+            };
+            let text = format!("{TUN} cannot be opened: {err}; {remedy}");
+            let errno = Errno(err.raw_os_error().unwrap_or(Errno::EIO.0));
+            Err(Error::new(errno, "device", text))
+        }
+    }
+}
+
+/// Lets this process have as many descriptors as it may: every tunnel and every session takes
+/// one.
+pub(super) fn raise_descriptor_limit() {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: maximum,
+        maximum,
+    };
+    if let Err(err) = setrlimit(Resource::Nofile, raised) {
+        tracing::warn!("the limit of {current:?} descriptors cannot be raised: {err}");
+    }
+}
+
+/// This process's network namespace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Namespace {
+    /// The inode number, by which people know it.
+    pub(super) inode: u64,
+    /// The name under which state is kept: inode numbers are used again, this is not, neither
+    /// within a boot nor after one.
+    pub(super) identity: String,
+}
+
+impl Namespace {
+    /// Finds it out; `socket` is any socket in it.
+    pub(super) fn of(socket: impl AsFd) -> io::Result<Namespace> {
+        let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
+        let inode = fs::metadata("/proc/self/ns/net")?.ino();
+        let cookie = sys::netns_cookie(socket)?;
+        Ok(Namespace {
+            inode,
+            identity: format!("{cookie}-{}", boot.trim()),
+        })
+    }
+}
+
+/// Opens the state file that `asked` names, or the namespace's own where nothing is asked for.
+/// Tells also what to call it in the log.
+pub(super) fn open_store(
+    asked: Option<&Path>,
+    namespace: &Namespace,
+) -> Result<(Store, String), Error> {
+    match asked {
+        Some(word) if word == Path::new("none") => Ok((Store::none(), "none".to_owned())),
+        Some(path) => {
+            let store = open(path, namespace)?;
+            Ok((store, path.display().to_string()))
+        }
+        None => {
+            for directory in directories() {
+                let path = directory.join(format!("netns-{}.redb", namespace.identity));
+                if usable(&directory) {
+                    let store = open(&path, namespace)?;
+                    return Ok((store, path.display().to_string()));
+                }
+            }
+            tracing::warn!(
+                "neither /run/adit nor $XDG_RUNTIME_DIR/adit can be written: \
+                 nothing will be restored after the process is killed; give --state FILE"
+            );
+            Ok((Store::none(), "none".to_owned()))
+        }
+    }
+}
+
+fn open(path: &Path, namespace: &Namespace) -> Result<Store, Error> {
+    Store::open(path, &namespace.identity).map_err(|err| {
+        let busy = matches!(err, redb::Error::DatabaseAlreadyOpen);
+        let (errno, remedy) = match busy {
+            true => (Errno::EBUSY, "stop the daemon that has it"),
+            false => (Errno::EIO, "give another --state FILE or --state none"),
+        };
+        let text = format!("{} cannot be opened: {err}; {remedy}", path.display());
+        Error::new(errno, "state", text)
+    })
+}
+
+fn directories() -> impl Iterator<Item = PathBuf> {
+    let own = std::env::var_os("XDG_RUNTIME_DIR").map(|own| PathBuf::from(own).join("adit"));
+    [PathBuf::from("/run/adit")].into_iter().chain(own)
+}
+
+/// Makes the directory if need be; tells whether files can be made in it.
+fn usable(directory: &Path) -> bool {
+    let made = fs::DirBuilder::new().mode(0o755).create(directory);
+    match made {
+        Ok(()) => true,
+        Err(err) if err.kind() == ErrorKind::AlreadyExists => {
+            let access = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
+            let opened = File::open(directory)
+                .is_ok_and(|file| file.metadata().is_ok_and(|metadata| metadata.is_dir()));
+            opened && rustix::fs::access(directory, access).is_ok()
+        }
+        Err(_) => false,
+    }
+}

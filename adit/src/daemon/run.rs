@@ -1,0 +1,180 @@
+//! From options to a running daemon, and its end.
+
+use super::engine::Engine;
+use super::host::{self, Namespace};
+use super::lost::Lost;
+use super::socket::Listener;
+use super::state::State;
+use super::{Options, server};
+use crate::config::Config;
+use adit_datapath::spec::Inventory;
+use adit_datapath::user::{self, UserDatapath};
+use adit_datapath::{Datapath, Error};
+use adit_wire::netlink::Errno;
+use sd_notify::NotifyState;
+use std::cell::RefCell;
+use std::future::pending;
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Notify;
+use tokio::task::LocalSet;
+
+/// Runs until told to end.
+pub(super) fn run(options: Options) -> Result<(), Error> {
+    host::check()?;
+    host::raise_descriptor_limit();
+    let file = match &options.config {
+        Some(path) => load(path).map_err(|text| Error::new(Errno::EINVAL, "config", text))?,
+        None => Inventory::default(),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|err| Error::system(&err, "runtime", "cannot be started"))?;
+    LocalSet::new().block_on(&runtime, daemon(options, file))
+}
+
+async fn daemon(options: Options, file: Inventory) -> Result<(), Error> {
+    // Bound first of all: it is what keeps a second daemon away from the first one's state.
+    let listener = Rc::new(Listener::bind(&options.socket)?);
+    let mut signals = Signals::new()?;
+    let namespace = Namespace::of(&listener);
+    let namespace = namespace.map_err(|err| Error::system(&err, "namespace", "is unknown"))?;
+    let (store, kept) = host::open_store(options.state.as_deref(), &namespace)?;
+    let lost = Arc::new(Lost::default());
+    let (datapath, backend) = datapath(options.workers, &lost)?;
+    tracing::info!(
+        "adit {}: {backend}, socket {}, network namespace {}, state {kept}",
+        env!("CARGO_PKG_VERSION"),
+        options.socket,
+        namespace.inode,
+    );
+    let mut engine = Engine::new(datapath, store);
+    engine.restore(Instant::now())?;
+    // Without a file nothing is the file's any more.
+    engine.reload(&file, false, Instant::now()).log();
+    let state = Rc::new(RefCell::new(State {
+        engine,
+        config: options.config,
+        load,
+        changed: Rc::new(Notify::new()),
+    }));
+    tokio::task::spawn_local(server::serve(listener, Rc::clone(&state)));
+    tell(&[NotifyState::Ready]);
+    attend(&state, &lost, &mut signals).await;
+    tell(&[NotifyState::Stopping]);
+    state.borrow_mut().engine.shutdown()
+}
+
+/// Reads a configuration file, or says on one line all that is wrong with it.
+fn load(path: &Path) -> Result<Inventory, String> {
+    match Config::load(path) {
+        Ok(config) => Ok(config.inventory),
+        Err(faults) => Err(faults.to_string().trim_end().replace('\n', "; ")),
+    }
+}
+
+/// Starts the data path, and tells what to call it in the log.
+fn datapath(
+    workers: Option<usize>,
+    lost: &Arc<Lost>,
+) -> Result<(Box<dyn Datapath>, String), Error> {
+    let many = || {
+        Error::new(
+            Errno::EINVAL,
+            "workers",
+            "0 move no packet; give at least 1",
+        )
+    };
+    let workers = workers.map(|count| NonZeroUsize::new(count).ok_or_else(many));
+    let lost = Arc::clone(lost);
+    let datapath = UserDatapath::new(user::Options {
+        workers: workers.transpose()?,
+        notify: Arc::new(move |event| match event {
+            user::Event::DeviceLost(session) => lost.note(session),
+        }),
+    })?;
+    let backend = format!("user-space data path, workers {}", datapath.workers());
+    Ok((Box::new(datapath), backend))
+}
+
+/// Does what comes from elsewhere than from clients; returns when the process shall end.
+async fn attend(state: &RefCell<State>, lost: &Lost, signals: &mut Signals) {
+    let changed = Rc::clone(&state.borrow().changed);
+    let half = sd_notify::watchdog_enabled().map(|interval| interval / 2);
+    loop {
+        let due = state.borrow().engine.deadline();
+        tokio::select! {
+            _ = signals.terminate.recv() => return,
+            _ = signals.interrupt.recv() => return,
+            _ = signals.hangup.recv() => reload(&mut state.borrow_mut()),
+            sessions = lost.take() => {
+                let engine = &mut state.borrow_mut().engine;
+                for session in sessions {
+                    engine.device_lost(session, Instant::now());
+                }
+            }
+            () = until(due) => state.borrow_mut().engine.retry(Instant::now()),
+            () = after(half) => tell(&[NotifyState::Watchdog]),
+            () = changed.notified() => {}
+        }
+    }
+}
+
+async fn until(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due.into()).await,
+        None => pending().await,
+    }
+}
+
+async fn after(interval: Option<Duration>) {
+    match interval {
+        Some(interval) => tokio::time::sleep(interval).await,
+        None => pending().await,
+    }
+}
+
+fn reload(state: &mut State) {
+    match NotifyState::monotonic_usec_now() {
+        Ok(now) => tell(&[NotifyState::Reloading, now]),
+        Err(err) => tracing::warn!("the service manager is not told of the reload: {err}"),
+    }
+    match state.reload(false) {
+        Ok(report) if report.lines.is_empty() => tracing::info!("configuration: as it was"),
+        Ok(_) => {}
+        Err(refused) => tracing::error!("{refused}"),
+    }
+    tell(&[NotifyState::Ready]);
+}
+
+/// Tells the service manager, where there is one.
+fn tell(news: &[NotifyState<'_>]) {
+    if let Err(err) = sd_notify::notify(news) {
+        tracing::warn!("the service manager cannot be told: {err}");
+    }
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Signals, Error> {
+        let caught = |kind| {
+            let caught = signal(kind);
+            caught.map_err(|err| Error::system(&err, "signal", "cannot be caught"))
+        };
+        Ok(Signals {
+            terminate: caught(SignalKind::terminate())?,
+            interrupt: caught(SignalKind::interrupt())?,
+            hangup: caught(SignalKind::hangup())?,
+        })
+    }
+}

@@ -1,0 +1,40 @@
+//! What the tasks of the daemon share.
+
+use super::engine::{Engine, Report};
+use adit_datapath::Error;
+use adit_datapath::spec::Inventory;
+use adit_wire::netlink::Errno;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::Instant;
+use tokio::sync::Notify;
+
+/// Reads a configuration file, or says in a line what is wrong with it.
+pub(super) type Load = fn(&Path) -> Result<Inventory, String>;
+
+/// The engine and what it takes to reload.
+pub(super) struct State {
+    pub(super) engine: Engine,
+    pub(super) config: Option<PathBuf>,
+    pub(super) load: Load,
+    /// Told after every request that may have changed what is due when.
+    pub(super) changed: Rc<Notify>,
+}
+
+impl State {
+    /// Applies the difference between the configuration file and the state, or only tells it. A
+    /// file that cannot be read changes nothing.
+    pub(super) fn reload(&mut self, dry_run: bool) -> Result<Report, Error> {
+        let refuse = |text: String| Error::new(Errno::EINVAL, "config", text);
+        let Some(path) = &self.config else {
+            let text = "the daemon has no configuration file; start it with --config FILE";
+            return Err(refuse(text.to_owned()));
+        };
+        let file = (self.load)(path).map_err(refuse)?;
+        let report = self.engine.reload(&file, dry_run, Instant::now());
+        if !dry_run {
+            report.log();
+        }
+        Ok(report)
+    }
+}
