@@ -103,7 +103,7 @@ impl Receiver {
         };
         match fate {
             Fate::Delivered | Fate::Held { late: false } => {}
-            Fate::Held { late: true } => session.rx.add(Stat::RxOosPackets, 1),
+            Fate::FilledGap | Fate::Held { late: true } => session.rx.add(Stat::RxOosPackets, 1),
             Fate::OutsideWindow => refuse(port, DropReason::SequenceWindow, data.sequence),
             Fate::OutOfOrder => refuse(port, DropReason::SequenceOrder, data.sequence),
             Fate::Duplicate => refuse(port, DropReason::SequenceDuplicate, data.sequence),

@@ -21,6 +21,8 @@ const UNNUMBERED_WAIT: Duration = Duration::from_secs(1);
 pub(crate) enum Fate {
     /// It was handed on, and with it every packet that had waited for it.
     Delivered,
+    /// It was handed on before packets that came earlier and had waited for it.
+    FilledGap,
     /// It waits for those before it; `late` when it goes before one that came earlier.
     Held { late: bool },
     /// Its number lies outside the window.
@@ -89,10 +91,15 @@ impl Order {
             return Fate::OutsideWindow;
         }
         if self.is_next(number) {
+            let waited_for = !self.held.is_empty();
             self.pass(number);
             deliver(frame);
             self.release(deliver);
-            return Fate::Delivered;
+            return if waited_for {
+                Fate::FilledGap
+            } else {
+                Fate::Delivered
+            };
         }
         if !timeout.is_zero() {
             return self.hold(now + timeout, number, frame, deliver);
