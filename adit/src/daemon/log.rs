@@ -1,14 +1,14 @@
 use std::io::IsTerminal;
-use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::Directive;
 
-/// Sends log lines to standard error: those that RUST_LOG selects, else from `info` up. The
-/// journal has its own clock, so under systemd they carry no time.
+/// What is logged unless RUST_LOG says otherwise. The data path writes debug lines only for
+/// objects whose debug mask asks for them, so they need no further permission.
+const DEFAULT: &str = "info,adit_datapath=debug";
+
+/// Sends log lines to standard error. The journal has its own clock, so under systemd they carry
+/// no time.
 pub(super) fn start() {
-    let filter = EnvFilter::builder()
-        .with_default_directive(Directive::from(LevelFilter::INFO))
-        .from_env_lossy();
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT));
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
