@@ -1,19 +1,25 @@
+use crate::program::program;
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::env;
 use std::error::Error;
 use std::process::ExitCode;
+use std::thread;
+use std::time::{Duration, Instant};
 
-/// What a test gives back: any error fails it.
+/// What a test gives back: any error fails it, as does a panic.
 pub type Test = Result<(), Box<dyn Error>>;
 
 /// More at once than this and the tests measure each other on a small machine.
 const MOST_THREADS: usize = 3;
 
+/// How long anything may take that is bound to happen.
+const PATIENCE: Duration = Duration::from_secs(20);
+const PAUSE: Duration = Duration::from_millis(20);
+
 /// A test by name.
 pub fn test(name: impl Into<String>, body: impl FnOnce() -> Test + Send + 'static) -> Trial {
-    Trial::test(name, move || {
-        body().map_err(|error| Failed::from(error.to_string()))
-    })
+    let body = || body().map_err(|error| Failed::from(error.to_string()));
+    Trial::test(name, body)
 }
 
 /// Runs `tests` as the main function of a test program without libtest's own.
@@ -23,12 +29,13 @@ pub fn test(name: impl Into<String>, body: impl FnOnce() -> Test + Send + 'stati
 /// a failure.
 pub fn run(tests: Vec<Trial>) -> ExitCode {
     let mut arguments = Arguments::from_args();
-    let listing = arguments.list;
-    if let Err(skip) = adit_lab::become_root().and_then(|()| adit_lab::require_tun())
-        && !listing
-    {
-        eprintln!("skipped: {skip}");
-        if env::var_os("CI").is_some_and(|ci| ci == "true") {
+    if arguments.list {
+        return libtest_mimic::run(&arguments, tests).exit_code();
+    }
+    program();
+    if let Err(skip) = adit_lab::become_root().and_then(|()| adit_lab::require_tun()) {
+        eprintln!("end-to-end tests are skipped: {skip}");
+        if env::var("CI").is_ok_and(|ci| ci == "true") {
             return ExitCode::FAILURE;
         }
         let ignored = tests.into_iter().map(|test| test.with_ignored_flag(true));
@@ -39,4 +46,17 @@ pub fn run(tests: Vec<Trial>) -> ExitCode {
     let threads = arguments.test_threads.unwrap_or(MOST_THREADS);
     arguments.test_threads = Some(threads.min(MOST_THREADS));
     libtest_mimic::run(&arguments, tests).exit_code()
+}
+
+/// Waits until `condition` holds.
+///
+/// # Panics
+/// When it does not come true in time.
+#[track_caller]
+pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !condition() {
+        assert!(Instant::now() < deadline, "never happened: {what}");
+        thread::sleep(PAUSE);
+    }
 }

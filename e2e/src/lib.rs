@@ -1,5 +1,15 @@
-//! What the end-to-end tests share.
+//! What the end-to-end tests share: hosts with daemons, pairs of them, and patience.
 
 mod harness;
+mod host;
+mod pair;
+mod probe;
+mod program;
+mod relay;
 
-pub use harness::{Test, run, test};
+pub use harness::{Test, eventually, run, test};
+pub use host::{Host, Refusal};
+pub use pair::{Encap, Family, Pair, Setup, Side, address_device};
+pub use probe::{Probe, bridged, frame};
+pub use program::program;
+pub use relay::{Disturbance, Relay, lose_every, relayed, swap_every};

@@ -1,41 +1,45 @@
 //! The lab itself: if these fail, no other end-to-end result means anything.
 
-use adit_e2e::{Test, run, test};
+use adit_e2e::{Test, test};
 use adit_lab::{Amount, CapabilitySet, Namespace, Ping, tcp_transfer, veth};
+use libtest_mimic::Trial;
 use std::fs;
 use std::io;
 use std::net::IpAddr;
-use std::process::{ExitCode, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-fn main() -> ExitCode {
-    run(vec![
-        test("namespaces_share_no_devices", namespaces_share_no_devices),
+pub(crate) fn tests() -> Vec<Trial> {
+    vec![
         test(
-            "a_cable_carries_both_families",
+            "lab::namespaces_share_no_devices",
+            namespaces_share_no_devices,
+        ),
+        test(
+            "lab::a_cable_carries_both_families",
             a_cable_carries_both_families,
         ),
         test(
-            "a_missing_host_answers_no_ping",
+            "lab::a_missing_host_answers_no_ping",
             a_missing_host_answers_no_ping,
         ),
         test(
-            "a_tap_on_a_bridge_sees_whole_frames",
+            "lab::a_tap_on_a_bridge_sees_whole_frames",
             a_tap_on_a_bridge_sees_whole_frames,
         ),
         test(
-            "processes_are_born_in_their_namespace",
+            "lab::processes_are_born_in_their_namespace",
             processes_are_born_in_their_namespace,
         ),
         test(
-            "processes_die_with_their_namespace",
+            "lab::processes_die_with_their_namespace",
             processes_die_with_their_namespace,
         ),
         test(
-            "dropped_capabilities_are_gone",
+            "lab::dropped_capabilities_are_gone",
             dropped_capabilities_are_gone,
         ),
-    ])
+    ]
 }
 
 /// Two namespaces joined by a cable, with addresses of both families.

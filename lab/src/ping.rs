@@ -186,3 +186,7 @@ fn checksum(octets: &[u8]) -> u16 {
     }
     !(sum as u16)
 }
+
+#[cfg(test)]
+#[path = "ping_tests.rs"]
+mod tests;

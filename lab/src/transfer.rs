@@ -122,3 +122,7 @@ fn receive(mut stream: &TcpStream) -> io::Result<u64> {
 fn pattern() -> Vec<u8> {
     (0..CHUNK + PERIOD).map(|at| (at % PERIOD) as u8).collect()
 }
+
+#[cfg(test)]
+#[path = "transfer_tests.rs"]
+mod tests;

@@ -28,7 +28,7 @@ impl Host {
         let namespace = Namespace::new(name).doing("making a network namespace")?;
         say(&format!("{name}# adit run &"))?;
         let mut daemon = quiet(namespace.command(&program))
-            .arg("run")
+            .args(["run", "--state", "none"])
             .stdin(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()

@@ -1,0 +1,43 @@
+//! End-to-end tests: each makes namespaces of its own, runs daemons in them and sends real
+//! packets.
+
+mod bridge;
+mod checksum;
+mod demo;
+mod hostile;
+mod lab;
+mod lifecycle;
+mod many;
+mod matrix;
+mod mtu;
+mod refusals;
+mod relay;
+mod reload;
+mod sequence;
+mod tunnels;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    adit_e2e::run(
+        [
+            lab::tests(),
+            matrix::tests(),
+            mtu::tests(),
+            checksum::tests(),
+            sequence::tests(),
+            relay::tests(),
+            hostile::tests(),
+            bridge::tests(),
+            tunnels::tests(),
+            lifecycle::tests(),
+            reload::tests(),
+            many::tests(),
+            refusals::tests(),
+            demo::tests(),
+        ]
+        .into_iter()
+        .flatten()
+        .collect(),
+    )
+}
