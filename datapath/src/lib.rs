@@ -41,6 +41,10 @@ pub trait Datapath: Send {
     /// The device of a session.
     fn device(&mut self, session: SessionKey) -> Result<Device, Error>;
 
+    /// Whether a session sends sequence numbers now: as it was told to, or as it has followed its
+    /// peer since.
+    fn send_seq(&mut self, session: SessionKey) -> Result<bool, Error>;
+
     /// The counters of a tunnel: the sums over its sessions past and present, and what belonged
     /// to none of them.
     fn tunnel_counters(&mut self, tunnel: TunnelId) -> Result<Counters, Error>;

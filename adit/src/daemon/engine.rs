@@ -99,7 +99,7 @@ impl Engine {
         Some(genl::tunnel(header, spec, &extra))
     }
 
-    /// The message that tells of a session and its device as it is now.
+    /// The message that tells of a session, its sequence numbers and its device as they are now.
     pub fn session_message(&mut self, header: Header, key: SessionKey) -> Option<Vec<u8>> {
         let object = Object::Session(key);
         let extra = self.extra(object);
@@ -107,9 +107,18 @@ impl Engine {
             true => None,
             false => self.datapath.device(key).ok(),
         };
-        let spec = self.desired.sessions.get(&key)?;
+        let mut spec = self.desired.sessions.get(&key)?.clone();
+        if let Ok(now) = self.datapath.send_seq(key) {
+            spec.tuning.send_seq = now;
+        }
         let tunnel = self.desired.tunnels.get(&key.tunnel)?;
-        Some(genl::session(header, tunnel, spec, device.as_ref(), &extra))
+        Some(genl::session(
+            header,
+            tunnel,
+            &spec,
+            device.as_ref(),
+            &extra,
+        ))
     }
 
     /// Makes a change asked for through the control socket and checked by

@@ -152,6 +152,13 @@ impl Datapath for Fake {
         })
     }
 
+    fn send_seq(&mut self, session: SessionKey) -> Result<bool, Error> {
+        let none = || Error::new(Errno::ENODEV, "session_id", "there is no session");
+        let world = self.world();
+        let spec = world.there.sessions.get(&session).ok_or_else(none)?;
+        Ok(spec.tuning.send_seq)
+    }
+
     fn tunnel_counters(&mut self, _: TunnelId) -> Result<Counters, Error> {
         Ok(Counters::default())
     }

@@ -17,6 +17,7 @@ use adit_wire::netlink::Errno;
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::thread::available_parallelism;
 
 /// Most threads a direction; more would only contend.
@@ -374,6 +375,11 @@ impl Datapath for UserDatapath {
             index: link.index,
             mtu: link.mtu,
         })
+    }
+
+    fn send_seq(&mut self, key: SessionKey) -> Result<bool, Error> {
+        let member = self.sessions.get(&key).ok_or_else(|| no_session(key))?;
+        Ok(member.session.tuning.send_seq.load(Relaxed))
     }
 
     fn tunnel_counters(&mut self, id: TunnelId) -> Result<Counters, Error> {
