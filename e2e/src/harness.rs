@@ -28,12 +28,18 @@ pub fn test(name: impl Into<String>, body: impl FnOnce() -> Test + Send + 'stati
 /// reason is printed; in continuous integration (CI=true), which is set up to have them, that is
 /// a failure.
 pub fn run(tests: Vec<Trial>) -> ExitCode {
+    run_where(|| Ok(()), tests)
+}
+
+/// As [`run`], for tests that need something more: what `available` finds missing is treated as
+/// missing namespaces are.
+pub fn run_where(available: impl FnOnce() -> Test, tests: Vec<Trial>) -> ExitCode {
     let mut arguments = Arguments::from_args();
     if arguments.list {
         return libtest_mimic::run(&arguments, tests).exit_code();
     }
     program();
-    if let Err(skip) = adit_lab::become_root().and_then(|()| adit_lab::require_tun()) {
+    if let Err(skip) = lab().and_then(|()| available()) {
         eprintln!("end-to-end tests are skipped: {skip}");
         if env::var("CI").is_ok_and(|ci| ci == "true") {
             return ExitCode::FAILURE;
@@ -46,6 +52,12 @@ pub fn run(tests: Vec<Trial>) -> ExitCode {
     let threads = arguments.test_threads.unwrap_or(MOST_THREADS);
     arguments.test_threads = Some(threads.min(MOST_THREADS));
     libtest_mimic::run(&arguments, tests).exit_code()
+}
+
+fn lab() -> Test {
+    adit_lab::become_root()?;
+    adit_lab::require_tun()?;
+    Ok(())
 }
 
 /// Waits until `condition` holds.

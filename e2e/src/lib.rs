@@ -1,5 +1,7 @@
 //! What the end-to-end tests share: hosts with daemons, pairs of them, and patience.
 
+pub mod guest;
+
 mod harness;
 mod host;
 mod pair;
@@ -7,7 +9,7 @@ mod probe;
 mod program;
 mod relay;
 
-pub use harness::{Test, eventually, run, test};
+pub use harness::{Test, eventually, run, run_where, test};
 pub use host::{Host, Refusal};
 pub use pair::{Encap, Family, Pair, Setup, Side, address_device};
 pub use probe::{Probe, bridged, frame};
