@@ -1,0 +1,129 @@
+//! What both sides have counted.
+
+use crate::rig::{Rig, insist};
+use crate::variant::Variant;
+use adit_e2e::Test;
+use serde_json::Value;
+use std::error::Error;
+
+/// What one side says of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Counts {
+    sent: Flow,
+    received: Flow,
+}
+
+/// One direction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Flow {
+    packets: u64,
+    /// From the L2TP header on.
+    bytes: u64,
+    errors: u64,
+}
+
+/// What each side has sent the other has received, to the byte and without an error, and the
+/// kernel's sequence numbers are the number of packets where there are any.
+pub(crate) fn agree(rig: &mut Rig, variant: &Variant) -> Test {
+    // Packets may be on the way still, so that the two are first read at different times.
+    let (adit, numbers) = insist(|| {
+        let (adit, (kernel, numbers)) = (adit(rig)?, kernel(rig)?);
+        if (adit.sent, adit.received) != (kernel.received, kernel.sent) {
+            return Err(format!("Adit has {adit:?}, the kernel {kernel:?}").into());
+        }
+        Ok((adit, numbers))
+    })?;
+    assert!(
+        adit.sent.packets > 100 && adit.received.packets > 100,
+        "{adit:?}"
+    );
+    assert_eq!((adit.sent.errors, adit.received.errors), (0, 0), "{adit:?}");
+    let expected = match variant.numbered {
+        true => [adit.sent.packets, adit.received.packets],
+        false => [0, 0],
+    };
+    assert_eq!(
+        numbers, expected,
+        "the kernel's next to receive and next to send"
+    );
+    Ok(())
+}
+
+/// Both sides have sent, and either has dropped what the other one sent, for its cookie.
+pub(crate) fn all_dropped(rig: &mut Rig) -> Test {
+    insist(|| {
+        let (adit, (kernel, _)) = (adit(rig)?, kernel(rig)?);
+        let stats = stats(rig)?;
+        for (sent, received) in [(adit.sent, kernel.received), (kernel.sent, adit.received)] {
+            if sent.packets == 0 || (received.packets, received.errors) != (0, sent.packets) {
+                return Err(format!("{sent:?} became {received:?}").into());
+            }
+        }
+        let discarded = stats.get("rx_cookie_discards").and_then(Value::as_u64);
+        if discarded != Some(kernel.sent.packets) {
+            return Err(format!("cookie discards: {stats}, the kernel has {kernel:?}").into());
+        }
+        Ok(())
+    })
+}
+
+/// Adit's counters of the one session that there is.
+fn adit(rig: &Rig) -> Result<Counts, Box<dyn Error>> {
+    let stats = stats(rig)?;
+    let counter = |name: &str| {
+        let value = stats.get(name).and_then(Value::as_u64);
+        value.ok_or_else(|| format!("no {name} in {stats}"))
+    };
+    let flow = |direction: &str| {
+        Ok::<_, Box<dyn Error>>(Flow {
+            packets: counter(&format!("{direction}_packets"))?,
+            bytes: counter(&format!("{direction}_bytes"))?,
+            errors: counter(&format!("{direction}_errors"))?,
+        })
+    };
+    Ok(Counts {
+        sent: flow("tx")?,
+        received: flow("rx")?,
+    })
+}
+
+fn stats(rig: &Rig) -> Result<Value, Box<dyn Error>> {
+    match rig.host.list("session").as_mut_slice() {
+        [session] => Ok(session["stats"].take()),
+        sessions => Err(format!("not one session: {sessions:?}").into()),
+    }
+}
+
+/// The kernel's counters of the one session that there is, and its sequence numbers: the next
+/// expected and the next to send.
+fn kernel(rig: &mut Rig) -> Result<(Counts, [u64; 2]), Box<dyn Error>> {
+    let dump = rig.guest("cat /sys/kernel/debug/l2tp/tunnels")?;
+    // The line `   <nr>/<ns> tx <packets>/<bytes>/<errors> rx <packets>/<bytes>/<errors>`.
+    let line = dump
+        .lines()
+        .rfind(|line| line.contains(" tx ") && line.contains(" rx "));
+    let words: Vec<_> = line.unwrap_or_default().split_whitespace().collect();
+    let [numbers, "tx", sent, "rx", received] = words.as_slice() else {
+        return Err(format!("no counters in {dump}").into());
+    };
+    let [nr, ns] = numbers_of(numbers)?;
+    let counts = Counts {
+        sent: flow(sent)?,
+        received: flow(received)?,
+    };
+    Ok((counts, [nr, ns]))
+}
+
+fn flow(text: &str) -> Result<Flow, Box<dyn Error>> {
+    let [packets, bytes, errors] = numbers_of(text)?;
+    Ok(Flow {
+        packets,
+        bytes,
+        errors,
+    })
+}
+
+fn numbers_of<const COUNT: usize>(text: &str) -> Result<[u64; COUNT], Box<dyn Error>> {
+    let numbers: Vec<u64> = text.split('/').map(str::parse).collect::<Result<_, _>>()?;
+    <[u64; COUNT]>::try_from(numbers).map_err(|_| format!("not {COUNT} numbers: {text}").into())
+}
