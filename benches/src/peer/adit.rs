@@ -1,0 +1,73 @@
+//! Adit itself, driven as its users drive it.
+
+use std::env;
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::process::{Child, Command};
+
+use anyhow::ensure;
+
+use super::{DEVICE, Peer, feed};
+use crate::world::{Side, World};
+
+/// Under cargo the program is built first, so that never an old one is measured.
+pub(super) fn probe(world: &World) -> anyhow::Result<String> {
+    if let Some(cargo) = env::var_os("CARGO") {
+        let mut build = Command::new(cargo);
+        build.args(["build", "--quiet", "--package", "adit"]);
+        build.args((!cfg!(debug_assertions)).then_some("--release"));
+        build.current_dir(env!("CARGO_MANIFEST_DIR"));
+        ensure!(build.status()?.success(), "the program adit does not build");
+    }
+    let program = program()?;
+    let shown = program.display();
+    ensure!(
+        program.exists(),
+        "{shown} is missing (cargo build --release --package adit)"
+    );
+    let version = world.execute(Side::Near, &program.to_string_lossy(), "--version")?;
+    Ok(version.trim().to_owned())
+}
+
+pub(super) fn start(peer: Peer, world: &World, side: Side, sessions: u32) -> anyhow::Result<Child> {
+    // A line per session would bury the benchmark's own.
+    let command = world
+        .command(side, &program()?.to_string_lossy())
+        .env("RUST_LOG", "warn")
+        .args(["run", "--state", "none", "--config", "/dev/stdin"]);
+    feed(command, &configuration(peer, side, sessions)?)
+}
+
+/// One tunnel with `sessions` sessions; the last one's device is the one that is used.
+fn configuration(peer: Peer, side: Side, sessions: u32) -> anyhow::Result<String> {
+    let encapsulation = match peer {
+        Peer::AditIp => "encap = \"ip\"",
+        Peer::AditUdp | Peer::Bare | Peer::Vxlan | Peer::Gretap | Peer::Fastd => {
+            "encap = \"udp\"\nudp_sport = 1701\nudp_dport = 1701"
+        }
+    };
+    let mut text = format!(
+        "[[tunnel]]\ntunnel_id = 1\npeer_tunnel_id = 1\nlocal = \"{}\"\nremote = \"{}\"\n{}\n",
+        side.outer(),
+        side.other().outer(),
+        encapsulation
+    );
+    for session in 1..=sessions {
+        let name = if session == sessions {
+            DEVICE.to_owned()
+        } else {
+            format!("idle{session}")
+        };
+        writeln!(
+            text,
+            "[[tunnel.session]]\nsession_id = {session}\npeer_session_id = {session}\n\
+             name = \"{name}\""
+        )?;
+    }
+    Ok(text)
+}
+
+/// The program beside this one.
+fn program() -> anyhow::Result<PathBuf> {
+    Ok(env::current_exe()?.with_file_name("adit"))
+}

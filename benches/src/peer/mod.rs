@@ -1,0 +1,229 @@
+//! What is measured: each way to join the two namespaces at layer 2.
+
+mod adit;
+mod fastd;
+mod kernel;
+
+use std::io::Write;
+use std::process::{Child, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use adit_lab::NsCommand;
+use anyhow::ensure;
+use rustix::process::{Pid, Signal, kill_process};
+use serde::Serialize;
+
+use crate::host::kernel_release;
+use crate::world::{CABLE_MTU, Side, World};
+
+/// The device a tunnel ends in, in each namespace.
+const DEVICE: &str = "bench0";
+
+/// How long daemons may take to make their devices, thousands of sessions included.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// A way to join two namespaces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Peer {
+    /// The cable itself.
+    Bare,
+    /// The kernel's VXLAN.
+    Vxlan,
+    /// The kernel's Ethernet over GRE.
+    Gretap,
+    /// fastd with the method that neither encrypts nor authenticates.
+    Fastd,
+    /// Adit over UDP.
+    AditUdp,
+    /// Adit over IP protocol 115.
+    AditIp,
+}
+
+impl Peer {
+    /// All of them, in the order of the report.
+    pub(crate) const ALL: [Peer; 6] = [
+        Peer::Bare,
+        Peer::Vxlan,
+        Peer::Gretap,
+        Peer::Fastd,
+        Peer::AditUdp,
+        Peer::AditIp,
+    ];
+
+    /// The word that selects it on the command line.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Peer::Bare => "bare",
+            Peer::Vxlan => "vxlan",
+            Peer::Gretap => "gretap",
+            Peer::Fastd => "fastd",
+            Peer::AditUdp => "adit-udp",
+            Peer::AditIp => "adit-ip",
+        }
+    }
+
+    /// Its name in a table.
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Peer::Bare => "bare veth",
+            Peer::Vxlan => "kernel VXLAN",
+            Peer::Gretap => "kernel GRETAP",
+            Peer::Fastd => "fastd, method null",
+            Peer::AditUdp => "Adit over UDP",
+            Peer::AditIp => "Adit over IP",
+        }
+    }
+
+    /// The largest inner packet, in octets, whose outer packet fits the cable over IPv4.
+    pub(crate) fn mtu(self) -> u32 {
+        const ETHERNET: u32 = 14;
+        const IPV4: u32 = 20;
+        const UDP: u32 = 8;
+        let overhead = match self {
+            Peer::Bare => 0,
+            Peer::Vxlan => IPV4 + UDP + 8 + ETHERNET,
+            Peer::Gretap => IPV4 + 4 + ETHERNET,
+            Peer::Fastd => IPV4 + UDP + 1 + ETHERNET,
+            // Flags and version, session id, default sublayer (RFC 3931 4.1.2.1 and 4.6).
+            Peer::AditUdp => IPV4 + UDP + 4 + 4 + 4 + ETHERNET,
+            // Session id, default sublayer (RFC 3931 4.1.1.1 and 4.6).
+            Peer::AditIp => IPV4 + 4 + 4 + ETHERNET,
+        };
+        CABLE_MTU - overhead
+    }
+
+    /// Whether its tunnels hold sessions.
+    pub(crate) fn has_sessions(self) -> bool {
+        match self {
+            Peer::AditUdp | Peer::AditIp => true,
+            Peer::Bare | Peer::Vxlan | Peer::Gretap | Peer::Fastd => false,
+        }
+    }
+
+    /// The version of what would be measured.
+    ///
+    /// # Errors
+    /// Why it cannot be measured on this machine.
+    pub(crate) fn probe(self, world: &World) -> anyhow::Result<String> {
+        match self {
+            Peer::Bare => Ok(kernel_release()),
+            Peer::Vxlan | Peer::Gretap => kernel::probe(self, world),
+            Peer::Fastd => fastd::probe(world),
+            Peer::AditUdp | Peer::AditIp => adit::probe(world),
+        }
+    }
+
+    /// Joins the namespaces; `sessions` is how many the tunnel has, of which one is used.
+    ///
+    /// A side starts when the other has its device: whoever calls, finds someone to answer.
+    pub(crate) fn join(self, world: &World, sessions: u32) -> anyhow::Result<Path<'_>> {
+        let mut path = Path {
+            world,
+            peer: self,
+            daemons: Vec::new(),
+        };
+        for side in Side::BOTH {
+            match self {
+                Peer::Bare => continue,
+                Peer::Vxlan | Peer::Gretap => kernel::add(self, world, side)?,
+                Peer::Fastd => path.daemons.push(fastd::start(world, side)?),
+                Peer::AditUdp | Peer::AditIp => {
+                    path.daemons.push(adit::start(self, world, side, sessions)?);
+                }
+            }
+            path.await_device(side)?;
+            world.configure(side, DEVICE, side.inner(), self.mtu())?;
+        }
+        Ok(path)
+    }
+}
+
+/// The namespaces joined in one way; dropping it parts them again.
+pub(crate) struct Path<'w> {
+    world: &'w World,
+    peer: Peer,
+    daemons: Vec<Child>,
+}
+
+impl Path<'_> {
+    /// Where its traffic programs run.
+    pub(crate) fn world(&self) -> &World {
+        self.world
+    }
+
+    /// The address of a side on this path.
+    pub(crate) fn address(&self, side: Side) -> &'static str {
+        match self.peer {
+            Peer::Bare => side.outer(),
+            Peer::Vxlan | Peer::Gretap | Peer::Fastd | Peer::AditUdp | Peer::AditIp => side.inner(),
+        }
+    }
+
+    /// Waits until a daemon has made its device; looks ever less often, for looking is work too.
+    fn await_device(&mut self, side: Side) -> anyhow::Result<()> {
+        let end = Instant::now() + PATIENCE;
+        let mut pause = Duration::from_millis(5);
+        while !self.world.has(side, DEVICE) {
+            for daemon in &mut self.daemons {
+                ensure!(daemon.try_wait()?.is_none(), "the daemon ended by itself");
+            }
+            ensure!(
+                Instant::now() < end,
+                "no device after {} s",
+                PATIENCE.as_secs()
+            );
+            thread::sleep(pause);
+            pause = (pause * 2).min(Duration::from_secs(1));
+        }
+        Ok(())
+    }
+
+    /// Process ids of the daemons that move the packets.
+    pub(crate) fn daemons(&self) -> Vec<u32> {
+        self.daemons.iter().map(Child::id).collect()
+    }
+}
+
+impl Drop for Path<'_> {
+    fn drop(&mut self) {
+        let running = self
+            .daemons
+            .iter()
+            .filter_map(|daemon| Pid::from_raw(daemon.id() as i32));
+        for daemon in running {
+            // One that has ended by itself cannot be asked to.
+            let _ = kill_process(daemon, Signal::TERM);
+        }
+        let end = Instant::now() + PATIENCE;
+        for daemon in &mut self.daemons {
+            reap(daemon, end);
+        }
+        if self.peer != Peer::Bare {
+            for side in Side::BOTH {
+                self.world.remove(side, DEVICE);
+            }
+        }
+    }
+}
+
+/// Waits for a daemon to end, and kills it at `end`.
+fn reap(daemon: &mut Child, end: Instant) {
+    while let Ok(None) = daemon.try_wait() {
+        if Instant::now() >= end {
+            let _ = daemon.kill();
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Starts a daemon that reads its configuration from its standard input.
+fn feed(command: NsCommand, configuration: &str) -> anyhow::Result<Child> {
+    let mut daemon = command.stdin(Stdio::piped()).spawn()?;
+    if let Some(mut input) = daemon.stdin.take() {
+        // A daemon that does not read has ended, which is noticed by whoever waits for its device.
+        let _ = input.write_all(configuration.as_bytes());
+    }
+    Ok(daemon)
+}

@@ -1,0 +1,82 @@
+//! Runs the benchmark for a moment on the bare cable. The figures do not matter, only that every
+//! traffic program, every wire and the report work together.
+
+use std::env;
+use std::error::Error;
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+
+use libtest_mimic::{Arguments, Trial};
+
+type Test = Result<(), Box<dyn Error>>;
+
+/// Where the system offers no namespaces the test is shown as ignored and the reason is printed;
+/// in continuous integration (CI=true) that is a failure.
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let skip = adit_lab::become_root().err();
+    if let Some(reason) = &skip {
+        eprintln!("skipped: {reason}");
+        if env::var_os("CI").is_some_and(|ci| ci == "true") && !arguments.list {
+            return ExitCode::FAILURE;
+        }
+    }
+    let test = Trial::test("bare cable on every wire", || {
+        bare_cable_on_every_wire().map_err(|error| error.to_string().into())
+    });
+    libtest_mimic::run(&arguments, vec![test.with_ignored_flag(skip.is_some())]).exit_code()
+}
+
+fn bare_cable_on_every_wire() -> Test {
+    let out = Scratch::new();
+    let output = Command::new(env!("CARGO_BIN_EXE_adit-bench"))
+        .args(["--only", "bare", "--runs", "1", "--seconds", "0.1", "--out"])
+        .arg(out.path("performance.md"))
+        .output()?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into());
+    }
+    let table = fs::read_to_string(out.path("performance.md"))?;
+    let rows = table
+        .lines()
+        .filter(|line| line.starts_with("| bare veth | "));
+    // One among the versions, two on each wire.
+    assert_eq!(rows.count(), 7, "{table}");
+
+    let record: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(out.path("performance.json"))?)?;
+    let figures = record["figures"].as_array().ok_or("no figures")?;
+    // Three wires with every metric but the daemons' processor time.
+    assert_eq!(figures.len(), 21, "{record}");
+    for figure in figures {
+        assert!(
+            figure["median"].as_f64().is_some_and(|median| median > 0.0),
+            "{figure}"
+        );
+        assert!(
+            figure["ratio"].is_null(),
+            "nothing to compare with: {figure}"
+        );
+    }
+    Ok(())
+}
+
+/// A directory that is gone after the test.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> Scratch {
+        Scratch(env::temp_dir().join(format!("adit-bench-{}", std::process::id())))
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
