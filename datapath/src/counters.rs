@@ -68,6 +68,8 @@ drop_reasons! {
     Recursion = 18, "tx_recursion";
     /// To send: the socket refused the packet for another reason.
     SocketError = 19, "tx_socket_error";
+    /// To send: the device gave a super-frame that is none.
+    Malformed = 20, "tx_malformed";
 }
 
 /// A reading of one object's counters.
@@ -118,7 +120,8 @@ impl DropReason {
             | Why::TooBig
             | Why::NoRoute
             | Why::Recursion
-            | Why::SocketError => &[Stat::TxErrors],
+            | Why::SocketError
+            | Why::Malformed => &[Stat::TxErrors],
         }
     }
 }

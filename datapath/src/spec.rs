@@ -25,11 +25,31 @@ impl DebugMask {
     }
 }
 
+/// Whether sent UDP packets carry a checksum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TxChecksum {
+    /// Every one does.
+    Always,
+    /// Nobody asks for it: the data path does what is cheaper. A packet that leaves by itself has
+    /// none; those that leave as segments of one message have one, because the kernel cuts
+    /// nothing without. Over IPv4, where Linux's driver has none by default.
+    Spare,
+    /// None does, so every packet leaves by itself.
+    Never,
+}
+
+impl TxChecksum {
+    /// Whether it was asked for.
+    pub fn is_on(self) -> bool {
+        self == TxChecksum::Always
+    }
+}
+
 /// The UDP checksums of a tunnel's outer packets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UdpChecksum {
-    /// Packets are sent with a checksum.
-    pub tx: bool,
+    /// What is sent.
+    pub tx: TxChecksum,
     /// Packets without a checksum are refused. Means something over IPv6 only: over IPv4 a
     /// missing checksum is always accepted (RFC 768).
     pub rx: bool,

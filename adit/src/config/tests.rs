@@ -76,7 +76,7 @@ fn switches_are_booleans_and_a_debug_mask_is_a_number_or_names() {
     let inventory = Config::parse(&text).unwrap().inventory;
     let tunnel = inventory.tunnels[&TunnelId(1)];
     assert_eq!(tunnel.debug.0, 5);
-    assert!(matches!(tunnel.encap, Encap::Udp { checksum, .. } if checksum.tx));
+    assert!(matches!(tunnel.encap, Encap::Udp { checksum, .. } if checksum.tx.is_on()));
     let session = inventory.sessions.values().next().unwrap();
     assert_eq!(session.tuning.debug.0, 4);
     assert!(session.tuning.lns_mode);

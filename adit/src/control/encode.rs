@@ -1,4 +1,6 @@
-use adit_datapath::spec::{DebugMask, Encap, SessionKey, SessionSpec, SessionTuning, TunnelSpec};
+use adit_datapath::spec::{
+    DebugMask, Encap, SessionKey, SessionSpec, SessionTuning, TunnelSpec, TxChecksum,
+};
 use adit_wire::l2tp::{Sublayer, TunnelId};
 use adit_wire::netlink::{Attr, Command, Encapsulation, Writer, flag, pw_type};
 use std::time::Duration;
@@ -51,10 +53,13 @@ pub fn create_tunnel(spec: &TunnelSpec, seq: u32) -> Vec<u8> {
             .half(Attr::UdpSport, local.port())
             .half(Attr::UdpDport, remote.port());
         match local.is_ipv4() {
-            true if checksum.tx => writer = writer.octet(Attr::UdpCsum, 1),
-            true => {}
+            true => match checksum.tx {
+                TxChecksum::Always => writer = writer.octet(Attr::UdpCsum, 1),
+                TxChecksum::Spare => {}
+                TxChecksum::Never => writer = writer.flag(Attr::UdpNoCsum),
+            },
             false => {
-                if !checksum.tx {
+                if !checksum.tx.is_on() {
                     writer = writer.flag(Attr::UdpZeroCsum6Tx);
                 }
                 if !checksum.rx {

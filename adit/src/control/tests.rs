@@ -86,13 +86,14 @@ proptest! {
 
     #[test]
     fn a_udp_tunnel_survives_its_message(
-        v6: bool, octets: [[u8; 16]; 2], ports: [u16; 2], tx: bool, rx: bool,
+        v6: bool, octets: [[u8; 16]; 2], ports: [u16; 2], tx in 0usize..3, rx: bool,
     ) {
         let address = |octets: [u8; 16]| match v6 {
             true => IpAddr::from(octets),
             false => IpAddr::from([octets[0], octets[1], octets[2], octets[3]]),
         };
         let [local, remote] = octets.map(address);
+        let tx = [TxChecksum::Always, TxChecksum::Spare, TxChecksum::Never][tx];
         let spec = TunnelSpec {
             id: TunnelId(1),
             peer_id: TunnelId(2),
@@ -109,8 +110,9 @@ proptest! {
         prop_assert_eq!(a.addresses(), Some((local, remote)));
         prop_assert_eq!((a.udp_sport, a.udp_dport), (Some(ports[0]), Some(ports[1])));
         prop_assert_eq!(a.encap_type, Some(0));
-        prop_assert_eq!(a.udp_csum.is_some(), tx && !v6);
-        prop_assert_eq!(a.udp_zero_csum6_tx, !tx && v6);
+        prop_assert_eq!(a.udp_csum.is_some(), tx == TxChecksum::Always && !v6);
+        prop_assert_eq!(a.udp_no_csum, tx == TxChecksum::Never && !v6);
+        prop_assert_eq!(a.udp_zero_csum6_tx, tx != TxChecksum::Always && v6);
         prop_assert_eq!(a.udp_zero_csum6_rx, !rx && v6);
     }
 }

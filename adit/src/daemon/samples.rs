@@ -1,7 +1,8 @@
 //! Objects for tests.
 
 use adit_datapath::spec::{
-    DebugMask, Encap, Inventory, SessionKey, SessionSpec, SessionTuning, TunnelSpec, UdpChecksum,
+    DebugMask, Encap, Inventory, SessionKey, SessionSpec, SessionTuning, TunnelSpec, TxChecksum,
+    UdpChecksum,
 };
 use adit_wire::l2tp::{Cookie, SessionId, Sublayer, TunnelId};
 use proptest::prelude::*;
@@ -18,7 +19,7 @@ pub(super) fn udp(id: u16) -> TunnelSpec {
             local: SocketAddr::from(([192, 0, 2, 1], 5000 + id)),
             remote: SocketAddr::from(([192, 0, 2, 2], 6000 + id)),
             checksum: UdpChecksum {
-                tx: false,
+                tx: TxChecksum::Spare,
                 rx: false,
             },
         },
@@ -82,7 +83,11 @@ pub(super) fn any_tunnel() -> impl Strategy<Value = TunnelSpec> {
                 local: SocketAddr::new(local, near),
                 remote: SocketAddr::new(remote, far),
                 checksum: UdpChecksum {
-                    tx,
+                    tx: match (tx, rx) {
+                        (true, _) => TxChecksum::Always,
+                        (false, true) if local.is_ipv4() => TxChecksum::Spare,
+                        (false, _) => TxChecksum::Never,
+                    },
                     rx: rx && local.is_ipv6(),
                 },
             },

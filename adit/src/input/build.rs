@@ -3,7 +3,9 @@
 use super::keyword::*;
 use super::{FieldError, Fields};
 use crate::control::{SessionChange, SessionSelector};
-use adit_datapath::spec::{Encap, SessionKey, SessionSpec, SessionTuning, TunnelSpec, UdpChecksum};
+use adit_datapath::spec::{
+    Encap, SessionKey, SessionSpec, SessionTuning, TunnelSpec, TxChecksum, UdpChecksum,
+};
 use adit_wire::l2tp::{SessionId, Sublayer, TunnelId};
 use std::net::{IpAddr, SocketAddr};
 
@@ -95,11 +97,11 @@ fn udp(fields: &Fields, local: IpAddr, remote: IpAddr) -> Result<Encap, FieldErr
     )?;
     let checksum = match local {
         IpAddr::V4(_) => UdpChecksum {
-            tx: fields.get(&UDP_CSUM)?.unwrap_or(false),
+            tx: fields.get(&UDP_CSUM)?.map_or(TxChecksum::Spare, wanted),
             rx: false,
         },
         IpAddr::V6(_) => UdpChecksum {
-            tx: fields.get(&UDP6_CSUM_TX)?.unwrap_or(true),
+            tx: wanted(fields.get(&UDP6_CSUM_TX)?.unwrap_or(true)),
             rx: fields.get(&UDP6_CSUM_RX)?.unwrap_or(true),
         },
     };
@@ -108,6 +110,14 @@ fn udp(fields: &Fields, local: IpAddr, remote: IpAddr) -> Result<Encap, FieldErr
         remote: SocketAddr::new(remote, fields.demand(&UDP_DPORT)?),
         checksum,
     })
+}
+
+fn wanted(on: bool) -> TxChecksum {
+    if on {
+        TxChecksum::Always
+    } else {
+        TxChecksum::Never
+    }
 }
 
 fn ip(fields: &Fields, local: IpAddr, remote: IpAddr) -> Result<Encap, FieldError> {

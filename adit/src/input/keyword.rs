@@ -102,7 +102,7 @@ keywords! {
     UDP_DPORT: u16 = "udp_dport", "PORT", Number, port,
         "the peer's UDP port; required with encap udp";
     UDP_CSUM: bool = "udp_csum", "on|off", Boolean, switch,
-        "UDP checksums on sent packets, over IPv4 (default off)";
+        "UDP checksums on sent packets, over IPv4 (default: only where they cost nothing)";
     UDP6_CSUM_TX: bool = "udp6_csum_tx", "on|off", Boolean, switch,
         "UDP checksums on sent packets, over IPv6 (default on)";
     UDP6_CSUM_RX: bool = "udp6_csum_rx", "on|off", Boolean, switch,

@@ -1,6 +1,6 @@
 use super::form::{ADD_SESSION, ADD_TUNNEL, DEL_SESSION, Form, SET_SESSION};
 use super::*;
-use adit_datapath::spec::{DebugMask, Encap, SessionSpec, TunnelSpec, UdpChecksum};
+use adit_datapath::spec::{DebugMask, Encap, SessionSpec, TunnelSpec, TxChecksum, UdpChecksum};
 use adit_wire::l2tp::{SessionId, Sublayer, TunnelId};
 use proptest::prelude::*;
 use std::time::Duration;
@@ -34,11 +34,13 @@ fn a_tunnel_is_udp_without_checksums_over_ipv4_unless_told_otherwise() {
     let Encap::Udp { checksum, .. } = tunnel(UDP).unwrap().encap else {
         panic!("not UDP");
     };
-    assert!(!checksum.tx);
+    assert_eq!(checksum.tx, TxChecksum::Spare);
     let Encap::Udp { checksum, .. } = tunnel(&format!("{UDP} udp_csum on")).unwrap().encap else {
         panic!("not UDP");
     };
-    assert!(checksum.tx);
+    assert_eq!(checksum.tx, TxChecksum::Always);
+    let encap = tunnel(&format!("{UDP} udp_csum off")).unwrap().encap;
+    assert!(matches!(encap, Encap::Udp { checksum, .. } if checksum.tx == TxChecksum::Never));
 }
 
 #[test]
@@ -47,9 +49,15 @@ fn checksums_over_ipv6_are_on_unless_told_otherwise() {
         Encap::Udp { checksum, .. } => checksum,
         Encap::Ip { .. } => panic!("not UDP"),
     };
-    assert_eq!(checksum(""), UdpChecksum { tx: true, rx: true });
+    assert_eq!(
+        checksum(""),
+        UdpChecksum {
+            tx: TxChecksum::Always,
+            rx: true
+        }
+    );
     let off = UdpChecksum {
-        tx: false,
+        tx: TxChecksum::Never,
         rx: false,
     };
     assert_eq!(checksum("udp6_csum_tx off udp6_csum_rx off"), off);

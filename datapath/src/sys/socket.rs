@@ -20,7 +20,7 @@ pub(crate) fn udp(
     let socket = Socket::new(Domain::for_address(local), Type::DGRAM, Some(Protocol::UDP))?;
     if local.is_ipv6() {
         socket.set_only_v6(true)?;
-        let zero_tx = i32::from(!checksum.tx);
+        let zero_tx = i32::from(!checksum.tx.is_on());
         let zero_rx = i32::from(!checksum.rx);
         set_int(
             socket.as_fd(),
@@ -35,13 +35,24 @@ pub(crate) fn udp(
             zero_rx,
         )?;
     } else {
-        let off = i32::from(!checksum.tx);
-        set_int(socket.as_fd(), libc::SOL_SOCKET, libc::SO_NO_CHECK, off)?;
+        set_checksums(&socket, checksum.tx.is_on())?;
     }
+    // Without it, datagrams come one by one (Linux 5.0).
+    let _ = set_int(socket.as_fd(), libc::SOL_UDP, libc::UDP_GRO, 1);
     let peer = (remote.port() != 0).then_some(remote);
     prepare(&socket, local)?;
     peer.map_or(Ok(()), |peer| socket.connect(&SockAddr::from(peer)))?;
     Ok(socket)
+}
+
+/// Whether an IPv4 UDP socket sends checksums.
+pub(crate) fn set_checksums(socket: &Socket, on: bool) -> io::Result<()> {
+    set_int(
+        socket.as_fd(),
+        libc::SOL_SOCKET,
+        libc::SO_NO_CHECK,
+        i32::from(!on),
+    )
 }
 
 /// A raw socket for protocol 115 between exactly these two addresses.

@@ -1,12 +1,14 @@
 use crate::counters::{Counters, DropReason, Tally};
-use crate::spec::{DebugMask, Encap};
+use crate::spec::{DebugMask, Encap, TxChecksum};
+use crate::sys::batch::{self, Message};
 use crate::sys::socket;
 use crate::user::log::LogBudget;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU32, AtomicUsize};
+use std::sync::{Mutex, PoisonError};
 
 /// A socket that carries sessions: a UDP tunnel has one of its own, the protocol-115 tunnels
 /// between the same two addresses share one, as nothing but the session id tells them apart.
@@ -15,9 +17,24 @@ pub(crate) struct Carrier {
     socket: socket2::Socket,
     pub(crate) encap: Encap,
     debug: AtomicU32,
+    /// For a tunnel that does not mind checksums: whether the socket now adds them.
+    spare_checksums: Option<Mutex<bool>>,
+    /// Packets up to this length are believed to be good for UDP_SEGMENT.
+    longest_segment: AtomicUsize,
     /// What belongs to no session.
     pub(crate) strays: Tally,
     pub(crate) log: LogBudget,
+}
+
+/// How a socket gives packets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Framing {
+    /// The payload of a UDP datagram.
+    Udp,
+    /// An IPv4 packet with its header, as raw sockets give it.
+    Ipv4,
+    /// The payload of an IPv6 packet.
+    Ipv6,
 }
 
 impl Carrier {
@@ -34,6 +51,8 @@ impl Carrier {
             socket,
             encap,
             debug: AtomicU32::new(0),
+            spare_checksums: spares(&encap).then(|| Mutex::new(false)),
+            longest_segment: AtomicUsize::new(longest_segment(&encap)),
             strays: Tally::default(),
             log: LogBudget::default(),
         })
@@ -43,9 +62,52 @@ impl Carrier {
         self.encap.is_udp()
     }
 
-    /// Whether received packets come with their IPv4 header, as raw IPv4 sockets give them.
-    pub(crate) fn gives_ip_header(&self) -> bool {
-        !self.is_udp() && self.encap.local().is_ipv4()
+    /// Sends messages as [`batch::send`] does, with or without checksums as the tunnel has it.
+    pub(crate) fn send(&self, messages: &[Message<'_>]) -> io::Result<usize> {
+        let Some(mode) = &self.spare_checksums else {
+            return batch::send(self.socket.as_fd(), messages);
+        };
+        // The kernel cuts nothing that shall have no checksum.
+        let wanted = messages.iter().any(|message| message.segment.is_some());
+        let mut on = mode.lock().unwrap_or_else(PoisonError::into_inner);
+        if *on != wanted {
+            socket::set_checksums(&self.socket, wanted)?;
+            *on = wanted;
+        }
+        batch::send(self.socket.as_fd(), messages)
+    }
+
+    /// Whether packets of `len` octets may go to the socket as segments of one message.
+    pub(crate) fn takes_segments(&self, len: usize) -> bool {
+        len <= self.longest_segment.load(Relaxed)
+    }
+
+    /// Learns from the `error` that segments of `len` octets met: they do not fit the route, which
+    /// a packet by itself need not, or the socket or its device cannot cut at all. False when the
+    /// error says something else.
+    pub(crate) fn refuse_segments(&self, len: usize, error: &io::Error) -> bool {
+        let longest = match error.raw_os_error() {
+            Some(libc::EMSGSIZE) => {
+                let fits = self.route_mtu().saturating_sub(self.encap.overhead()) as usize;
+                fits.min(len.saturating_sub(1))
+            }
+            Some(libc::EIO | libc::EINVAL | libc::ENOPROTOOPT) => 0,
+            _ => return false,
+        };
+        if self.longest_segment.swap(longest, Relaxed) != longest {
+            let remote = self.encap.remote();
+            tracing::warn!(%remote, %error, longest, "longer packets are sent one by one");
+        }
+        true
+    }
+
+    /// What stands in front of the L2TP header in what the socket gives.
+    pub(crate) fn framing(&self) -> Framing {
+        match (self.is_udp(), self.encap.local().is_ipv4()) {
+            (true, _) => Framing::Udp,
+            (false, true) => Framing::Ipv4,
+            (false, false) => Framing::Ipv6,
+        }
     }
 
     /// Whether there is a peer to send to.
@@ -99,6 +161,18 @@ impl Carrier {
         let mut counters = self.strays.read();
         counters += overflow.read();
         counters
+    }
+}
+
+fn spares(encap: &Encap) -> bool {
+    matches!(encap, Encap::Udp { checksum, .. } if checksum.tx == TxChecksum::Spare)
+}
+
+/// The kernel cuts UDP packets, and puts checksums on the pieces.
+fn longest_segment(encap: &Encap) -> usize {
+    match encap {
+        Encap::Udp { checksum, .. } if checksum.tx != TxChecksum::Never => usize::MAX,
+        Encap::Udp { .. } | Encap::Ip { .. } => 0,
     }
 }
 

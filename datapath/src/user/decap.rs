@@ -2,49 +2,40 @@
 
 use crate::counters::DropReason;
 use crate::spec::DebugMask;
-use crate::user::carrier::Carrier;
+use crate::user::carrier::Framing;
 use crate::user::order::{Fate, Order};
 use crate::user::session::{Port, Session};
-use adit_wire::l2tp::{DataError, Sequence, V3Data, split_v3};
+use adit_wire::ip::ipv4_payload;
+use adit_wire::l2tp::{DataError, HeaderError, IpMessage, Sequence, UdpMessage, V3Data, split_v3};
 use adit_wire::netlink::Stat;
+use std::borrow::Cow;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
 /// Finds the session id of a v3 data packet; what follows it is the session's to read.
-pub(crate) fn session_id<'a>(
-    carrier: &Carrier,
-    packet: &'a [u8],
-) -> Result<(u32, &'a [u8]), DropReason> {
-    let packet = if carrier.gives_ip_header() {
-        behind_ipv4(packet)?
-    } else {
-        packet
-    };
-    let rest = if carrier.is_udp() {
-        behind_flags(packet)?
-    } else {
-        packet
-    };
-    let (id, rest) = rest.split_first_chunk().ok_or(DropReason::Truncated)?;
-    match u32::from_be_bytes(*id) {
-        0 if !carrier.is_udp() => Err(DropReason::Control),
-        id => Ok((id, rest)),
+pub(crate) fn session_id(framing: Framing, packet: &[u8]) -> Result<(u32, &[u8]), DropReason> {
+    match framing {
+        Framing::Udp => match UdpMessage::decode(packet).map_err(reason_of)? {
+            UdpMessage::V3Data { session, rest } => Ok((session.0, rest)),
+            UdpMessage::V2Data { .. } => Err(DropReason::Version),
+            UdpMessage::V2Control { .. } | UdpMessage::V3Control { .. } => Err(DropReason::Control),
+        },
+        Framing::Ipv4 => {
+            let (_, payload) = ipv4_payload(packet).ok_or(DropReason::Truncated)?;
+            session_id(Framing::Ipv6, payload)
+        }
+        Framing::Ipv6 => match IpMessage::decode(packet).map_err(reason_of)? {
+            IpMessage::Data { session, rest } => Ok((session.0, rest)),
+            IpMessage::Control { .. } => Err(DropReason::Control),
+        },
     }
 }
 
-fn behind_ipv4(packet: &[u8]) -> Result<&[u8], DropReason> {
-    let first = packet.first().ok_or(DropReason::Truncated)?;
-    packet
-        .get(usize::from(first & 0x0f) * 4..)
-        .ok_or(DropReason::Truncated)
-}
-
-fn behind_flags(packet: &[u8]) -> Result<&[u8], DropReason> {
-    let ([flags, version, _, _], rest) = packet.split_first_chunk().ok_or(DropReason::Truncated)?;
-    match (flags & 0x80 != 0, version & 0x0f) {
-        (true, _) => Err(DropReason::Control),
-        (false, 3) => Ok(rest),
-        (false, _) => Err(DropReason::Version),
+fn reason_of(error: HeaderError) -> DropReason {
+    match error {
+        HeaderError::Truncated(_) => DropReason::Truncated,
+        HeaderError::UnknownVersion(_) => DropReason::Version,
+        HeaderError::Length { .. } | HeaderError::ControlBit(_) => DropReason::Control,
     }
 }
 
@@ -68,12 +59,12 @@ impl Receiver {
 
     /// Takes what follows the session id; `octets` is the length of the whole L2TP packet.
     /// Frames whose turn has come go to `deliver`.
-    pub(crate) fn take(
+    pub(crate) fn take<'a>(
         &mut self,
         port: &Port,
         now: Instant,
-        rest: &[u8],
-        deliver: &mut impl FnMut(&[u8]),
+        rest: &'a [u8],
+        deliver: &mut impl FnMut(Cow<'a, [u8]>),
     ) {
         let session = &*port.session;
         match split_v3(rest, &session.peer_cookie, session.sublayer) {
@@ -83,12 +74,12 @@ impl Receiver {
         }
     }
 
-    fn take_data(
+    fn take_data<'a>(
         &mut self,
         port: &Port,
         now: Instant,
-        data: V3Data<'_>,
-        deliver: &mut impl FnMut(&[u8]),
+        data: V3Data<'a>,
+        deliver: &mut impl FnMut(Cow<'a, [u8]>),
     ) {
         let session = &*port.session;
         if !follow_peer(session, data.sequence.is_some()) {
@@ -111,7 +102,12 @@ impl Receiver {
     }
 
     /// Delivers what has waited long enough by `now`.
-    pub(crate) fn expire(&mut self, port: &Port, now: Instant, deliver: &mut impl FnMut(&[u8])) {
+    pub(crate) fn expire<'a>(
+        &mut self,
+        port: &Port,
+        now: Instant,
+        deliver: &mut impl FnMut(Cow<'a, [u8]>),
+    ) {
         let before = self.order.expected();
         self.order.expire(now, deliver);
         if before != self.order.expected() && port.session.logs(DebugMask::SEQ, &port.carrier) {
@@ -161,3 +157,6 @@ fn refuse(port: &Port, reason: DropReason, number: Option<Sequence>) {
         );
     }
 }
+
+#[cfg(test)]
+mod tests;

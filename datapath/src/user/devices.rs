@@ -16,6 +16,11 @@ use std::sync::Arc;
 const PREFIX: &str = "l2tpeth";
 const QUEUE: u32 = 1000;
 
+/// Super-frames of at most so many octets and segments go into one UDP message, whose bound is 64
+/// segments and 65,507 octets, with the headers that each segment gets.
+const MAX_SUPER_FRAME: u32 = 60_000;
+const MAX_SEGMENTS: u32 = 64;
+
 /// Ethernet's header.
 const ETHERNET: u32 = 14;
 /// The MTU that a route has when there is none.
@@ -122,7 +127,11 @@ impl Devices {
     fn adjust(&mut self, tap: &Tap, more: Vec<LinkAttribute>) -> io::Result<Link> {
         let adjusted = tap.name().and_then(|name| {
             let link = self.links.by_name(&name)?;
-            let mut attributes = vec![LinkAttribute::TxQueueLen(QUEUE)];
+            let mut attributes = vec![
+                LinkAttribute::TxQueueLen(QUEUE),
+                LinkAttribute::GsoMaxSize(MAX_SUPER_FRAME),
+                LinkAttribute::GsoMaxSegs(MAX_SEGMENTS),
+            ];
             attributes.extend(more);
             self.links.set(link.index, attributes)?;
             Ok(link)

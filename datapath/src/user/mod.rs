@@ -12,9 +12,12 @@
 mod carrier;
 mod control;
 mod decap;
+mod delivery;
 mod devices;
 mod log;
+mod offload;
 mod order;
+mod outbox;
 mod recursion;
 mod rx;
 mod session;

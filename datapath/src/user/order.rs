@@ -2,6 +2,7 @@
 //! (RFC 3931 §4.6.1, by the rules of Linux's driver, but safe at the wrap and driven by the clock).
 
 use adit_wire::l2tp::Sequence;
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -79,13 +80,13 @@ impl Order {
 
     /// Takes the packet with `number` received at `now`; a zero `timeout` does not reorder.
     /// `deliver` gets every frame whose turn has come.
-    pub(crate) fn numbered(
+    pub(crate) fn numbered<'a>(
         &mut self,
         now: Instant,
         Sequence(number): Sequence,
         timeout: Duration,
-        frame: &[u8],
-        deliver: &mut impl FnMut(&[u8]),
+        frame: &'a [u8],
+        deliver: &mut impl FnMut(Cow<'a, [u8]>),
     ) -> Fate {
         if self.ahead(number) >= WINDOW && !self.resynchronise(number, deliver) {
             return Fate::OutsideWindow;
@@ -93,7 +94,7 @@ impl Order {
         if self.is_next(number) {
             let waited_for = !self.held.is_empty();
             self.pass(number);
-            deliver(frame);
+            deliver(Cow::Borrowed(frame));
             self.release(deliver);
             return if waited_for {
                 Fate::FilledGap
@@ -108,20 +109,20 @@ impl Order {
             return Fate::OutOfOrder;
         }
         self.pass(number);
-        deliver(frame);
+        deliver(Cow::Borrowed(frame));
         Fate::Delivered
     }
 
     /// Takes a packet without a number: it goes after everything that waits.
-    pub(crate) fn unnumbered(
+    pub(crate) fn unnumbered<'a>(
         &mut self,
         now: Instant,
         timeout: Duration,
-        frame: &[u8],
-        deliver: &mut impl FnMut(&[u8]),
+        frame: &'a [u8],
+        deliver: &mut impl FnMut(Cow<'a, [u8]>),
     ) -> Fate {
         if self.held.is_empty() {
-            deliver(frame);
+            deliver(Cow::Borrowed(frame));
             return Fate::Delivered;
         }
         self.make_room(deliver);
@@ -141,23 +142,23 @@ impl Order {
 
     /// Gives up waiting for what should have come before the packets whose time is over by `now`,
     /// and delivers them in order.
-    pub(crate) fn expire(&mut self, now: Instant, deliver: &mut impl FnMut(&[u8])) {
+    pub(crate) fn expire<'a>(&mut self, now: Instant, deliver: &mut impl FnMut(Cow<'a, [u8]>)) {
         if let Some(last) = self.held.iter().rposition(|held| held.until <= now) {
             self.flush(last + 1, deliver);
         }
     }
 
     /// Delivers everything that waits, as when the session stops reordering.
-    pub(crate) fn drain(&mut self, deliver: &mut impl FnMut(&[u8])) {
+    pub(crate) fn drain<'a>(&mut self, deliver: &mut impl FnMut(Cow<'a, [u8]>)) {
         self.flush(self.held.len(), deliver);
     }
 
-    fn flush(&mut self, count: usize, deliver: &mut impl FnMut(&[u8])) {
+    fn flush<'a>(&mut self, count: usize, deliver: &mut impl FnMut(Cow<'a, [u8]>)) {
         for held in self.held.drain(..count) {
             if let Some(number) = held.number {
                 self.expected = (number + 1) & MASK;
             }
-            deliver(&held.frame);
+            deliver(Cow::Owned(held.frame.into_vec()));
         }
         self.release(deliver);
     }
@@ -178,7 +179,7 @@ impl Order {
 
     /// Counts consecutive numbers at a wrong place; true once there are enough to believe them.
     /// What waited was sent before the peer's jump, so it goes out first.
-    fn resynchronise(&mut self, number: u32, deliver: &mut impl FnMut(&[u8])) -> bool {
+    fn resynchronise<'a>(&mut self, number: u32, deliver: &mut impl FnMut(Cow<'a, [u8]>)) -> bool {
         let consecutive = match self.stray {
             Some(stray) if (stray.last + 1) & MASK == number => stray.consecutive + 1,
             Some(_) | None => 0,
@@ -195,12 +196,12 @@ impl Order {
         true
     }
 
-    fn hold(
+    fn hold<'a>(
         &mut self,
         until: Instant,
         number: u32,
-        frame: &[u8],
-        deliver: &mut impl FnMut(&[u8]),
+        frame: &'a [u8],
+        deliver: &mut impl FnMut(Cow<'a, [u8]>),
     ) -> Fate {
         let ahead = self.ahead(number);
         let place = |held: &Held| held.number.map(|number| self.ahead(number));
@@ -226,14 +227,14 @@ impl Order {
         }
     }
 
-    fn make_room(&mut self, deliver: &mut impl FnMut(&[u8])) {
+    fn make_room<'a>(&mut self, deliver: &mut impl FnMut(Cow<'a, [u8]>)) {
         if self.held.len() >= MAX_HELD {
             self.flush(1, deliver);
         }
     }
 
     /// Delivers from the front of the queue while the front's turn has come.
-    fn release(&mut self, deliver: &mut impl FnMut(&[u8])) {
+    fn release<'a>(&mut self, deliver: &mut impl FnMut(Cow<'a, [u8]>)) {
         while let Some(held) = self.held.front() {
             match held.number {
                 Some(number) if number != self.expected => break,
@@ -241,7 +242,7 @@ impl Order {
                 None => {}
             }
             if let Some(held) = self.held.pop_front() {
-                deliver(&held.frame);
+                deliver(Cow::Owned(held.frame.into_vec()));
             }
         }
     }

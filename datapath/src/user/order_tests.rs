@@ -29,7 +29,7 @@ impl Bench {
         let frame = number.to_be_bytes();
         self.order
             .numbered(now, Sequence(number), timeout, &frame, &mut |f| {
-                record(out, f)
+                record(out, &f)
             })
     }
 
@@ -37,13 +37,13 @@ impl Bench {
         let now = self.at(ms);
         let out = &mut self.out;
         self.order
-            .unnumbered(now, timeout, &mark.to_be_bytes(), &mut |f| record(out, f))
+            .unnumbered(now, timeout, &mark.to_be_bytes(), &mut |f| record(out, &f))
     }
 
     fn expire(&mut self, ms: u64) {
         let now = self.at(ms);
         let out = &mut self.out;
-        self.order.expire(now, &mut |f| record(out, f));
+        self.order.expire(now, &mut |f| record(out, &f));
     }
 }
 

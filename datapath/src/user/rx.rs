@@ -1,25 +1,25 @@
 //! From the network to the devices: one thread for a share of the sockets.
 
 use crate::counters::DropReason;
-use crate::sys::batch::{self, BATCH};
+use crate::sys::batch::{self, BATCH, Received};
+use crate::user::Notify;
 use crate::user::carrier::Carrier;
 use crate::user::decap::{Receiver, session_id};
+use crate::user::delivery::Delivery;
 use crate::user::session::Port;
 use crate::user::worker::{Poll, Work};
-use crate::user::{Event, Notify};
 use adit_wire::l2tp::SessionId;
-use adit_wire::netlink::Stat;
 use rustc_hash::FxHashMap;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::io::{self, IoSliceMut};
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
-/// Room for the longest datagram.
+/// Room for the longest datagram, or for datagrams that come as one, and how many of these.
 const SLOT: usize = 1 << 16;
+const SLOTS: usize = 32;
 
 /// Batches that one socket may have in a row before others get their turn.
 const BATCHES_A_TURN: usize = 8;
@@ -62,7 +62,7 @@ impl Rx {
         Rx {
             ears: FxHashMap::default(),
             due: BinaryHeap::new(),
-            arena: vec![0; BATCH * SLOT].into(),
+            arena: vec![0; SLOTS * SLOT].into(),
             notify,
         }
     }
@@ -113,26 +113,30 @@ impl Work for Rx {
         let Some(ear) = self.ears.get_mut(&token) else {
             return;
         };
-        let mut slots = self
-            .arena
-            .chunks_exact_mut(SLOT)
-            .map(IoSliceMut::new)
-            .collect::<Vec<_>>();
-        let mut lens = [0; BATCH];
         for _ in 0..BATCHES_A_TURN {
-            let count = match batch::receive(ear.carrier.as_fd(), &mut slots, &mut lens) {
+            let mut slots: Vec<_> = self
+                .arena
+                .chunks_exact_mut(SLOT)
+                .map(IoSliceMut::new)
+                .collect();
+            let mut received = [Received::default(); BATCH];
+            let count = match batch::receive(ear.carrier.as_fd(), &mut slots, &mut received) {
                 Ok(count) => count,
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
                 // An ICMP error about an earlier packet: reading has cleared it.
                 Err(_) => continue,
             };
             let now = Instant::now();
-            for (slot, len) in slots.iter().zip(&lens[..count]) {
-                let due = ear.take(now, &slot[..*len], &self.notify);
-                self.due
-                    .extend(due.map(|(at, id)| Reverse((at, token, id))));
+            let mut delivery = Delivery::new(&self.notify);
+            for (slot, received) in slots.iter().zip(&received[..count]) {
+                for packet in received.datagrams(slot) {
+                    let due = ear.take(now, packet, &mut delivery);
+                    self.due
+                        .extend(due.map(|(at, id)| Reverse((at, token, id))));
+                }
             }
-            if count < BATCH {
+            delivery.finish();
+            if count < SLOTS {
                 break;
             }
         }
@@ -149,7 +153,9 @@ impl Work for Rx {
                 .get_mut(&number)
                 .and_then(|ear| ear.sessions.get_mut(&id.0));
             if let Some(Entry { port, receiver }) = entry {
-                receiver.expire(port, now, &mut |frame| deliver(port, frame, &self.notify));
+                let mut delivery = Delivery::new(&self.notify);
+                receiver.expire(port, now, &mut |frame| delivery.take(port, frame));
+                delivery.finish();
                 let next = receiver.deadline().map(|at| Reverse((at, number, id)));
                 self.due.extend(next);
             }
@@ -161,13 +167,13 @@ impl Work for Rx {
 impl Ear {
     /// Takes one received packet. Gives the session and its deadline when the packet is the one
     /// that made its reorder queue wait.
-    fn take(
+    fn take<'a>(
         &mut self,
         now: Instant,
-        packet: &[u8],
-        notify: &Notify,
+        packet: &'a [u8],
+        delivery: &mut Delivery<'a>,
     ) -> Option<(Instant, SessionId)> {
-        let (id, rest) = match session_id(&self.carrier, packet) {
+        let (id, rest) = match session_id(self.carrier.framing(), packet) {
             Ok(found) => found,
             Err(reason) => {
                 self.carrier.drop_stray(reason, packet.len());
@@ -180,42 +186,10 @@ impl Ear {
             return None;
         };
         let before = receiver.deadline();
-        receiver.take(port, now, rest, &mut |frame| deliver(port, frame, notify));
+        receiver.take(port, now, rest, &mut |frame| delivery.take(port, frame));
         let after = receiver.deadline();
         after
             .filter(|at| before.is_none_or(|before| *at < before))
             .map(|at| (at, SessionId(id)))
-    }
-}
-
-/// Ethernet's header, and the VLAN tag that may stand in front of a full-sized payload.
-const ETHERNET: usize = 14;
-const VLAN_TAG: usize = 4;
-
-/// Gives a frame to the session's device.
-fn deliver(port: &Port, frame: &[u8], notify: &Notify) {
-    let session = &*port.session;
-    let longest = port.mtu.load(Relaxed) as usize + ETHERNET + VLAN_TAG;
-    if frame.len() < ETHERNET {
-        return session.drop_received(DropReason::FrameShort);
-    }
-    if frame.len() > longest {
-        return session.drop_received(DropReason::FrameMtu);
-    }
-    match port.tap.write(frame) {
-        Ok(()) => {
-            let header = session.received_header_len(port.carrier.is_udp());
-            session.rx.add(Stat::RxPackets, 1);
-            session.rx.add(Stat::RxBytes, (frame.len() + header) as u64);
-        }
-        Err(e) if e.raw_os_error() == Some(libc::EIO) => {
-            session.drop_received(DropReason::DeviceDown);
-        }
-        Err(e) => {
-            session.drop_received(DropReason::DeviceWrite);
-            if e.raw_os_error() == Some(libc::EBADFD) && port.lose() {
-                notify(Event::DeviceLost(session.key));
-            }
-        }
     }
 }

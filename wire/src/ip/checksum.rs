@@ -43,17 +43,18 @@ impl Checksum {
 
 /// The folded one's complement sum of one slice, as if a zero stood behind an odd end.
 fn sum(octets: &[u8]) -> u16 {
-    // 32-bit words fold to the same sum as 16-bit words (RFC 1071 §2 C); a u64 holds the carries
-    // of 16 GiB of them.
+    // 32-bit words fold to the same sum as 16-bit words (RFC 1071 §2 C), and words of the host's
+    // order to that sum in the host's order (§2 B), which needs no swap of each. A u64 holds the
+    // carries of 16 GiB.
     let words = octets.chunks_exact(4);
     let tail = words.remainder();
     let mut total = 0u64;
     for word in words {
-        total += u64::from(u32::from_be_bytes([word[0], word[1], word[2], word[3]]));
+        total += u64::from(u32::from_ne_bytes([word[0], word[1], word[2], word[3]]));
     }
     let mut last = [0; 4];
     last[..tail.len()].copy_from_slice(tail);
-    fold(total + u64::from(u32::from_be_bytes(last)))
+    u16::from_be(fold(total + u64::from(u32::from_ne_bytes(last))))
 }
 
 fn fold(mut sum: u64) -> u16 {

@@ -63,6 +63,7 @@ pub struct Attributes {
     pub dry_run: bool,
     pub text: Option<String>,
     pub ifindex: Option<u32>,
+    pub udp_no_csum: bool,
 }
 
 impl Attributes {
@@ -134,6 +135,7 @@ impl Attributes {
             Attr::DryRun => self.dry_run = true,
             Attr::Text => self.text = Some(v.string(usize::MAX)?),
             Attr::Ifindex => self.ifindex = Some(v.word()?),
+            Attr::UdpNoCsum => self.udp_no_csum = true,
             // Nobody uses these, but the policy still wants them whole.
             Attr::DataSeq | Attr::L2specLen => v.octet().map(drop)?,
             Attr::Offset | Attr::VlanId | Attr::Mru => v.half().map(drop)?,
@@ -179,6 +181,7 @@ impl Attributes {
             Attr::DryRun => put(to, attr, self.dry_run.then_some(()), put_flag),
             Attr::Text => put(to, attr, self.text.as_deref(), Writer::string),
             Attr::Ifindex => put(to, attr, self.ifindex, Writer::word),
+            Attr::UdpNoCsum => put(to, attr, self.udp_no_csum.then_some(()), put_flag),
             Attr::DataSeq
             | Attr::L2specLen
             | Attr::Offset

@@ -165,6 +165,9 @@ numbers! {
         Text = 0x1004,
         /// Adit, u32: interface index of the session's device.
         Ifindex = 0x1005,
+        /// Adit, flag: no packet is sent with a UDP checksum, over IPv4. Without it and without
+        /// [`Attr::UdpCsum`] nobody asks for one, and nobody minds.
+        UdpNoCsum = 0x1006,
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{keyword, missing};
 use adit_datapath::Error;
 use adit_datapath::spec::{
-    DebugMask, Encap, SessionKey, SessionSpec, SessionTuning, TunnelSpec, UdpChecksum,
+    DebugMask, Encap, SessionKey, SessionSpec, SessionTuning, TunnelSpec, TxChecksum, UdpChecksum,
 };
 use adit_wire::l2tp::{SessionId, Sublayer, TunnelId};
 use adit_wire::netlink::{Attr, Attributes, Encapsulation, Errno, pw_type};
@@ -100,11 +100,18 @@ fn encapsulation(
 fn checksum(a: &Attributes, local: IpAddr) -> UdpChecksum {
     match local {
         IpAddr::V4(_) => UdpChecksum {
-            tx: a.udp_csum.is_some(),
+            tx: match (a.udp_csum, a.udp_no_csum) {
+                (Some(_), _) => TxChecksum::Always,
+                (None, true) => TxChecksum::Never,
+                (None, false) => TxChecksum::Spare,
+            },
             rx: false,
         },
         IpAddr::V6(_) => UdpChecksum {
-            tx: !a.udp_zero_csum6_tx,
+            tx: match a.udp_zero_csum6_tx {
+                true => TxChecksum::Never,
+                false => TxChecksum::Always,
+            },
             rx: !a.udp_zero_csum6_rx,
         },
     }

@@ -34,7 +34,7 @@ fn keyword(attr: Attr) -> &'static str {
         Attr::PeerConnId => "peer_tunnel_id",
         Attr::SessionId => "session_id",
         Attr::PeerSessionId => "peer_session_id",
-        Attr::UdpCsum => "udp_csum",
+        Attr::UdpCsum | Attr::UdpNoCsum => "udp_csum",
         Attr::Cookie => "cookie",
         Attr::PeerCookie => "peer_cookie",
         Attr::Debug => "debug",

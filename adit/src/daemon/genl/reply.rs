@@ -75,9 +75,9 @@ pub fn noop(header: Header) -> Vec<u8> {
 
 fn checksums(mut writer: Writer, ipv4: bool, checksum: UdpChecksum) -> Writer {
     if ipv4 {
-        return writer.octet(Attr::UdpCsum, checksum.tx.into());
+        return writer.octet(Attr::UdpCsum, checksum.tx.is_on().into());
     }
-    if !checksum.tx {
+    if !checksum.tx.is_on() {
         writer = writer.flag(Attr::UdpZeroCsum6Tx);
     }
     if !checksum.rx {

@@ -63,7 +63,7 @@ prop_compose! {
         cookies in [cookies(), cookies()],
         ipv4: [Option<u32>; 2],
         ipv6: [Option<u128>; 2],
-        flags: [bool; 3],
+        flags: [bool; 4],
         stats in statistics(),
         drops in option::of(vec((0..0x4000u16, any::<u64>()), 0..30)),
     ) -> Attributes {
@@ -71,10 +71,10 @@ prop_compose! {
         let [cookie, peer_cookie] = cookies;
         let [ip_saddr, ip_daddr] = ipv4.map(|address| address.map(Ipv4Addr::from));
         let [ip6_saddr, ip6_daddr] = ipv6.map(|address| address.map(Ipv6Addr::from));
-        let [udp_zero_csum6_tx, udp_zero_csum6_rx, dry_run] = flags;
+        let [udp_zero_csum6_tx, udp_zero_csum6_rx, dry_run, udp_no_csum] = flags;
         Attributes {
             ifname, problem, text, cookie, peer_cookie, ip_saddr, ip_daddr, ip6_saddr, ip6_daddr,
-            udp_zero_csum6_tx, udp_zero_csum6_rx, dry_run, stats, drops,
+            udp_zero_csum6_tx, udp_zero_csum6_rx, dry_run, udp_no_csum, stats, drops,
             ..numbers
         }
     }

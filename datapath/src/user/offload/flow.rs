@@ -1,0 +1,139 @@
+use adit_wire::ip::{Checksum, ethernet_payload, ipv4_payload, ipv6_payload};
+
+const ETHERTYPE_IPV4: u16 = 0x0800;
+const ETHERTYPE_IPV6: u16 = 0x86dd;
+const TCP: u8 = 6;
+const UDP: u8 = 17;
+
+/// TCP flags (RFC 9293 §3.1).
+pub(super) mod flag {
+    pub(crate) const FIN: u8 = 0x01;
+    pub(crate) const PSH: u8 = 0x08;
+    pub(crate) const ACK: u8 = 0x10;
+    pub(crate) const CWR: u8 = 0x80;
+}
+
+/// The transports that can be cut and joined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Transport {
+    Tcp,
+    Udp,
+}
+
+impl Transport {
+    /// Where the checksum stands in the transport header.
+    pub(super) const fn checksum_at(self) -> usize {
+        match self {
+            Transport::Tcp => 16,
+            Transport::Udp => 6,
+        }
+    }
+
+    const fn protocol(self) -> u8 {
+        match self {
+            Transport::Tcp => TCP,
+            Transport::Udp => UDP,
+        }
+    }
+}
+
+/// Where the headers of an Ethernet frame with TCP or UDP over IP stand. Offsets count from the
+/// start of the frame and lie inside it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Layout {
+    pub(super) v4: bool,
+    pub(super) transport: Transport,
+    /// The IP header.
+    pub(super) network: usize,
+    /// The TCP or UDP header.
+    pub(super) segment: usize,
+    /// The payload.
+    pub(super) payload: usize,
+    /// Where the IP packet ends.
+    pub(super) end: usize,
+}
+
+impl Layout {
+    /// Finds the headers; `None` when the frame is of another kind, a fragment, or cut short.
+    pub(super) fn of(frame: &[u8]) -> Option<Layout> {
+        let (ethernet, packet) = ethernet_payload(frame)?;
+        let network = ethernet.header_len;
+        let (v4, protocol, header_len, total_len, fragment) = match ethernet.ethertype {
+            ETHERTYPE_IPV4 => {
+                let (ip, _) = ipv4_payload(packet)?;
+                (true, ip.protocol, ip.header_len, ip.total_len, ip.fragment)
+            }
+            ETHERTYPE_IPV6 => {
+                let (ip, _) = ipv6_payload(packet)?;
+                (false, ip.protocol, ip.header_len, ip.total_len, ip.fragment)
+            }
+            _ => return None,
+        };
+        let transport = match protocol {
+            TCP => Transport::Tcp,
+            UDP => Transport::Udp,
+            _ => return None,
+        };
+        let (segment, end) = (network + header_len, network + total_len);
+        let payload = segment + transport_header_len(transport, frame.get(segment..end)?)?;
+        let whole = fragment.is_none() && payload <= end;
+        whole.then_some(Layout {
+            v4,
+            transport,
+            network,
+            segment,
+            payload,
+            end,
+        })
+    }
+
+    /// The sum of the pseudo header (RFC 9293 §3.1, RFC 8200 §8.1) for a segment of `len` octets.
+    pub(super) fn pseudo_header(&self, frame: &[u8], len: usize) -> Checksum {
+        let addresses = if self.v4 { 12..20 } else { 8..40 };
+        let mut sum = Checksum::new();
+        sum.add(&frame[self.network + addresses.start..self.network + addresses.end]);
+        sum.add(&[0, self.transport.protocol()]);
+        sum.add(&(len as u32).to_be_bytes());
+        sum
+    }
+
+    /// Whether the checksums are there and right, IPv4's and the transport's.
+    pub(super) fn checksums_are_right(&self, frame: &[u8]) -> bool {
+        let mut header = Checksum::new();
+        header.add(&frame[self.network..self.segment]);
+        if self.v4 && header.finish() != 0 {
+            return false;
+        }
+        let at = self.segment + self.transport.checksum_at();
+        if self.transport == Transport::Udp && frame[at..at + 2] == [0, 0] {
+            return false;
+        }
+        let segment = &frame[self.segment..self.end];
+        let mut sum = self.pseudo_header(frame, segment.len());
+        sum.add(segment);
+        sum.finish() == 0
+    }
+
+    /// Makes the IP header in `headers` that of a packet that ends `len` octets behind its start.
+    pub(super) fn set_total_len(&self, headers: &mut [u8], len: usize) {
+        let ip = &mut headers[self.network..self.segment];
+        if self.v4 {
+            ip[2..4].copy_from_slice(&(len as u16).to_be_bytes());
+            ip[10..12].copy_from_slice(&[0, 0]);
+            let mut sum = Checksum::new();
+            sum.add(ip);
+            ip[10..12].copy_from_slice(&sum.finish().to_be_bytes());
+        } else {
+            ip[4..6].copy_from_slice(&((len - 40) as u16).to_be_bytes());
+        }
+    }
+}
+
+fn transport_header_len(transport: Transport, segment: &[u8]) -> Option<usize> {
+    let len = match transport {
+        Transport::Tcp => usize::from(segment.get(12)? >> 4) * 4,
+        Transport::Udp => 8,
+    };
+    let least = if transport == Transport::Tcp { 20 } else { 8 };
+    (len >= least && len <= segment.len()).then_some(len)
+}
