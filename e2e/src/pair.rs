@@ -251,11 +251,17 @@ impl Pair {
     #[track_caller]
     pub fn connected(setup: &Setup) -> Pair {
         let pair = Pair::new();
-        setup.add(&pair.a, Side::A);
-        setup.add(&pair.b, Side::B);
-        address_device(&pair.a, Side::A);
-        address_device(&pair.b, Side::B);
+        pair.connect(setup);
         pair
+    }
+
+    /// Joins the hosts by a pseudowire.
+    #[track_caller]
+    pub fn connect(&self, setup: &Setup) {
+        setup.add(&self.a, Side::A);
+        setup.add(&self.b, Side::B);
+        address_device(&self.a, Side::A);
+        address_device(&self.b, Side::B);
     }
 
     /// Waits until either end answers the other through the pseudowire. Both ask, for a device

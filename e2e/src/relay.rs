@@ -54,9 +54,9 @@ pub fn relayed(setup: &Setup, to_b: Disturbance) -> (Pair, Relay) {
         threads: threads.into(),
         _stand_ins: [like_b, like_a],
     };
-    setup.install(&a, Side::A);
-    setup.install(&b, Side::B);
-    (Pair { a, b }, relay)
+    let pair = Pair { a, b };
+    pair.connect(setup);
+    (pair, relay)
 }
 
 /// Drops every `n`th packet.
