@@ -91,12 +91,15 @@ fn demonstrate(options: &Options) -> Result<(), Failure> {
     require_tun()?;
     let (host1, host2) = (Host::new(SIDES[0].name)?, Host::new(SIDES[1].name)?);
     veth(host1.namespace(), "eth0", host2.namespace(), "eth0").doing("joining the hosts")?;
-    for (host, side) in [&host1, &host2].into_iter().zip(&SIDES) {
+    let sides = [(&host1, &SIDES[0]), (&host2, &SIDES[1])];
+    for (host, side) in sides {
         host.set_up("eth0", side.underlay)?;
     }
-    for (host, side) in [&host1, &host2].into_iter().zip(&SIDES) {
+    for (host, side) in sides {
         host.adit(side.tunnel)?;
         host.adit(side.session)?;
+    }
+    for (host, side) in sides {
         host.set_up("l2tpeth0", side.overlay)?;
     }
     host1.adit("show tunnel")?;
