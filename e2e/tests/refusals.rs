@@ -61,75 +61,58 @@ fn check(refusal: &Refusal, status: i32, words: &[&str]) {
     }
 }
 
+/// What to replace in [`TUNNEL`] and by what, and the words that the refusal must have.
+const BAD_TUNNELS: [(&str, &str, [&str; 2]); 10] = [
+    ("tunnel_id 1 ", "tunnel_id 0 ", ["tunnel_id", "0"]),
+    (
+        "peer_tunnel_id 2",
+        "peer_tunnel_id 0",
+        ["peer_tunnel_id", "0"],
+    ),
+    (
+        "peer_tunnel_id 2",
+        "peer_tunnel_id 4294967296",
+        ["peer_tunnel_id", "4294967296"],
+    ),
+    ("udp_sport 5000", "udp_sport 65536", ["udp_sport", "65536"]),
+    ("udp_dport 6000", "udp_dport -1", ["udp_dport", "-1"]),
+    ("udp_dport 6000", "", ["udp_dport", "required"]),
+    ("remote 127.0.0.2", "remote ::1", ["remote", "::1"]),
+    ("local 127.0.0.1", "local 127.0.0", ["local", "127.0.0"]),
+    ("encap udp", "encap tcp", ["encap", "tcp"]),
+    ("encap udp", "colour red", ["colour", "keyword"]),
+];
+
+/// What follows a session's ids, and the words that the refusal must have.
+const BAD_SESSIONS: [(&str, [&str; 2]); 10] = [
+    ("", ["peer_session_id", "required"]),
+    ("peer_session_id 0", ["peer_session_id", "0"]),
+    (
+        "psid 21 cookie 010203040506070809",
+        ["cookie", "010203040506070809"],
+    ),
+    ("psid 21 cookie 0102", ["cookie", "0102"]),
+    ("psid 21 peer_cookie xyzw0123", ["peer_cookie", "xyzw0123"]),
+    ("psid 21 seq sometimes", ["seq", "sometimes"]),
+    ("psid 21 l2spec_type atm", ["l2spec_type", "atm"]),
+    ("psid 21 mtu 70000", ["mtu", "70000"]),
+    ("psid 21 name a/b", ["name", "a/b"]),
+    (
+        "psid 21 name sixteen-letters-",
+        ["name", "sixteen-letters-"],
+    ),
+];
+
 fn bad_words_are_usage_errors() -> Test {
     let host = host();
     let state = host.state();
-    let tunnel = |from: &str, to: &str| {
-        TUNNEL
-            .replace("tunnel_id 1 ", "tunnel_id 5 ")
-            .replace(from, to)
-    };
-    let session = |words: &str| format!("add session tunnel_id 1 session_id 11 {words}");
-    let cases = [
-        (tunnel("tunnel_id 5", "tunnel_id 0"), ["tunnel_id", "0"]),
-        (
-            tunnel("peer_tunnel_id 2", "peer_tunnel_id 0"),
-            ["peer_tunnel_id", "0"],
-        ),
-        (
-            tunnel("peer_tunnel_id 2", "peer_tunnel_id 4294967296"),
-            ["peer_tunnel_id", "4294967296"],
-        ),
-        (
-            tunnel("udp_sport 5000", "udp_sport 65536"),
-            ["udp_sport", "65536"],
-        ),
-        (
-            tunnel("udp_dport 6000", "udp_dport -1"),
-            ["udp_dport", "-1"],
-        ),
-        (tunnel("remote 127.0.0.2", "remote ::1"), ["remote", "::1"]),
-        (
-            tunnel("local 127.0.0.1", "local 127.0.0"),
-            ["local", "127.0.0"],
-        ),
-        (tunnel("encap udp", "encap tcp"), ["encap", "tcp"]),
-        (tunnel("udp_dport 6000", ""), ["udp_dport", "udp_dport"]),
-        (
-            tunnel("encap udp", "colour red encap udp"),
-            ["colour", "colour"],
-        ),
-        (session("peer_session_id 0"), ["peer_session_id", "0"]),
-        (session(""), ["peer_session_id", "peer_session_id"]),
-        (
-            session("peer_session_id 21 cookie 010203040506070809"),
-            ["cookie", "010203040506070809"],
-        ),
-        (
-            session("peer_session_id 21 cookie 0102"),
-            ["cookie", "0102"],
-        ),
-        (
-            session("peer_session_id 21 peer_cookie xyzw0123"),
-            ["peer_cookie", "xyzw0123"],
-        ),
-        (
-            session("peer_session_id 21 seq sometimes"),
-            ["seq", "sometimes"],
-        ),
-        (
-            session("peer_session_id 21 l2spec_type atm"),
-            ["l2spec_type", "atm"],
-        ),
-        (session("peer_session_id 21 mtu 70000"), ["mtu", "70000"]),
-        (session("peer_session_id 21 name a/b"), ["name", "a/b"]),
-        (
-            session("peer_session_id 21 name sixteen-letters-"),
-            ["name", "sixteen-letters-"],
-        ),
-        ("frobnicate".to_owned(), ["frobnicate", "frobnicate"]),
-    ];
-    for (line, words) in cases {
+    let tunnels = BAD_TUNNELS.map(|(from, to, words)| (TUNNEL.replacen(from, to, 1), words));
+    let sessions = BAD_SESSIONS.map(|(more, words)| {
+        let line = format!("add session tunnel_id 1 session_id 11 {more}");
+        (line, words)
+    });
+    let other = [("frobnicate".to_owned(), ["frobnicate", "frobnicate"])];
+    for (line, words) in tunnels.into_iter().chain(sessions).chain(other) {
         check(&host.refused(&line), 2, &words);
         assert_eq!(host.state(), state, "{line}");
     }
