@@ -71,6 +71,7 @@ fn verb_command(verb: Verb, reader: Reader) -> Command {
 fn object_command(verb: Verb, object: Object, reader: Reader) -> Command {
     let form = form(verb, object);
     let about = verb.about_one(object);
+    let help = keyword_help(form) + verb.note(object);
     let (verb, object) = (verb.name(), object.name());
     let words = Arg::new("words")
         .value_name("KEYWORD VALUE")
@@ -87,7 +88,7 @@ fn object_command(verb: Verb, object: Object, reader: Reader) -> Command {
     Command::new(object)
         .about(about)
         .override_usage(format!("adit {verb} {object} {}", form.usage()))
-        .after_help(keyword_help(form))
+        .after_help(help)
         .arg(words)
 }
 

@@ -61,6 +61,16 @@ impl Verb {
         }
     }
 
+    /// What help says of `object` below the keywords.
+    pub(super) fn note(self, object: Object) -> &'static str {
+        match (self, object) {
+            (Verb::Show, Object::Session) => {
+                "\n\nCookies are shown to callers with CAP_NET_ADMIN only."
+            }
+            (Verb::Show, Object::Tunnel) | (Verb::Add | Verb::Delete | Verb::Set, _) => "",
+        }
+    }
+
     /// The verb of this name.
     pub(super) fn named(name: &str) -> Option<Verb> {
         Verb::ALL.into_iter().find(|verb| verb.name() == name)

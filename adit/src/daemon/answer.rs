@@ -39,26 +39,25 @@ enum Rest {
 }
 
 impl Answer {
-    /// Does what `packet` asks for. `privileged` says whether its sender may change the state.
+    /// Does what `packet` asks for. `privileged` says whether its sender may change the state and
+    /// know its cookies.
     pub(super) fn to(packet: &[u8], privileged: bool, state: &mut State) -> Answer {
         let request = match Request::read(packet) {
             Ok(request) => request,
             Err(refused) => return Answer::refusal(packet, &refused),
         };
-        let outcome = match request.needs_privilege() && !privileged {
-            true => Err(unprivileged()),
-            false => act(&request, packet, state),
-        };
-        let header = |multi| Header {
-            multi,
+        let header = Header {
+            multi: true,
             seq: request.seq,
             portid: request.portid,
+            cookies: privileged,
+        };
+        let outcome = match request.needs_privilege() && !privileged {
+            true => Err(unprivileged()),
+            false => act(&request, header, packet, state),
         };
         match outcome {
-            Ok(rest) => Answer {
-                header: header(true),
-                rest,
-            },
+            Ok(rest) => Answer { header, rest },
             Err(refused) => Answer::refusal(packet, &refused),
         }
     }
@@ -76,6 +75,7 @@ impl Answer {
             multi: false,
             seq: 0,
             portid: 0,
+            cookies: false,
         };
         let rest = Rest::Ready(VecDeque::from([error(packet, refused)]));
         Answer { header, rest }
@@ -133,20 +133,24 @@ fn echo(packet: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(header.to_vec())
 }
 
-fn act(request: &Request<'_>, packet: &[u8], state: &mut State) -> Result<Rest, Error> {
-    let header = Header {
+fn act(
+    request: &Request<'_>,
+    header: Header,
+    packet: &[u8],
+    state: &mut State,
+) -> Result<Rest, Error> {
+    let single = Header {
         multi: false,
-        seq: request.seq,
-        portid: request.portid,
+        ..header
     };
     let engine = &mut state.engine;
     let message = match engine.decide(request)? {
         Action::Tunnels => return Ok(Rest::Tunnels(None)),
         Action::Sessions => return Ok(Rest::Sessions(None)),
         Action::Reload { dry_run } => return reload(dry_run, header, packet, state),
-        Action::Noop => Some(genl::noop(header)),
-        Action::Tunnel(id) => engine.tunnel_message(header, id),
-        Action::Session(key) => engine.session_message(header, key),
+        Action::Noop => Some(genl::noop(single)),
+        Action::Tunnel(id) => engine.tunnel_message(single, id),
+        Action::Session(key) => engine.session_message(single, key),
         Action::Change(change) => {
             engine.change(&change)?;
             None

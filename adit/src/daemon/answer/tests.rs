@@ -97,6 +97,39 @@ fn changes_without_privilege_change_nothing() {
 }
 
 #[test]
+fn cookies_are_told_to_the_privileged_only() {
+    let mut state = state();
+    let mut spec = session(1, 5);
+    spec.cookie = "01020304".parse().unwrap();
+    spec.peer_cookie = "0a0b0c0d".parse().unwrap();
+    ask(&create_tunnel(&udp(1), 1), &mut state);
+    ask(&create_session(&spec, 1), &mut state);
+    let one = request(Command::SessionGet, 0)
+        .word(Attr::ConnId, 1)
+        .word(Attr::SessionId, 5);
+    let all = request(Command::SessionGet, flag::DUMP);
+    for get in [one.finish(), all.finish()] {
+        let mut told = |privileged| {
+            let mut answer = Answer::to(&get, privileged, &mut state);
+            let packet = answer.next(&mut state.engine).unwrap();
+            let Message::Object(_, object) = messages(&[packet]).swap_remove(0) else {
+                panic!("no session is told");
+            };
+            *object
+        };
+        let whole = told(true);
+        assert_eq!(whole.cookie, Some(spec.cookie));
+        assert_eq!(whole.peer_cookie, Some(spec.peer_cookie));
+        let without = Attributes {
+            cookie: None,
+            peer_cookie: None,
+            ..whole
+        };
+        assert_eq!(told(false), without);
+    }
+}
+
+#[test]
 fn dumps_are_complete_in_order_and_in_small_packets() {
     let mut state = state();
     ask(&create_tunnel(&udp(1), 1), &mut state);

@@ -2,6 +2,7 @@
 
 use adit_datapath::counters::{Counters, DropReason};
 use adit_datapath::spec::{Device, Encap, SessionSpec, TunnelSpec, UdpChecksum};
+use adit_wire::l2tp::Cookie;
 use adit_wire::netlink::{Attr, Command, Encapsulation, Writer, flag, pw_type};
 
 /// The longest text of [`Attr::Problem`] that its policy admits.
@@ -9,7 +10,7 @@ const PROBLEM_OCTETS: usize = 1024;
 /// The longest text of [`Attr::Text`] that its policy admits.
 const TEXT_OCTETS: usize = 4096;
 
-/// The part of a message's header that depends on the request.
+/// The part of a message that depends on the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {
     /// Whether the message is one of a dump.
@@ -18,6 +19,8 @@ pub struct Header {
     pub seq: u32,
     /// The request's port id.
     pub portid: u32,
+    /// Whether cookies may be told: who knows a session's cookie can send into it.
+    pub cookies: bool,
 }
 
 /// What Adit knows of an object beyond its specification.
@@ -87,7 +90,7 @@ fn checksums(mut writer: Writer, ipv4: bool, checksum: UdpChecksum) -> Writer {
 }
 
 /// A session of `tunnel`; without a device, which it may be waiting for, it has the name that it
-/// asks for, if any.
+/// asks for, if any. Its cookies are left out where the header says so.
 pub fn session(
     header: Header,
     tunnel: &TunnelSpec,
@@ -106,11 +109,13 @@ pub fn session(
     if let Some(name) = device.map(|device| &device.name).or(spec.ifname.as_ref()) {
         writer = writer.string(Attr::Ifname, name);
     }
-    if !spec.cookie.is_empty() {
-        writer = writer.octets(Attr::Cookie, spec.cookie.as_slice());
-    }
-    if !spec.peer_cookie.is_empty() {
-        writer = writer.octets(Attr::PeerCookie, spec.peer_cookie.as_slice());
+    let cookies = [
+        (Attr::Cookie, spec.cookie),
+        (Attr::PeerCookie, spec.peer_cookie),
+    ];
+    let told = |cookie: &Cookie| header.cookies && !cookie.is_empty();
+    for (attr, cookie) in cookies.iter().filter(|(_, cookie)| told(cookie)) {
+        writer = writer.octets(*attr, cookie.as_slice());
     }
     writer = writer
         .octet(Attr::RecvSeq, spec.tuning.recv_seq.into())

@@ -340,6 +340,7 @@ const HEADER: Header = Header {
     multi: true,
     seq: 7,
     portid: 9,
+    cookies: true,
 };
 
 /// The attributes' numbers in the order in which they stand.
