@@ -1,6 +1,6 @@
 //! Commands that talk to the daemon.
 
-use super::failure::Failure;
+use super::failure::{Failure, complain, one_line};
 use super::render::{self, Style};
 use super::request::{Filter, Request};
 use crate::control::{self, Address, Client};
@@ -39,12 +39,20 @@ fn answer(request: &Request, client: &mut Client, style: Style) -> Result<String
     })
 }
 
-/// Has the daemon apply its configuration file, or say what it would change.
+/// Has the daemon apply its configuration file, or say what it would change. Changes are printed,
+/// failures complained about, in the daemon's order.
 pub(super) fn reload(socket: &Address, dry_run: bool) -> Result<ExitCode, Failure> {
-    let answers = Client::connect(socket)?.request(&control::reload(dry_run, SEQ))?;
-    let lines = answers.into_iter().filter_map(|answer| answer.text);
-    let text: String = lines.map(|line| line + "\n").collect();
-    print(&text)
+    let mut printed = Ok(ExitCode::SUCCESS);
+    let line = |line: Attributes| {
+        if let (Some(text), Ok(_)) = (line.text, &printed) {
+            printed = print(&(one_line(&text) + "\n"));
+        }
+        if let Some(problem) = line.problem {
+            complain(one_line(&problem));
+        }
+    };
+    Client::connect(socket)?.follow(&control::reload(dry_run, SEQ), line)?;
+    printed
 }
 
 /// Writes to stdout. A reader that has gone is no failure, any other trouble is one.

@@ -1,4 +1,4 @@
-//! How a command fails: one line on stderr and an exit status.
+//! How a command fails: a line on stderr for each thing that is wrong, and an exit status.
 
 use crate::control::ClientError;
 use crate::input::FieldError;
@@ -7,9 +7,10 @@ use std::fmt::Display;
 use std::io::Write;
 use std::process::ExitCode;
 
-/// Writes a line to stderr. Where stderr takes nothing, the exit status has to do.
+/// Writes a line to stderr, after the program's name. Where stderr takes nothing, the exit status
+/// has to do.
 pub(super) fn complain(line: impl Display) {
-    let _ = writeln!(std::io::stderr(), "{line}");
+    let _ = writeln!(std::io::stderr(), "adit: {line}");
 }
 
 /// Why a command ends without having done its work.
@@ -17,7 +18,7 @@ pub(super) fn complain(line: impl Display) {
 pub(super) enum Failure {
     /// The command line was not understood.
     Usage(String),
-    /// It was understood and refused.
+    /// It was understood and refused; each line says one thing.
     Refused(String),
     /// Help or the version was asked for: the text belongs on stdout and nothing is wrong.
     Asked(clap::Error),
@@ -43,7 +44,9 @@ impl Failure {
                 return ExitCode::SUCCESS;
             }
         };
-        complain(format_args!("adit: {text}"));
+        for line in text.lines() {
+            complain(line);
+        }
         code.into()
     }
 }
@@ -114,6 +117,6 @@ fn in_our_words(error: &clap::Error) -> String {
 }
 
 /// The text without what would break its line or command a terminal.
-fn one_line(text: &str) -> String {
+pub(super) fn one_line(text: &str) -> String {
     text.replace(|c: char| c.is_control(), " ")
 }

@@ -71,7 +71,7 @@ fn on_objects(verb: Verb, below: &ArgMatches, socket: &Address) -> Result<ExitCo
     let words = words(below)?;
     let (request, notes) = request::Request::parse(verb, object, &words)?;
     for note in notes {
-        failure::complain(format_args!("adit: {note}"));
+        failure::complain(note);
     }
     execute::run(&request, socket, style(below))
 }

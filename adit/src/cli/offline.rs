@@ -2,7 +2,7 @@
 
 use super::command::{Reader, command};
 use super::execute::print;
-use super::failure::{Failure, complain};
+use super::failure::Failure;
 use super::verb::{Object, Verb, form};
 use crate::config::Config;
 use clap::{ArgMatches, Command};
@@ -19,10 +19,7 @@ pub(super) fn check(file: &Path) -> Result<ExitCode, Failure> {
             let sessions = count(config.inventory.sessions.len(), "session");
             print(&format!("{}: {tunnels}, {sessions}\n", file.display()))
         }
-        Err(error) => {
-            complain(error);
-            Ok(ExitCode::FAILURE)
-        }
+        Err(faults) => Err(Failure::refused(faults)),
     }
 }
 

@@ -104,18 +104,29 @@ impl Client {
     /// Sends one encoded request and collects the objects that answer it, up to the
     /// acknowledgement or the end of the dump.
     pub fn request(&mut self, message: &[u8]) -> Result<Vec<Attributes>, ClientError> {
+        let mut objects = Vec::new();
+        self.follow(message, |object| objects.push(object))?;
+        Ok(objects)
+    }
+
+    /// As [`Client::request`], with each object handed to `each` when it comes: those before a
+    /// refusal are not lost.
+    pub fn follow(
+        &mut self,
+        message: &[u8],
+        mut each: impl FnMut(Attributes),
+    ) -> Result<(), ClientError> {
         let asked = Frames::new(message).next().and_then(Result::ok);
         let seq = asked.map_or(0, |frame| frame.seq);
         send(&self.socket, message, SendFlags::NOSIGNAL).map_err(|e| self.failed(e))?;
-        let mut objects = Vec::new();
         let mut packet = vec![0; PACKET];
         loop {
             let len = self.receive(&mut packet)?;
             for frame in Frames::new(packet.get(..len).unwrap_or_default()) {
                 let frame = frame.map_err(|e| ClientError::Garbled(e.to_string()))?;
                 match read(&frame, seq)? {
-                    Some(object) => objects.push(object),
-                    None => return Ok(objects),
+                    Some(object) => each(object),
+                    None => return Ok(()),
                 }
             }
         }

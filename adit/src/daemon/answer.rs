@@ -161,16 +161,16 @@ fn act(
     Ok(Rest::Ready(message.into_iter().chain(ack).collect()))
 }
 
-/// The report's lines, then the end; when something failed, the end is a refusal that says so.
+/// The report's lines, then the end; when something failed, the end is a refusal.
 fn reload(dry_run: bool, header: Header, packet: &[u8], state: &mut State) -> Result<Rest, Error> {
     let report = state.reload(dry_run)?;
     let mut packets = VecDeque::from([Vec::new()]);
-    let end = match report.failures() {
+    let end = match report.refusal() {
         None => Writer::done(header.seq, header.portid).finish(),
-        Some(failures) => error(packet, &Error::new(Errno::EIO, "config", failures)),
+        Some(refused) => error(packet, &refused),
     };
     let lines = report.lines.iter();
-    let lines = lines.map(|line| genl::report(header, &line.text));
+    let lines = lines.map(|line| genl::report(header, &line.text, line.failed));
     for message in lines.chain([end]) {
         match packets.back_mut() {
             Some(last) if last.len() + message.len() <= PACKET_OCTETS => last.extend(message),

@@ -42,14 +42,16 @@ pub struct Options {
     pub workers: Option<usize>,
 }
 
-/// Runs the daemon in the foreground until SIGTERM or SIGINT. Fails, with a line on standard
-/// error, when it cannot start; the status says so too.
+/// Runs the daemon in the foreground until SIGTERM or SIGINT. Fails when it cannot start; standard
+/// error has a line for each reason then.
 pub fn run(options: Options) -> ExitCode {
     log::start();
     match run::run(options) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(refused) => {
-            eprintln!("adit: {refused}");
+        Err(reasons) => {
+            for reason in reasons {
+                eprintln!("adit: {reason}");
+            }
             ExitCode::FAILURE
         }
     }

@@ -23,14 +23,18 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
 use tokio::task::LocalSet;
 
-/// Runs until told to end.
-pub(super) fn run(options: Options) -> Result<(), Error> {
-    host::check()?;
-    host::raise_descriptor_limit();
+/// Runs until told to end. Fails with a line for each thing that is wrong.
+pub(super) fn run(options: Options) -> Result<(), Vec<String>> {
     let file = match &options.config {
-        Some(path) => load(path).map_err(|text| Error::new(Errno::EINVAL, "config", text))?,
+        Some(path) => load(path)?,
         None => Inventory::default(),
     };
+    serve(options, file).map_err(|refused| vec![refused.to_string()])
+}
+
+fn serve(options: Options, file: Inventory) -> Result<(), Error> {
+    host::check()?;
+    host::raise_descriptor_limit();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -70,11 +74,11 @@ async fn daemon(options: Options, file: Inventory) -> Result<(), Error> {
     state.borrow_mut().engine.shutdown()
 }
 
-/// Reads a configuration file, or says on one line all that is wrong with it.
-fn load(path: &Path) -> Result<Inventory, String> {
+/// Reads a configuration file, or says what is wrong with it, a line a fault.
+fn load(path: &Path) -> Result<Inventory, Vec<String>> {
     match Config::load(path) {
         Ok(config) => Ok(config.inventory),
-        Err(faults) => Err(faults.to_string().trim_end().replace('\n', "; ")),
+        Err(faults) => Err(faults.to_string().lines().map(str::to_owned).collect()),
     }
 }
 

@@ -9,8 +9,8 @@ use std::rc::Rc;
 use std::time::Instant;
 use tokio::sync::Notify;
 
-/// Reads a configuration file, or says in a line what is wrong with it.
-pub(super) type Load = fn(&Path) -> Result<Inventory, String>;
+/// Reads a configuration file, or says what is wrong with it, a line a fault.
+pub(super) type Load = fn(&Path) -> Result<Inventory, Vec<String>>;
 
 /// The engine and what it takes to reload.
 pub(super) struct State {
@@ -25,13 +25,14 @@ impl State {
     /// Applies the difference between the configuration file and the state, or only tells it. A
     /// file that cannot be read changes nothing.
     pub(super) fn reload(&mut self, dry_run: bool) -> Result<Report, Error> {
-        let refuse = |text: String| Error::new(Errno::EINVAL, "config", text);
         let Some(path) = &self.config else {
             let text = "the daemon has no configuration file; start it with --config FILE";
-            return Err(refuse(text.to_owned()));
+            return Err(Error::new(Errno::EINVAL, "config", text));
         };
-        let file = (self.load)(path).map_err(refuse)?;
-        let report = self.engine.reload(&file, dry_run, Instant::now());
+        let report = match (self.load)(path) {
+            Ok(file) => self.engine.reload(&file, dry_run, Instant::now()),
+            Err(faults) => Report::of_faults(faults),
+        };
         if !dry_run {
             report.log();
         }

@@ -157,7 +157,8 @@ numbers! {
         Drops = 0x1000,
         /// Adit, u8: 1 when the object stands in the configuration file.
         Configured = 0x1001,
-        /// Adit, string: why the object is not carrying traffic yet.
+        /// Adit, string: why the object is not carrying traffic yet; in a reload's report, what
+        /// failed.
         Problem = 0x1002,
         /// Adit, flag: say what would change and change nothing.
         DryRun = 0x1003,

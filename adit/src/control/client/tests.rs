@@ -46,6 +46,19 @@ fn an_acknowledgement_ends_a_request() {
 }
 
 #[test]
+fn what_comes_before_a_refusal_is_handed_over() {
+    let (mut client, daemon) = pair(Duration::from_secs(5));
+    let asked = reload(false, 7);
+    let line = Writer::command(Command::Reload, flag::MULTI, 7, 0).string(Attr::Text, "add it");
+    let no = Writer::answer(&asked, 0, Some(Errno::EIO), Some("config: no")).finish();
+    send(&daemon, &[line.finish(), no].concat(), SendFlags::NOSIGNAL).unwrap();
+    let mut lines = Vec::new();
+    let outcome = client.follow(&asked, |line| lines.extend(line.text));
+    assert_eq!(outcome.unwrap_err().to_string(), "config: no");
+    assert_eq!(lines, ["add it"]);
+}
+
+#[test]
 fn a_refusal_carries_errno_and_text_in_one_line() {
     let asked = reload(false, 7);
     let text = Some("tunnel_id: 9 is\nunknown");

@@ -192,11 +192,37 @@ fn a_reload_tells_its_lines() {
     };
     let texts: Vec<_> = dry.iter().map(text).collect();
     assert_eq!(texts, ["add tunnel 1", "add session 5 in tunnel 1", "Done"]);
-    state.load = |_| Err("FILE:1:1: not TOML".to_owned());
+}
+
+/// The failed line of a reload's report.
+fn problem(text: &str) -> Message {
+    Message::Object(
+        128,
+        Box::new(Attributes {
+            problem: Some(text.to_owned()),
+            ..Attributes::default()
+        }),
+    )
+}
+
+#[test]
+fn a_faulty_file_changes_nothing_and_each_fault_is_a_line() {
+    let mut state = state();
+    state.config = Some(PathBuf::from("any"));
+    let reload = request(Command::Reload, flag::ACK).finish();
+    ask(&reload, &mut state);
     let before = state.engine.desired().clone();
-    let told = ask(&reload.finish(), &mut state);
-    let text = "config: FILE:1:1: not TOML".to_owned();
-    assert_eq!(told, [Message::Refusal(Errno::EINVAL, text)]);
+    let faults = ["FILE:1:1: debug: no", "FILE:9:1: mtu: no"];
+    state.load = |_| {
+        Err(vec![
+            "FILE:1:1: debug: no".into(),
+            "FILE:9:1: mtu: no".into(),
+        ])
+    };
+    let end = "config: nothing is changed; repair the file, then reload".to_owned();
+    let [first, second] = faults.map(problem);
+    let end = Message::Refusal(Errno::EINVAL, end);
+    assert_eq!(ask(&reload, &mut state), [first, second, end]);
     assert_eq!(state.engine.desired(), &before);
 }
 
@@ -208,8 +234,19 @@ fn a_reload_that_fails_in_part_ends_in_a_refusal() {
     ask(&create_tunnel(&other, 1), &mut state);
     state.config = Some(PathBuf::from("any"));
     let told = ask(&request(Command::Reload, flag::ACK).finish(), &mut state);
-    assert!(
-        matches!(told.last(), Some(Message::Refusal(Errno::EIO, text)) if text.contains("tunnel 1: refused"))
+    let [
+        Message::Object(128, first),
+        ..,
+        Message::Refusal(Errno::EIO, end),
+    ] = &told[..]
+    else {
+        panic!("{told:?}");
+    };
+    let first = first.problem.as_deref().unwrap_or_default();
+    assert!(first.starts_with("tunnel 1: refused"), "{first}");
+    assert_eq!(
+        end,
+        "config: 2 of 2 changes failed; repair them, then reload"
     );
 }
 

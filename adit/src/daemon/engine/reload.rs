@@ -18,6 +18,8 @@ use std::time::Instant;
 pub struct Report {
     /// In the order of the changes, refusals first.
     pub lines: Vec<Line>,
+    /// Whether the file itself has faults, which the lines tell, so that nothing was changed.
+    pub faulty: bool,
 }
 
 /// A line of a [`Report`].
@@ -30,11 +32,31 @@ pub struct Line {
 }
 
 impl Report {
-    /// The refusals and failures, on one line; nothing when there are none.
-    pub fn failures(&self) -> Option<String> {
-        let failed = self.lines.iter().filter(|line| line.failed);
-        let texts: Vec<&str> = failed.map(|line| line.text.as_str()).collect();
-        (!texts.is_empty()).then(|| texts.join("; "))
+    /// The report of a file that has these faults.
+    pub fn of_faults(faults: Vec<String>) -> Report {
+        let line = |text| Line { text, failed: true };
+        Report {
+            lines: faults.into_iter().map(line).collect(),
+            faulty: true,
+        }
+    }
+
+    /// What the failed lines come to; nothing when there are none.
+    pub fn refusal(&self) -> Option<Error> {
+        let failed = self.lines.iter().filter(|line| line.failed).count();
+        let (errno, text) = match (self.faulty, failed) {
+            (false, 0) => return None,
+            (true, _) => (
+                Errno::EINVAL,
+                "nothing is changed; repair the file, then reload".to_owned(),
+            ),
+            (false, _) => {
+                let all = self.lines.len();
+                let text = format!("{failed} of {all} changes failed; repair them, then reload");
+                (Errno::EIO, text)
+            }
+        };
+        Some(Error::new(errno, "config", text))
     }
 
     /// Writes every line to the log.

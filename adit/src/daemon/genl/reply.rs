@@ -64,11 +64,14 @@ pub fn tunnel(header: Header, spec: &TunnelSpec, extra: &Extra) -> Vec<u8> {
     own(writer, extra).finish()
 }
 
-/// One line of a reload's report.
-pub fn report(header: Header, line: &str) -> Vec<u8> {
-    Writer::command(Command::Reload, flag::MULTI, header.seq, header.portid)
-        .string(Attr::Text, cut(line, TEXT_OCTETS))
-        .finish()
+/// One line of a reload's report: of a change, or of something that failed.
+pub fn report(header: Header, line: &str, failed: bool) -> Vec<u8> {
+    let writer = Writer::command(Command::Reload, flag::MULTI, header.seq, header.portid);
+    let writer = match failed {
+        true => writer.string(Attr::Problem, cut(line, PROBLEM_OCTETS)),
+        false => writer.string(Attr::Text, cut(line, TEXT_OCTETS)),
+    };
+    writer.finish()
 }
 
 /// The empty message that answers NOOP.
