@@ -1,5 +1,5 @@
 use crate::counters::{Counters, DropReason, Tally};
-use crate::spec::{DebugMask, Encap, TxChecksum};
+use crate::spec::{DebugMask, Encap, TunnelSpec, TxChecksum};
 use crate::sys::batch::{self, Message};
 use crate::sys::socket;
 use crate::user::log::LogBudget;
@@ -56,6 +56,17 @@ impl Carrier {
             strays: Tally::default(),
             log: LogBudget::default(),
         })
+    }
+
+    /// `spec`, whose socket this is, with the port that the system chose where any was asked for.
+    pub(crate) fn bound(&self, mut spec: TunnelSpec) -> TunnelSpec {
+        if let Encap::Udp { local, .. } = &mut spec.encap
+            && local.port() == 0
+            && let Ok(Some(address)) = self.socket.local_addr().map(|bound| bound.as_socket())
+        {
+            local.set_port(address.port());
+        }
+        spec
     }
 
     pub(crate) fn is_udp(&self) -> bool {

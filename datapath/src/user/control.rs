@@ -107,11 +107,11 @@ impl UserDatapath {
 
     fn add_tunnel(&mut self, spec: &TunnelSpec) -> Result<(), Error> {
         if let Some(tunnel) = self.tunnels.get_mut(&spec.id) {
-            if (TunnelSpec {
+            let have = TunnelSpec {
                 debug: spec.debug,
                 ..tunnel.spec
-            }) != *spec
-            {
+            };
+            if *spec != have && *spec != tunnel.carrier.bound(have) {
                 let text = format!("tunnel {} exists and differs; delete it first", spec.id);
                 return Err(Error::new(Errno::EEXIST, "tunnel_id", text));
             }
@@ -359,7 +359,7 @@ impl Datapath for UserDatapath {
             tunnels: self
                 .tunnels
                 .iter()
-                .map(|(id, tunnel)| (*id, tunnel.spec))
+                .map(|(id, tunnel)| (*id, tunnel.carrier.bound(tunnel.spec)))
                 .collect(),
             sessions: there
                 .map(|(key, member)| (*key, member.spec.clone()))
@@ -446,8 +446,8 @@ fn socket_error(error: &std::io::Error, encap: &Encap) -> Error {
             "give an address of this host",
         ),
         Some(libc::EADDRINUSE) => match encap {
-            Encap::Udp { local, .. } => ("udp_sport", local.to_string(), "choose another port"),
-            Encap::Ip { local, .. } => ("local", local.to_string(), "choose another address"),
+            Encap::Udp { local, .. } => ("udp_sport", local.to_string(), "give another port"),
+            Encap::Ip { local, .. } => ("local", local.to_string(), "give another address"),
         },
         Some(libc::ENETUNREACH | libc::EHOSTUNREACH) => (
             "remote",
@@ -457,13 +457,17 @@ fn socket_error(error: &std::io::Error, encap: &Encap) -> Error {
         Some(libc::EPERM | libc::EACCES) => (
             "encap",
             "ip".to_owned(),
-            "the daemon needs CAP_NET_RAW for protocol 115",
+            "give the daemon CAP_NET_RAW, which protocol 115 needs",
         ),
         _ => (
             "local",
             encap.local().to_string(),
-            "cannot open the tunnel's socket",
+            "give an address that a socket can have",
         ),
     };
-    Error::system(error, field, &format!("{value} ({remedy})"))
+    let errno = Errno(error.raw_os_error().unwrap_or(Errno::EIO.0));
+    Error::new(errno, field, format!("{value}: {error}; {remedy}"))
 }
+
+#[cfg(test)]
+mod tests;
