@@ -83,6 +83,17 @@ fn switches_are_booleans_and_a_debug_mask_is_a_number_or_names() {
 }
 
 #[test]
+fn an_mtu_is_a_number_or_auto() {
+    let mtu = |value: &str| {
+        let text = tunnel(1) + &session(1, &format!("mtu = {value}"));
+        let inventory = Config::parse(&text).unwrap().inventory;
+        inventory.sessions.values().next().unwrap().tuning.mtu
+    };
+    assert_eq!(mtu("1400"), Some(1400));
+    assert_eq!(mtu("\"auto\""), None);
+}
+
+#[test]
 fn a_fault_has_its_line_and_column() {
     assert_eq!(
         fault(&(tunnel(1) + "udp_csm = true")),

@@ -5,6 +5,9 @@ use adit_wire::l2tp::{Sublayer, TunnelId};
 use adit_wire::netlink::{Attr, Command, Encapsulation, Writer, flag, pw_type};
 use std::time::Duration;
 
+/// The value of the MTU attribute that stands for an automatic MTU.
+pub const AUTOMATIC_MTU: u16 = 0;
+
 /// Names one session in a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SessionSelector {
@@ -23,8 +26,8 @@ pub struct SessionChange {
     pub lns_mode: Option<bool>,
     /// How long a packet waits for those before it; zero does not reorder.
     pub reorder_timeout: Option<Duration>,
-    /// The device's MTU.
-    pub mtu: Option<u16>,
+    /// The device's MTU; `Some(None)` makes it automatic again.
+    pub mtu: Option<Option<u16>>,
     /// Log lines wanted.
     pub debug: Option<DebugMask>,
 }
@@ -133,7 +136,7 @@ pub fn modify_session(session: &SessionSelector, change: &SessionChange, seq: u3
         writer = writer.long(Attr::RecvTimeout, timeout.as_millis() as u64);
     }
     if let Some(mtu) = change.mtu {
-        writer = writer.half(Attr::Mtu, mtu);
+        writer = writer.half(Attr::Mtu, mtu.unwrap_or(AUTOMATIC_MTU));
     }
     if let Some(debug) = change.debug {
         writer = writer.word(Attr::Debug, debug.0);

@@ -8,8 +8,8 @@ mod encode;
 pub use address::Address;
 pub use client::{Client, ClientError};
 pub use encode::{
-    SessionChange, SessionSelector, create_session, create_tunnel, delete_session, delete_tunnel,
-    dump_sessions, dump_tunnels, get_tunnel, modify_session, modify_tunnel, reload,
+    AUTOMATIC_MTU, SessionChange, SessionSelector, create_session, create_tunnel, delete_session,
+    delete_tunnel, dump_sessions, dump_tunnels, get_tunnel, modify_session, modify_tunnel, reload,
 };
 
 #[cfg(test)]

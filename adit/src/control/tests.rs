@@ -138,6 +138,20 @@ fn a_change_names_only_what_changes() {
 }
 
 #[test]
+fn an_automatic_mtu_is_asked_for_by_0() {
+    let which = SessionSelector::Name("pw1".into());
+    let asked = |mtu| {
+        let change = SessionChange {
+            mtu: Some(mtu),
+            ..SessionChange::default()
+        };
+        read(&modify_session(&which, &change, 1)).1.mtu
+    };
+    assert_eq!(asked(None), Some(AUTOMATIC_MTU));
+    assert_eq!(asked(Some(1400)), Some(1400));
+}
+
+#[test]
 fn a_session_is_selected_by_its_ids() {
     let key = SessionKey {
         tunnel: TunnelId(1),

@@ -39,7 +39,7 @@ pub fn session(tunnel: u32, fields: &Fields) -> Result<SessionSpec, FieldError> 
             send_seq,
             lns_mode: fields.get(&LNS_MODE)?.unwrap_or_default(),
             reorder_timeout: fields.get(&REORDER_TIMEOUT)?.unwrap_or_default(),
-            mtu: fields.get(&MTU)?,
+            mtu: fields.get(&MTU)?.flatten(),
             debug: fields.get(&DEBUG)?.unwrap_or_default(),
         },
     })

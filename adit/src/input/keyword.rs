@@ -125,8 +125,8 @@ keywords! {
         "on: this end decides about sequence numbers; off: it follows the peer (default off)";
     REORDER_TIMEOUT: Duration = "reorder_timeout", "MS", Number, milliseconds,
         "how long a packet waits for those before it, in milliseconds; 0 does not reorder (default 0)";
-    MTU: u16 = "mtu", "N", Number, mtu,
-        "the network device's MTU, 68 to 65521 (default what the path admits)";
+    MTU: Option<u16> = "mtu", "N|auto", NumberOrText, mtu,
+        "the network device's MTU: 68 to 65521, or auto, what the path admits (default auto)";
     DEBUG: DebugMask = "debug", "MASK", NumberOrText, debug,
         "log lines wanted: a number from 0 to 15, or of debug,control,seq,data (default 0)";
 }

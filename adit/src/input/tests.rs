@@ -216,7 +216,7 @@ fn a_bad_session_names_field_value_and_remedy() {
         ),
         (
             with("mtu 67"),
-            "mtu: 67 is not an MTU; give a number from 68 to 65521",
+            "mtu: 67 is not an MTU; give a number from 68 to 65521, or auto",
         ),
         (
             with("debug seq,noise"),
@@ -247,6 +247,16 @@ fn a_session_is_selected_by_ids_or_by_name_and_not_by_both() {
     assert_eq!(refused("name pw1 tid 1 sid 2"), both);
     let missing = "session_id: required and missing; add session_id ID";
     assert_eq!(refused("tid 1"), missing);
+}
+
+#[test]
+fn an_mtu_can_be_made_automatic_again() {
+    let change = |line: &str| build::session_change(&fields(&SET_SESSION, line).unwrap());
+    assert_eq!(change("name pw1 mtu auto").unwrap().mtu, Some(None));
+    assert_eq!(change("name pw1 mtu 1400").unwrap().mtu, Some(Some(1400)));
+    assert_eq!(change("name pw1 seq both").unwrap().mtu, None);
+    let with_auto = session(&format!("{SESSION} mtu auto"));
+    assert_eq!(with_auto, session(SESSION));
 }
 
 #[test]

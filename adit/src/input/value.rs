@@ -24,10 +24,16 @@ pub(super) fn port(text: &str) -> Result<u16, String> {
     number(text, 1, u16::MAX.into(), "a UDP port")
 }
 
-/// An MTU. Below 68 octets IPv4 does not work (RFC 791), and a TAP device's limit is 65535 octets
-/// less its Ethernet header.
-pub(super) fn mtu(text: &str) -> Result<u16, String> {
-    number(text, 68, 65521, "an MTU")
+/// An MTU, `None` when it is to be found automatically. Below 68 octets IPv4 does not work
+/// (RFC 791), and a TAP device's limit is 65535 octets less its Ethernet header.
+pub(super) fn mtu(text: &str) -> Result<Option<u16>, String> {
+    if text.eq_ignore_ascii_case("auto") {
+        return Ok(None);
+    }
+    let octets = number(text, 68, 65521, "an MTU");
+    octets
+        .map(Some)
+        .map_err(|refusal| format!("{refusal}, or auto"))
 }
 
 /// Milliseconds.

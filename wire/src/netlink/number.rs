@@ -137,7 +137,7 @@ numbers! {
         UdpSport = 26,
         /// u16.
         UdpDport = 27,
-        /// u16, the device's MTU (the kernel ignores it).
+        /// u16, the device's MTU, which Linux ignores; 0 asks Adit for an automatic one.
         Mtu = 28,
         /// u16, ignored.
         Mru = 29,

@@ -1,6 +1,7 @@
 //! What a create request describes, as far as it can be judged without knowing other objects.
 
 use super::{keyword, missing};
+use crate::control::AUTOMATIC_MTU;
 use adit_datapath::Error;
 use adit_datapath::spec::{
     DebugMask, Encap, SessionKey, SessionSpec, SessionTuning, TunnelSpec, TxChecksum, UdpChecksum,
@@ -177,17 +178,25 @@ fn interface_name(name: &str) -> Result<(), Error> {
     Ok(())
 }
 
+fn mtu(octets: u16) -> Result<u16, Error> {
+    if MTU.contains(&octets) {
+        return Ok(octets);
+    }
+    let (least, most) = (MTU.start(), MTU.end());
+    let text = format!(
+        "{octets} is out of range; give {least} to {most}, or {AUTOMATIC_MTU} for an automatic one"
+    );
+    Err(Error::new(Errno::EINVAL, keyword(Attr::Mtu), text))
+}
+
 /// `old` with what the request says about it.
 pub(super) fn tuning(a: &Attributes, old: SessionTuning) -> Result<SessionTuning, Error> {
     let switch = |given: Option<u8>, old| given.map_or(old, |value| value != 0);
-    if let Some(mtu) = a.mtu.filter(|mtu| !MTU.contains(mtu)) {
-        let text = format!(
-            "{mtu} is out of range; give {} to {}",
-            MTU.start(),
-            MTU.end()
-        );
-        return Err(Error::new(Errno::EINVAL, keyword(Attr::Mtu), text));
-    }
+    let mtu = match a.mtu {
+        None => old.mtu,
+        Some(AUTOMATIC_MTU) => None,
+        Some(octets) => Some(mtu(octets)?),
+    };
     let reorder_timeout = a.recv_timeout.unwrap_or(old.reorder_timeout);
     if reorder_timeout.as_millis() > REORDER_TIMEOUT_MAX {
         let given = reorder_timeout.as_millis();
@@ -199,7 +208,7 @@ pub(super) fn tuning(a: &Attributes, old: SessionTuning) -> Result<SessionTuning
         send_seq: switch(a.send_seq, old.send_seq),
         lns_mode: switch(a.lns_mode, old.lns_mode),
         reorder_timeout,
-        mtu: a.mtu.or(old.mtu),
+        mtu,
         debug: a.debug.map_or(old.debug, DebugMask),
     })
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::control::AUTOMATIC_MTU;
 use crate::control::{create_session, create_tunnel};
 use crate::daemon::samples::{any_session, any_tunnel, inventory, ip, key, session as sample, udp};
 use adit_datapath::spec::{Change, DebugMask, Device, Inventory, SessionTuning};
@@ -292,6 +293,16 @@ fn modify_changes_what_it_names_and_nothing_else() {
     let tuning = SessionTuning {
         recv_seq: true,
         debug: DebugMask(4),
+        ..old.tuning
+    };
+    let change = Change::TuneSession(key(1, 5), tuning);
+    assert_eq!(ask(&state, &message.finish()), Ok(Action::Change(change)));
+    let message = request(Command::SessionModify)
+        .word(Attr::ConnId, 1)
+        .word(Attr::SessionId, 5)
+        .half(Attr::Mtu, AUTOMATIC_MTU);
+    let tuning = SessionTuning {
+        mtu: None,
         ..old.tuning
     };
     let change = Change::TuneSession(key(1, 5), tuning);
