@@ -67,6 +67,8 @@ pub(super) fn raise_descriptor_limit() {
 pub(super) struct Namespace {
     /// The inode number, by which people know it.
     pub(super) inode: u64,
+    /// The id of the boot in which it is.
+    boot: String,
     /// The name under which state is kept: inode numbers are used again, this is not, neither
     /// within a boot nor after one.
     pub(super) identity: String,
@@ -77,10 +79,12 @@ impl Namespace {
     pub(super) fn of(socket: impl AsFd) -> io::Result<Namespace> {
         let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
         let inode = fs::metadata("/proc/self/ns/net")?.ino();
+        let boot = boot.trim().to_owned();
         let cookie = sys::netns_cookie(socket)?;
         Ok(Namespace {
             inode,
-            identity: format!("{cookie}-{}", boot.trim()),
+            identity: format!("{cookie}-{boot}"),
+            boot,
         })
     }
 }
@@ -101,6 +105,7 @@ pub(super) fn open_store(
             for directory in directories() {
                 let path = directory.join(format!("netns-{}.redb", namespace.identity));
                 if usable(&directory) {
+                    remove_void(&directory, &namespace.boot);
                     let store = open(&path, namespace)?;
                     return Ok((store, path.display().to_string()));
                 }
@@ -126,6 +131,37 @@ fn open(path: &Path, namespace: &Namespace) -> Result<Store, Error> {
     })
 }
 
+/// Removes the state files of other boots, whose namespaces are all gone. Those of this boot stay:
+/// nothing tells whether a namespace without a daemon is gone or will have one again.
+fn remove_void(directory: &Path, boot: &str) {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    for path in entries.map(|entry| entry.path()) {
+        let name = path.file_name().and_then(|name| name.to_str());
+        if !name.is_some_and(|name| is_of_another_boot(name, boot)) {
+            continue;
+        }
+        match remove_unused(&path) {
+            Ok(()) => tracing::info!("{}: removed, it is of another boot", path.display()),
+            Err(err) => tracing::debug!("{}: of another boot, kept: {err}", path.display()),
+        }
+    }
+}
+
+/// Whether a state file of this name, `netns-COOKIE-BOOT.redb`, belongs to another boot.
+fn is_of_another_boot(name: &str, boot: &str) -> bool {
+    let identity = name.strip_prefix("netns-");
+    let identity = identity.and_then(|name| name.strip_suffix(".redb"));
+    let of = identity.and_then(|identity| identity.split_once('-'));
+    of.is_some_and(|(_, other)| other != boot)
+}
+
+/// Removes a file unless a daemon has it open: the directory may be shared with another host.
+fn remove_unused(path: &Path) -> io::Result<()> {
+    let file = OpenOptions::new().read(true).write(true).open(path)?;
+    file.try_lock()?;
+    fs::remove_file(path)
+}
+
 fn directories() -> impl Iterator<Item = PathBuf> {
     let own = std::env::var_os("XDG_RUNTIME_DIR").map(|own| PathBuf::from(own).join("adit"));
     [PathBuf::from("/run/adit")].into_iter().chain(own)
@@ -145,3 +181,6 @@ fn usable(directory: &Path) -> bool {
         Err(_) => false,
     }
 }
+
+#[cfg(test)]
+mod tests;
