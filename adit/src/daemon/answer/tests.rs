@@ -246,7 +246,7 @@ fn a_reload_that_fails_in_part_ends_in_a_refusal() {
     assert!(first.starts_with("tunnel 1: refused"), "{first}");
     assert_eq!(
         end,
-        "config: 2 of 2 changes failed; repair them, then reload"
+        "config: 2 of 2 changes failed; remove the causes, then reload"
     );
 }
 

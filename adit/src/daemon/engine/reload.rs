@@ -52,7 +52,8 @@ impl Report {
             ),
             (false, _) => {
                 let all = self.lines.len();
-                let text = format!("{failed} of {all} changes failed; repair them, then reload");
+                let text =
+                    format!("{failed} of {all} changes failed; remove the causes, then reload");
                 (Errno::EIO, text)
             }
         };

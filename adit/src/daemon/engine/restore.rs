@@ -26,7 +26,7 @@ impl Engine {
         if !self.desired.tunnels.is_empty() {
             let tunnels = self.desired.tunnels.len();
             tracing::info!(
-                "taken over from an earlier process: {tunnels} tunnels, {sessions} sessions"
+                "taken over from an earlier process: tunnels {tunnels}, sessions {sessions}"
             );
         }
         Ok(())
