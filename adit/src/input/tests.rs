@@ -227,9 +227,14 @@ fn a_bad_session_names_field_value_and_remedy() {
             "debug: 16 is not a debug mask; give a number from 0 to 15",
         ),
         (
+            with("reorder_timeout 2147483648"),
+            "reorder_timeout: 2147483648 is not a time in milliseconds; \
+             give a number from 0 to 2147483647",
+        ),
+        (
             with("reorder_timeout soon"),
             "reorder_timeout: soon is not a time in milliseconds; \
-             give a number from 0 to 4294967295",
+             give a number from 0 to 2147483647",
         ),
     ];
     for (found, expected) in cases {

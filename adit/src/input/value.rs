@@ -36,9 +36,9 @@ pub(super) fn mtu(text: &str) -> Result<Option<u16>, String> {
         .map_err(|refusal| format!("{refusal}, or auto"))
 }
 
-/// Milliseconds.
+/// Milliseconds, as many as Linux can count: 24 days.
 pub(super) fn milliseconds(text: &str) -> Result<Duration, String> {
-    number(text, 0, u32::MAX.into(), "a time in milliseconds").map(Duration::from_millis)
+    number(text, 0, i32::MAX as u64, "a time in milliseconds").map(Duration::from_millis)
 }
 
 /// An address of either family.
