@@ -4,13 +4,17 @@
 //! every target; `fuzz/README.md` shows how to search for more with libFuzzer and how to add one.
 #![forbid(unsafe_code)]
 
+mod daemon;
 mod ip;
 mod l2tp;
 mod netlink;
+mod written;
 
+pub use daemon::{control_answer, daemon_request};
 pub use ip::ip_views;
 pub use l2tp::{l2tp_ip, l2tp_session, l2tp_udp};
 pub use netlink::{netlink_attributes, netlink_frames};
+pub use written::{command_words, config_text};
 
 /// A function under the name that its corpus and its libFuzzer program bear.
 #[derive(Debug, Clone, Copy)]
@@ -23,6 +27,10 @@ pub struct Target {
 
 /// Every target.
 pub const TARGETS: &[Target] = &[
+    target("command_words", command_words),
+    target("config_text", config_text),
+    target("control_answer", control_answer),
+    target("daemon_request", daemon_request),
     target("ip_views", ip_views),
     target("l2tp_ip", l2tp_ip),
     target("l2tp_session", l2tp_session),
@@ -33,4 +41,9 @@ pub const TARGETS: &[Target] = &[
 
 const fn target(name: &'static str, run: fn(&[u8])) -> Target {
     Target { name, run }
+}
+
+/// Asserts that `text` cannot break its line or command a terminal.
+fn one_line(text: &str) {
+    assert!(!text.contains(|c: char| c.is_control()), "{text:?}");
 }

@@ -1,5 +1,5 @@
-use super::Address;
-use adit_wire::netlink::{Answer, Attributes, Errno, FAMILY_ID, Frame, Frames, kind};
+use super::{Address, Answers};
+use adit_wire::netlink::{Attributes, Errno};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::net::sockopt::{self, Timeout};
 use rustix::net::{
@@ -116,18 +116,13 @@ impl Client {
         message: &[u8],
         mut each: impl FnMut(Attributes),
     ) -> Result<(), ClientError> {
-        let asked = Frames::new(message).next().and_then(Result::ok);
-        let seq = asked.map_or(0, |frame| frame.seq);
         send(&self.socket, message, SendFlags::NOSIGNAL).map_err(|e| self.failed(e))?;
+        let answers = Answers::to(message);
         let mut packet = vec![0; PACKET];
         loop {
             let len = self.receive(&mut packet)?;
-            for frame in Frames::new(packet.get(..len).unwrap_or_default()) {
-                let frame = frame.map_err(|e| ClientError::Garbled(e.to_string()))?;
-                match read(&frame, seq)? {
-                    Some(object) => each(object),
-                    None => return Ok(()),
-                }
+            if answers.read(packet.get(..len).unwrap_or_default(), &mut each)? {
+                return Ok(());
             }
         }
     }
@@ -168,44 +163,6 @@ impl Client {
 /// Whether a daemon of user `theirs` is one to believe and to hand requests to.
 fn is_trusted(theirs: Uid, own: Uid) -> bool {
     theirs.is_root() || theirs == own
-}
-
-/// One message of an answer to request `seq`: an object, or `None` at the end.
-fn read(frame: &Frame<'_>, seq: u32) -> Result<Option<Attributes>, ClientError> {
-    if frame.seq != seq {
-        let text = format!("an answer to request {} where {seq} was sent", frame.seq);
-        return Err(ClientError::Garbled(text));
-    }
-    match frame.kind {
-        kind::DONE => Ok(None),
-        kind::ERROR => match Answer::read(frame) {
-            Some(Answer { errno: None, .. }) => Ok(None),
-            Some(Answer {
-                errno: Some(errno),
-                text,
-            }) => Err(refused(errno, text)),
-            None => Err(ClientError::Garbled("a refusal that is cut short".into())),
-        },
-        FAMILY_ID => {
-            let (_, _, attributes) = frame
-                .genl()
-                .ok_or_else(|| ClientError::Garbled("a message that is cut short".into()))?;
-            let object = Attributes::read(attributes).map_err(|refused| {
-                ClientError::Garbled(format!("attribute {:?} is malformed", refused.attr))
-            })?;
-            Ok(Some(object))
-        }
-        other => Err(ClientError::Garbled(format!("a message of type {other}"))),
-    }
-}
-
-fn refused(errno: Errno, text: Option<&str>) -> ClientError {
-    let text = match text {
-        // The text goes to a terminal as one line, whoever wrote it.
-        Some(text) => text.replace(|c: char| c.is_control(), " "),
-        None => io::Error::from_raw_os_error(errno.0).to_string(),
-    };
-    ClientError::Refused { errno, text }
 }
 
 fn no_daemon(address: &Address) -> String {

@@ -2,10 +2,12 @@
 //! generic-netlink family `l2tp` over a Unix SEQPACKET socket.
 
 mod address;
+mod answers;
 mod client;
 mod encode;
 
 pub use address::Address;
+pub use answers::Answers;
 pub use client::{Client, ClientError};
 pub use encode::{
     AUTOMATIC_MTU, SessionChange, SessionSelector, create_session, create_tunnel, delete_session,
