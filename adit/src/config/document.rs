@@ -144,7 +144,11 @@ impl Reader<'_> {
                 continue;
             };
             places.values.insert(word.name, value.span().start);
-            let taken = scalar(word, value.get_ref()).and_then(|text| fields.insert(name, &text));
+            // Checked at once, so that one bad value does not hide the next.
+            let taken = scalar(word, value.get_ref()).and_then(|text| {
+                fields.insert(name, &text)?;
+                word.check(&text)
+            });
             if let Err(error) = taken {
                 self.refuse(&error, &places);
             }

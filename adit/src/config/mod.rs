@@ -70,6 +70,8 @@ impl Config {
         faults.extend(duplicates::find(&found, &lines));
         if !faults.is_empty() {
             faults.sort_by_key(|fault| fault.place.map(|place| (place.line, place.column)));
+            // A bad value is found where it stands and again where it is needed.
+            faults.dedup();
             return Err(faults);
         }
         let mut inventory = Inventory::default();

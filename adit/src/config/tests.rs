@@ -94,6 +94,25 @@ fn an_mtu_is_a_number_or_auto() {
 }
 
 #[test]
+fn each_bad_value_of_a_table_is_told_once() {
+    let text = tunnel(1).replace("9\n", "0\n") + "debug = 99\nudp_csm = true\n";
+    let told = faults(&text);
+    let places: Vec<_> = told
+        .iter()
+        .map(|fault| fault.splitn(4, ' ').take(2).collect::<Vec<_>>().join(" "))
+        .collect();
+    assert_eq!(
+        places,
+        [
+            "f:3:18: peer_tunnel_id:",
+            "f:8:9: debug:",
+            "f:9:1: udp_csm:"
+        ],
+        "{told:#?}"
+    );
+}
+
+#[test]
 fn a_fault_has_its_line_and_column() {
     assert_eq!(
         fault(&(tunnel(1) + "udp_csm = true")),

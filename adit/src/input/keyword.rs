@@ -1,6 +1,6 @@
 //! The vocabulary: every keyword with its spelling, its values and its meaning.
 
-use super::value;
+use super::{FieldError, value};
 use adit_datapath::spec::DebugMask;
 use adit_wire::l2tp::{Cookie, Sublayer};
 use std::net::IpAddr;
@@ -27,6 +27,7 @@ pub struct Word {
     pub help: &'static str,
     /// How the configuration file writes the value.
     pub notation: Notation,
+    pub(super) check: fn(&str) -> Result<(), String>,
 }
 
 /// How the configuration file writes a value.
@@ -47,6 +48,11 @@ impl Word {
     pub fn is(&self, given: &str) -> bool {
         self.name == given || self.alias == Some(given)
     }
+
+    /// Refuses `value` if it is none for this keyword.
+    pub fn check(&self, value: &str) -> Result<(), FieldError> {
+        (self.check)(value).map_err(|text| FieldError::new(self.name, text))
+    }
 }
 
 impl<T> Keyword<T> {
@@ -54,6 +60,7 @@ impl<T> Keyword<T> {
         [name, metavar, help]: [&'static str; 3],
         notation: Notation,
         parse: fn(&str) -> Result<T, String>,
+        check: fn(&str) -> Result<(), String>,
     ) -> Keyword<T> {
         let word = Word {
             name,
@@ -61,6 +68,7 @@ impl<T> Keyword<T> {
             metavar,
             help,
             notation,
+            check,
         };
         Keyword { word, parse }
     }
@@ -76,7 +84,12 @@ macro_rules! keywords {
         $(
             #[doc = concat!("`", $spelling, "`: ", $help, ".")]
             pub static $name: Keyword<$type> =
-                Keyword::new([$spelling, $metavar, $help], Notation::$notation, value::$parse)
+                Keyword::new(
+                    [$spelling, $metavar, $help],
+                    Notation::$notation,
+                    value::$parse,
+                    |text| value::$parse(text).map(drop),
+                )
                 $(.alias($alias))?;
         )+
     };
