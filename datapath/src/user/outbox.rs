@@ -2,7 +2,7 @@ use crate::counters::DropReason;
 use crate::spec::DebugMask;
 use crate::sys::batch::{BATCH, Message};
 use crate::user::carrier::Carrier;
-use crate::user::offload::split::{MAX_HEADERS, complete, split};
+use crate::user::offload::split::{MAX_HEADERS, Malformed, complete, split};
 use crate::user::offload::{HEADER_LEN, VirtioHeader};
 use crate::user::recursion::OwnOuter;
 use crate::user::session::{MAX_HEADER, Port, Session};
@@ -13,11 +13,8 @@ use std::ops::Range;
 /// Room for the longest frame of a device, with its tags.
 const MAX_FRAME: usize = (1 << 16) + 22;
 
-/// Frames start here, so that any L2TP header fits in front.
-const HEADROOM: usize = MAX_HEADER;
-
-/// Frames of one batch: small enough to stay in a processor's cache until they are sent.
-const ARENA: usize = 3 * (HEADROOM + MAX_FRAME);
+/// A batch with so many octets is full: it stays in a processor's cache until it is sent.
+const FULL: usize = 128 << 10;
 
 /// Packets of one batch; a super-frame may take it beyond by its segments.
 const MAX_PACKETS: usize = 256;
@@ -29,18 +26,13 @@ const MAX_MESSAGE: usize = 65_507;
 /// Packets of one session on their way from its device to its socket.
 #[derive(Debug)]
 pub(crate) struct Outbox {
-    /// Frames as they were read, one behind the other, with headroom.
-    arena: Box<[u8]>,
-    /// L2TP and inner headers of segments, whose payloads stay where they were read.
-    headers: Vec<u8>,
-    packets: Vec<Packet>,
-}
-
-/// An L2TP packet: octets of `headers`, then of `arena`.
-#[derive(Debug, Clone)]
-struct Packet {
-    header: Range<usize>,
-    body: Range<usize>,
+    /// The frame that was read last.
+    frame: Box<[u8]>,
+    /// Packets one behind the other. They are copied here, since the kernel takes one long piece
+    /// in much less time than the same octets in many short ones.
+    octets: Vec<u8>,
+    /// Where each packet stands in `octets`.
+    packets: Vec<Range<usize>>,
 }
 
 /// What a device has after a batch was taken from it.
@@ -52,80 +44,70 @@ pub(crate) enum Supply {
     Gone,
 }
 
-impl Packet {
-    fn len(&self) -> usize {
-        self.header.len() + self.body.len()
-    }
-}
-
 impl Outbox {
     pub(crate) fn new() -> Outbox {
-        let headers = Vec::with_capacity(MAX_PACKETS * (MAX_HEADER + MAX_HEADERS));
+        let longest = FULL + MAX_FRAME + MAX_SEGMENTS * (MAX_HEADER + MAX_HEADERS);
         Outbox {
-            arena: vec![0; ARENA].into(),
-            headers,
-            packets: Vec::with_capacity(MAX_PACKETS),
+            frame: vec![0; MAX_FRAME].into(),
+            octets: Vec::with_capacity(longest),
+            packets: Vec::with_capacity(MAX_PACKETS + MAX_SEGMENTS),
         }
     }
 
     /// Reads frames from the device and makes packets of them.
     pub(crate) fn fill(&mut self, port: &Port) -> Supply {
         self.packets.clear();
-        self.headers.clear();
+        self.octets.clear();
         let loops = OwnOuter::of(&port.carrier);
-        let mut at = 0;
-        while at + HEADROOM + MAX_FRAME <= ARENA && self.packets.len() < MAX_PACKETS {
-            let start = at + HEADROOM;
+        while self.octets.len() < FULL && self.packets.len() < MAX_PACKETS {
             let mut virtio = [0; HEADER_LEN];
-            let len = match port
-                .tap
-                .read(&mut virtio, &mut self.arena[start..start + MAX_FRAME])
-            {
+            let len = match port.tap.read(&mut virtio, &mut self.frame) {
                 Ok(len) => len.saturating_sub(HEADER_LEN),
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Supply::Dry,
                 Err(e) if e.raw_os_error() == Some(libc::EBADFD) => return Supply::Gone,
                 Err(_) => return Supply::Dry,
             };
-            if loops.matches(&self.arena[start..start + len]) {
+            if loops.matches(&self.frame[..len]) {
                 drop_unsent(port, DropReason::Recursion, 1);
-            } else if !self.wrap(port, &virtio, start..start + len) {
+            } else if self.wrap(port, &virtio, len).is_err() {
                 drop_unsent(port, DropReason::Malformed, 1);
             }
-            at = (start + len).next_multiple_of(64);
         }
         Supply::More
     }
 
-    /// Makes packets of one frame in the arena; false when its virtio header is wrong about it.
-    fn wrap(&mut self, port: &Port, virtio: &[u8; HEADER_LEN], frame: Range<usize>) -> bool {
-        let Some(virtio) = VirtioHeader::read(virtio) else {
-            return false;
-        };
+    /// Makes packets of the frame that was read, of `len` octets. Fails when its virtio header is
+    /// wrong about it.
+    fn wrap(
+        &mut self,
+        port: &Port,
+        virtio: &[u8; HEADER_LEN],
+        len: usize,
+    ) -> Result<(), Malformed> {
+        let virtio = VirtioHeader::read(virtio).ok_or(Malformed)?;
         let udp = port.carrier.is_udp();
         let header_len = port.session.header_len(udp);
-        let Some(segments) = virtio.segments else {
-            let start = frame.start - header_len;
-            port.session
-                .write_header(&mut self.arena[start..frame.start], udp);
-            self.packets.push(Packet {
-                header: 0..0,
-                body: start..frame.end,
-            });
-            return complete(&virtio, &mut self.arena[frame]).is_ok();
+        let (frame, octets, packets) =
+            (&mut self.frame[..len], &mut self.octets, &mut self.packets);
+        let mut append = |pieces: [&[u8]; 2]| {
+            let start = octets.len();
+            octets.resize(start + header_len, 0);
+            port.session.write_header(&mut octets[start..], udp);
+            pieces
+                .iter()
+                .for_each(|piece| octets.extend_from_slice(piece));
+            packets.push(start..octets.len());
         };
-        let (headers, packets) = (&mut self.headers, &mut self.packets);
-        let mut emit = |inner: &[u8], payload: Range<usize>| {
-            let start = headers.len();
-            headers.resize(start + header_len, 0);
-            port.session.write_header(&mut headers[start..], udp);
-            headers.extend_from_slice(inner);
-            let body = frame.start + payload.start..frame.start + payload.end;
-            packets.push(Packet {
-                header: start..headers.len(),
-                body,
-            });
-        };
-        split(&segments, &self.arena[frame.clone()], &mut emit).is_ok()
+        match virtio.segments {
+            Some(segments) => split(&segments, frame, &mut |headers, payload| {
+                append([headers, &frame[payload]]);
+            }),
+            None => {
+                complete(&virtio, frame)?;
+                append([frame, &[]]);
+                Ok(())
+            }
+        }
     }
 
     /// Sends the packets; every one is counted, as sent or with the reason why not.
@@ -133,36 +115,29 @@ impl Outbox {
         if !port.carrier.has_peer() {
             return drop_unsent(port, DropReason::NoPeer, self.packets.len());
         }
-        let pieces: Vec<[IoSlice<'_>; 2]> = self.packets.iter().map(|p| self.pieces(p)).collect();
         let mut sent = 0;
         while sent < self.packets.len() {
             let mut ends = [0; BATCH];
-            let mut messages = [Message {
-                pieces: &[],
-                segment: None,
-            }; BATCH];
+            let mut pieces = [IoSlice::new(&[]); BATCH];
+            let mut segments = [None; BATCH];
             let mut count = 0;
             let mut end = sent;
             while end < self.packets.len() && count < BATCH {
                 let start = end;
                 end += run(&self.packets[start..], &port.carrier);
-                let segment = (end - start > 1).then_some(self.packets[start].len() as u16);
-                messages[count] = Message {
-                    pieces: pieces[start..end].as_flattened(),
-                    segment,
-                };
+                segments[count] = (end - start > 1).then_some(self.packets[start].len() as u16);
+                let octets = self.packets[start].start..self.packets[end - 1].end;
+                pieces[count] = IoSlice::new(&self.octets[octets]);
                 ends[count] = end;
                 count += 1;
             }
+            let message = |at: usize| Message {
+                pieces: &pieces[at..=at],
+                segment: segments[at],
+            };
+            let messages: [Message<'_>; BATCH] = std::array::from_fn(message);
             sent = self.send_messages(port, &messages[..count], &ends[..count], sent);
         }
-    }
-
-    fn pieces(&self, packet: &Packet) -> [IoSlice<'_>; 2] {
-        [
-            IoSlice::new(&self.headers[packet.header.clone()]),
-            IoSlice::new(&self.arena[packet.body.clone()]),
-        ]
     }
 
     /// Sends prepared messages, of which each ends before the packet of that number in `ends`.
@@ -179,7 +154,7 @@ impl Outbox {
         match send().or_else(|_| send()) {
             Ok(count) => {
                 let end = ends[count.clamp(1, ends.len()) - 1];
-                let octets: usize = self.packets[first..end].iter().map(Packet::len).sum();
+                let octets: usize = self.packets[first..end].iter().map(Range::len).sum();
                 count_sent(&port.session, end - first, octets);
                 end
             }
@@ -204,7 +179,7 @@ impl Outbox {
 }
 
 /// How many packets from the first on go into one message: equal ones, and one shorter.
-fn run(packets: &[Packet], carrier: &Carrier) -> usize {
+fn run(packets: &[Range<usize>], carrier: &Carrier) -> usize {
     let size = packets[0].len();
     if !carrier.takes_segments(size) {
         return 1;

@@ -11,6 +11,10 @@ const MAX_RUNS: usize = 8;
 /// Frames in one super-frame: the kernel's bound for UDP, and far more than latency wants.
 const MAX_FRAMES: usize = 64;
 
+/// Headers of a frame that is joined: Ethernet with two tags, IPv6 or IPv4 with options, TCP with
+/// options.
+const MAX_HEADERS: usize = 142;
+
 /// The longest IP packet.
 const MAX_PACKET: usize = 65_535;
 
@@ -32,6 +36,8 @@ pub(crate) struct Bundle<'b> {
 /// Consecutive frames of one flow; all but the last have payloads of one size.
 #[derive(Debug)]
 struct Run<'a> {
+    /// What every frame's headers have in common.
+    key: Key,
     /// Of the first frame.
     layout: Layout,
     frames: Vec<Cow<'a, [u8]>>,
@@ -47,32 +53,40 @@ struct Run<'a> {
 /// What the next frame of a run must say.
 #[derive(Debug, Clone, Copy)]
 struct Next {
-    sequence: u32,
-    ipv4_id: u16,
+    /// TCP's.
+    sequence: Option<u32>,
+    ipv4_id: Option<u16>,
+}
+
+/// A frame's headers without what differs from frame to frame of a run: lengths, checksums, IPv4
+/// id, TCP sequence number and PSH. One comparison tells whether a frame may join.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Key {
+    octets: [u8; MAX_HEADERS],
+    len: usize,
 }
 
 impl<'a> Merger<'a> {
     /// Takes a frame. `out` gets what became complete by it.
     pub(crate) fn push(&mut self, frame: Cow<'a, [u8]>, out: &mut impl FnMut(Bundle<'_>)) {
-        let Some(layout) = mergeable(&frame) else {
+        let Some((layout, key)) = mergeable(&frame) else {
             self.flush(out);
             return write_plain(VirtioHeader::PLAIN, frame, out);
         };
-        let same_flow = |run: &Run<'_>| run.is_of_flow(&layout, &frame);
-        if let Some(at) = self.runs.iter().position(same_flow) {
-            match self.runs[at].join(&layout, frame) {
-                Ok(()) => return,
-                Err(frame) => {
-                    self.runs.remove(at).finish(out);
-                    self.runs.push(Run::start(layout, frame));
-                    return;
-                }
+        let Some(at) = self
+            .runs
+            .iter()
+            .position(|run| run.is_of_flow(&layout, &frame))
+        else {
+            if self.runs.len() == MAX_RUNS {
+                self.runs.remove(0).finish(out);
             }
+            return self.runs.push(Run::start(key, layout, frame));
+        };
+        if let Err(frame) = self.runs[at].join(&key, &layout, frame) {
+            self.runs.remove(at).finish(out);
+            self.runs.push(Run::start(key, layout, frame));
         }
-        if self.runs.len() == MAX_RUNS {
-            self.runs.remove(0).finish(out);
-        }
-        self.runs.push(Run::start(layout, frame));
     }
 
     /// Ends every run.
@@ -83,10 +97,10 @@ impl<'a> Merger<'a> {
     }
 }
 
-/// The layout of a frame that may stand in a super-frame: TCP with data and no flags but ACK and
-/// PSH, or UDP with a checksum; its checksums right, without IPv6 extension headers, and with
+/// Layout and key of a frame that may stand in a super-frame: TCP with data and no flags but ACK
+/// and PSH, or UDP with a checksum; its checksums right, without IPv6 extension headers, and with
 /// nothing behind the packet.
-fn mergeable(frame: &[u8]) -> Option<Layout> {
+fn mergeable(frame: &[u8]) -> Option<(Layout, Key)> {
     let layout = Layout::of(frame)?;
     let plain_flags = match layout.transport {
         Transport::Tcp => frame[layout.segment + 13] & !flag::PSH == flag::ACK,
@@ -94,7 +108,37 @@ fn mergeable(frame: &[u8]) -> Option<Layout> {
     };
     let plain_ip = layout.v4 || layout.segment - layout.network == 40;
     let whole = layout.end == frame.len() && layout.payload < layout.end;
-    (plain_flags && plain_ip && whole && layout.checksums_are_right(frame)).then_some(layout)
+    if !plain_flags || !plain_ip || !whole {
+        return None;
+    }
+    let key = Key::of(&layout, frame)?;
+    layout.checksums_are_right(frame).then_some((layout, key))
+}
+
+impl Key {
+    /// `None` when the headers are longer than those of any usual flow.
+    fn of(layout: &Layout, frame: &[u8]) -> Option<Key> {
+        let len = layout.payload;
+        let mut octets = [0; MAX_HEADERS];
+        octets.get_mut(..len)?.copy_from_slice(&frame[..len]);
+        let mut blank = |at: usize, count: usize| octets[at..at + count].fill(0);
+        let (network, segment) = (layout.network, layout.segment);
+        if layout.v4 {
+            blank(network + 2, 4);
+            blank(network + 10, 2);
+        } else {
+            blank(network + 4, 2);
+        }
+        match layout.transport {
+            Transport::Tcp => {
+                blank(segment + 4, 4);
+                blank(segment + 13, 1);
+                blank(segment + 16, 2);
+            }
+            Transport::Udp => blank(segment + 4, 4),
+        }
+        Some(Key { octets, len })
+    }
 }
 
 fn udp_len(frame: &[u8], layout: &Layout) -> usize {
@@ -103,15 +147,17 @@ fn udp_len(frame: &[u8], layout: &Layout) -> usize {
 }
 
 impl<'a> Run<'a> {
-    fn start(layout: Layout, frame: Cow<'a, [u8]>) -> Run<'a> {
+    fn start(key: Key, layout: Layout, frame: Cow<'a, [u8]>) -> Run<'a> {
         let size = layout.end - layout.payload;
         let next = Next {
-            sequence: 0,
-            ipv4_id: 0,
+            sequence: None,
+            ipv4_id: None,
         };
+        let frames = Vec::with_capacity(MAX_FRAMES);
         let mut run = Run {
+            key,
             layout,
-            frames: Vec::new(),
+            frames,
             size,
             payload: 0,
             next,
@@ -121,32 +167,41 @@ impl<'a> Run<'a> {
         run
     }
 
-    /// Whether addresses and ports, and all before them, are the same.
+    /// Whether addresses and ports are the same, which no frame of the flow may overtake.
     fn is_of_flow(&self, layout: &Layout, frame: &[u8]) -> bool {
-        let first = &self.frames[0];
-        let network = layout.network;
-        let addresses = if layout.v4 {
-            network + 12..network + 20
-        } else {
-            network + 8..network + 40
+        let ends = |layout: &Layout, frame: &[u8]| {
+            let ports = layout.segment..layout.segment + 4;
+            let addresses = layout.network + if layout.v4 { 12 } else { 8 };
+            let word = |at: usize| {
+                u32::from_ne_bytes([frame[at], frame[at + 1], frame[at + 2], frame[at + 3]])
+            };
+            // The last four octets of each address: enough to tell most flows apart, and to take
+            // two that share them for one only ends runs early.
+            let far = if layout.v4 { 4 } else { 16 };
+            (
+                word(addresses + far - 4),
+                word(addresses + 2 * far - 4),
+                word(ports.start),
+            )
         };
-        let ports = layout.segment..layout.segment + 4;
-        let same_shape = Layout {
-            end: layout.end,
-            ..self.layout
-        } == *layout;
-        same_shape
-            && first[addresses.clone()] == frame[addresses]
-            && first[ports.clone()] == frame[ports]
-            && first[..network] == frame[..network]
+        layout.transport == self.layout.transport
+            && layout.v4 == self.layout.v4
+            && ends(layout, frame) == ends(&self.layout, &self.frames[0])
     }
 
     /// Appends the frame, or gives it back when it does not continue the run.
-    fn join(&mut self, layout: &Layout, frame: Cow<'a, [u8]>) -> Result<(), Cow<'a, [u8]>> {
+    fn join(
+        &mut self,
+        key: &Key,
+        layout: &Layout,
+        frame: Cow<'a, [u8]>,
+    ) -> Result<(), Cow<'a, [u8]>> {
         let payload = layout.end - layout.payload;
         let packet = self.layout.payload - self.layout.network + self.payload + payload;
         let room = self.frames.len() < MAX_FRAMES && packet <= MAX_PACKET;
-        if self.closed || !room || payload > self.size || !self.continues(layout, &frame) {
+        let follows = sequence(layout, &frame) == self.next.sequence
+            && ipv4_id(layout, &frame) == self.next.ipv4_id;
+        if self.closed || !room || payload > self.size || !follows || *key != self.key {
             return Err(frame);
         }
         self.append(layout, frame);
@@ -160,39 +215,10 @@ impl<'a> Run<'a> {
         self.closed = pushes || payload < self.size;
         self.payload += payload;
         self.next = Next {
-            sequence: sequence(layout, &frame).wrapping_add(payload as u32),
-            ipv4_id: ipv4_id(layout, &frame).wrapping_add(1),
+            sequence: sequence(layout, &frame).map(|now| now.wrapping_add(payload as u32)),
+            ipv4_id: ipv4_id(layout, &frame).map(|now| now.wrapping_add(1)),
         };
         self.frames.push(frame);
-    }
-
-    /// Whether the headers are the first frame's but for lengths, checksums, the IPv4 id and the
-    /// sequence number, and these two are the ones that cutting would give.
-    fn continues(&self, layout: &Layout, frame: &[u8]) -> bool {
-        let first = &self.frames[0];
-        let same = |from: usize, to: usize| first[from..to] == frame[from..to];
-        let (network, segment) = (layout.network, layout.segment);
-        let same_ip = if layout.v4 {
-            // Type of service; flags, TTL and protocol; options.
-            same(network, network + 2)
-                && same(network + 6, network + 10)
-                && same(network + 20, segment)
-                && ipv4_id(layout, frame) == self.next.ipv4_id
-        } else {
-            // Version, class and label; next header and hop limit.
-            same(network, network + 4) && same(network + 6, network + 8)
-        };
-        let same_transport = match layout.transport {
-            // Acknowledgement and data offset; flags were looked at; window; urgent and options.
-            Transport::Tcp => {
-                same(segment + 8, segment + 13)
-                    && same(segment + 14, segment + 16)
-                    && same(segment + 18, layout.payload)
-                    && sequence(layout, frame) == self.next.sequence
-            }
-            Transport::Udp => true,
-        };
-        same_ip && same_transport
     }
 
     /// Gives out the run: as it is when it is one frame, else as a super-frame.
@@ -273,21 +299,12 @@ fn write_plain(virtio: VirtioHeader, frame: Cow<'_, [u8]>, out: &mut impl FnMut(
     });
 }
 
-fn sequence(layout: &Layout, frame: &[u8]) -> u32 {
-    match layout.transport {
-        Transport::Tcp => {
-            let at = layout.segment + 4;
-            u32::from_be_bytes([frame[at], frame[at + 1], frame[at + 2], frame[at + 3]])
-        }
-        Transport::Udp => 0,
-    }
+fn sequence(layout: &Layout, frame: &[u8]) -> Option<u32> {
+    let octets = frame.get(layout.segment + 4..)?.first_chunk()?;
+    (layout.transport == Transport::Tcp).then(|| u32::from_be_bytes(*octets))
 }
 
-fn ipv4_id(layout: &Layout, frame: &[u8]) -> u16 {
-    let at = layout.network + 4;
-    if layout.v4 {
-        u16::from_be_bytes([frame[at], frame[at + 1]])
-    } else {
-        0
-    }
+fn ipv4_id(layout: &Layout, frame: &[u8]) -> Option<u16> {
+    let octets = frame.get(layout.network + 4..)?.first_chunk()?;
+    layout.v4.then(|| u16::from_be_bytes(*octets))
 }
