@@ -18,7 +18,7 @@ pub use error::Error;
 
 use adit_wire::l2tp::TunnelId;
 use counters::Counters;
-use spec::{Change, Device, Inventory, SessionKey, SessionSpec};
+use spec::{Change, Device, Inventory, Sequencing, SessionKey, SessionSpec};
 
 /// Something that moves packets as told: in user space today.
 ///
@@ -28,8 +28,15 @@ pub trait Datapath: Send {
     /// and a session whose device has gone gets it back.
     fn apply(&mut self, change: &Change) -> Result<(), Error>;
 
-    /// Adds a session whose device an earlier process left behind. ENODEV when it is not there.
-    fn adopt(&mut self, session: &SessionSpec, device: &Device) -> Result<(), Error>;
+    /// Adds a session that an earlier process had, numbering its packets from `from` on: on
+    /// `device`, which that process left behind (ENODEV when it is not there), or on a new one. A
+    /// session that is there already goes on numbering by itself.
+    fn resume(
+        &mut self,
+        session: &SessionSpec,
+        device: Option<&Device>,
+        from: Sequencing,
+    ) -> Result<(), Error>;
 
     /// Removes `device`, which an earlier process left behind and no session wants. One that has
     /// gone, or that is no longer what it was, is nothing to remove.
@@ -41,9 +48,8 @@ pub trait Datapath: Send {
     /// The device of a session.
     fn device(&mut self, session: SessionKey) -> Result<Device, Error>;
 
-    /// Whether a session sends sequence numbers now: as it was told to, or as it has followed its
-    /// peer since.
-    fn send_seq(&mut self, session: SessionKey) -> Result<bool, Error>;
+    /// How a session numbers its packets now.
+    fn sequencing(&mut self, session: SessionKey) -> Result<Sequencing, Error>;
 
     /// The counters of a tunnel: the sums over its sessions past and present, and what belonged
     /// to none of them.

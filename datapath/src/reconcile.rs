@@ -1,6 +1,6 @@
 //! The way from what is to what should be.
 
-use crate::spec::{Change, Inventory};
+use crate::spec::{Change, Inventory, Retuning};
 
 /// The changes that make `actual` equal `desired`, removals first, in an order that can be
 /// applied. What may change in place is tuned; any other difference removes and adds.
@@ -41,7 +41,8 @@ pub fn diff(desired: &Inventory, actual: &Inventory) -> Vec<Change> {
         match actual.sessions.get(key) {
             Some(have) if !replaced(&key.tunnel) && same_session(want, have) => {
                 if have.tuning != want.tuning {
-                    changes.push(Change::TuneSession(*key, want.tuning));
+                    let change = Retuning::between(&have.tuning, &want.tuning);
+                    changes.push(Change::TuneSession(*key, change));
                 }
             }
             Some(_) | None => changes.push(Change::AddSession(want.clone())),

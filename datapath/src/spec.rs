@@ -1,6 +1,6 @@
 //! What there should be: tunnels, sessions, and changes to them, as plain values.
 
-use adit_wire::l2tp::{Cookie, SessionId, Sublayer, TunnelId};
+use adit_wire::l2tp::{Cookie, Sequence, SessionId, Sublayer, TunnelId};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -147,6 +147,62 @@ pub struct SessionTuning {
     pub debug: DebugMask,
 }
 
+/// What changes of a session's [`SessionTuning`]; `None` leaves it as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Retuning {
+    /// Packets must carry sequence numbers.
+    pub recv_seq: Option<bool>,
+    /// Packets are sent with sequence numbers. Left out, a session that follows its peer goes on
+    /// as it does now.
+    pub send_seq: Option<bool>,
+    /// This end decides about sequence numbers.
+    pub lns_mode: Option<bool>,
+    /// How long a packet waits for those before it.
+    pub reorder_timeout: Option<Duration>,
+    /// The device's MTU; `Some(None)` is the default one again.
+    pub mtu: Option<Option<u16>>,
+    /// Log lines wanted.
+    pub debug: Option<DebugMask>,
+}
+
+impl Retuning {
+    /// What makes `new` of `old`.
+    pub fn between(old: &SessionTuning, new: &SessionTuning) -> Retuning {
+        fn change<T: Copy + PartialEq>(old: T, new: T) -> Option<T> {
+            (old != new).then_some(new)
+        }
+        Retuning {
+            recv_seq: change(old.recv_seq, new.recv_seq),
+            send_seq: change(old.send_seq, new.send_seq),
+            lns_mode: change(old.lns_mode, new.lns_mode),
+            reorder_timeout: change(old.reorder_timeout, new.reorder_timeout),
+            mtu: change(old.mtu, new.mtu),
+            debug: change(old.debug, new.debug),
+        }
+    }
+
+    /// `old` with what changes.
+    pub fn of(&self, old: &SessionTuning) -> SessionTuning {
+        SessionTuning {
+            recv_seq: self.recv_seq.unwrap_or(old.recv_seq),
+            send_seq: self.send_seq.unwrap_or(old.send_seq),
+            lns_mode: self.lns_mode.unwrap_or(old.lns_mode),
+            reorder_timeout: self.reorder_timeout.unwrap_or(old.reorder_timeout),
+            mtu: self.mtu.unwrap_or(old.mtu),
+            debug: self.debug.unwrap_or(old.debug),
+        }
+    }
+}
+
+/// How a session numbers the packets that it sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sequencing {
+    /// Whether it does: as it was told to, or as it has followed its peer since.
+    pub send_seq: bool,
+    /// The number of the next packet that gets one.
+    pub next_ns: Sequence,
+}
+
 /// A static L2TPv3 Ethernet session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionSpec {
@@ -166,6 +222,16 @@ pub struct SessionSpec {
     pub tuning: SessionTuning,
 }
 
+impl SessionSpec {
+    /// How the session numbers its packets before the first one.
+    pub fn sequencing(&self) -> Sequencing {
+        Sequencing {
+            send_seq: self.tuning.send_seq,
+            next_ns: Sequence(0),
+        }
+    }
+}
+
 /// A step from one state to another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
@@ -177,8 +243,8 @@ pub enum Change {
     RemoveTunnel(TunnelId),
     /// Makes the device and starts moving frames.
     AddSession(SessionSpec),
-    /// Replaces what may change.
-    TuneSession(SessionKey, SessionTuning),
+    /// Changes what is named of what may change, and nothing else.
+    TuneSession(SessionKey, Retuning),
     /// Removes the device.
     RemoveSession(SessionKey),
 }

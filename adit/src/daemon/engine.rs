@@ -7,6 +7,7 @@
 //! What the configuration file or an earlier process asked for and cannot be had at the moment
 //! stays desired and is *waiting*: it is tried again with growing intervals and tells its problem.
 
+mod numbers;
 mod reload;
 mod restore;
 mod waiting;
@@ -15,7 +16,9 @@ pub use reload::{Line, Plan, Report, Step, Task, plan};
 
 use super::genl::{self, Action, Extra, Header, Request};
 use super::store::{Edit, Origin, Store};
-use adit_datapath::spec::{Change, Device, Encap, Inventory, SessionKey, SessionSpec, TunnelSpec};
+use adit_datapath::spec::{
+    Change, Device, Encap, Inventory, Retuning, Sequencing, SessionKey, SessionSpec, TunnelSpec,
+};
 use adit_datapath::{Datapath, Error};
 use adit_wire::l2tp::TunnelId;
 use adit_wire::netlink::Errno;
@@ -41,6 +44,10 @@ pub struct Engine {
     waiting: BTreeMap<Object, Wait>,
     /// The devices as the store knows them: what another process can find again.
     devices: BTreeMap<SessionKey, Device>,
+    /// How sessions number their packets, as the store knows it.
+    numbers: BTreeMap<SessionKey, Sequencing>,
+    /// Whether the last attempt to write numbers down failed.
+    unsaved: bool,
 }
 
 impl Engine {
@@ -53,6 +60,8 @@ impl Engine {
             configured: BTreeSet::new(),
             waiting: BTreeMap::new(),
             devices: BTreeMap::new(),
+            numbers: BTreeMap::new(),
+            unsaved: false,
         }
     }
 
@@ -108,8 +117,8 @@ impl Engine {
             false => self.datapath.device(key).ok(),
         };
         let mut spec = self.desired.sessions.get(&key)?.clone();
-        if let Ok(now) = self.datapath.send_seq(key) {
-            spec.tuning.send_seq = now;
+        if let Ok(now) = self.datapath.sequencing(key) {
+            spec.tuning.send_seq = now.send_seq;
         }
         let tunnel = self.desired.tunnels.get(&key.tunnel)?;
         Some(genl::session(
@@ -190,6 +199,9 @@ impl Engine {
             return Err(unwritten);
         }
         self.record(edit);
+        if let Change::TuneSession(key, change) = change {
+            self.renumber(*key, change);
+        }
         Ok(())
     }
 
@@ -207,9 +219,9 @@ impl Engine {
                 let device = self.datapath.device(spec.key).ok();
                 Edit::Session(spec.clone(), origin, device)
             }
-            Change::TuneSession(key, tuning) => {
+            Change::TuneSession(key, change) => {
                 let mut spec = self.desired.sessions.get(key).ok_or_else(gone)?.clone();
-                spec.tuning = *tuning;
+                spec.tuning = change.of(&spec.tuning);
                 let device = self.devices.get(key).cloned();
                 Edit::Session(spec, self.origin(Object::Session(*key)), device)
             }
@@ -259,6 +271,7 @@ impl Engine {
                 self.waiting.remove(&Object::Tunnel(id));
             }
             Edit::RemoveSession(key) => self.forget_session(key),
+            Edit::Numbers(numbers) => self.numbers.extend(numbers),
         }
     }
 
@@ -274,6 +287,7 @@ impl Engine {
         self.configured.remove(&Object::Session(key));
         self.waiting.remove(&Object::Session(key));
         self.devices.remove(&key);
+        self.numbers.remove(&key);
     }
 
     fn sessions_of(&self, id: TunnelId) -> Vec<SessionKey> {
@@ -313,9 +327,10 @@ fn inverse(change: &Change, state: &Inventory) -> Vec<Change> {
                 .into_iter()
                 .collect()
         }
-        Change::TuneSession(key, _) => {
-            let old = state.sessions.get(key);
-            old.map(|old| Change::TuneSession(*key, old.tuning))
+        Change::TuneSession(key, change) => {
+            let old = state.sessions.get(key).map(|old| old.tuning);
+            let back = old.map(|old| Retuning::between(&change.of(&old), &old));
+            back.map(|back| Change::TuneSession(*key, back))
                 .into_iter()
                 .collect()
         }

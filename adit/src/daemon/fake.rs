@@ -1,7 +1,7 @@
 //! A data path of plain values, for the tests of what stands on a data path.
 
 use adit_datapath::counters::Counters;
-use adit_datapath::spec::{Change, Device, Inventory, SessionKey, SessionSpec};
+use adit_datapath::spec::{Change, Device, Inventory, Sequencing, SessionKey, SessionSpec};
 use adit_datapath::{Datapath, Error};
 use adit_wire::l2tp::TunnelId;
 use adit_wire::netlink::Errno;
@@ -15,6 +15,8 @@ pub(super) struct World {
     /// All devices, also those that no session has.
     pub(super) devices: BTreeMap<u32, String>,
     of: BTreeMap<SessionKey, u32>,
+    /// How the sessions that are there number their packets; tests play the packets.
+    pub(super) numbers: BTreeMap<SessionKey, Sequencing>,
     last_index: u32,
     /// Refuses to open tunnels with this errno.
     pub(super) no_address: Option<Errno>,
@@ -41,6 +43,7 @@ impl Fake {
         let mut world = self.world();
         world.there = Inventory::default();
         world.of.clear();
+        world.numbers.clear();
         world.log.clear();
     }
 
@@ -53,7 +56,12 @@ impl Fake {
 }
 
 impl World {
-    fn add_session(&mut self, spec: &SessionSpec, old: Option<u32>) -> Result<(), Error> {
+    fn add_session(
+        &mut self,
+        spec: &SessionSpec,
+        old: Option<u32>,
+        from: Sequencing,
+    ) -> Result<(), Error> {
         if !self.there.tunnels.contains_key(&spec.key.tunnel) {
             return Err(Error::new(Errno::ENODEV, "tunnel_id", "there is no tunnel"));
         }
@@ -65,6 +73,7 @@ impl World {
             self.of.insert(spec.key, index);
         }
         self.there.sessions.insert(spec.key, spec.clone());
+        self.numbers.entry(spec.key).or_insert(from);
         Ok(())
     }
 
@@ -89,6 +98,7 @@ impl World {
 
     fn remove_session(&mut self, key: SessionKey) {
         self.there.sessions.remove(&key);
+        self.numbers.remove(&key);
         if let Some(index) = self.of.remove(&key) {
             self.devices.remove(&index);
         }
@@ -114,9 +124,12 @@ impl Datapath for Fake {
                 let keys: Vec<_> = keys.filter(|key| key.tunnel == *id).collect();
                 keys.into_iter().for_each(|key| world.remove_session(key));
             }
-            Change::AddSession(spec) => world.add_session(spec, None)?,
-            Change::TuneSession(key, tuning) => {
-                world.there.sessions.get_mut(key).unwrap().tuning = *tuning;
+            Change::AddSession(spec) => world.add_session(spec, None, spec.sequencing())?,
+            Change::TuneSession(key, change) => {
+                let tuning = &mut world.there.sessions.get_mut(key).unwrap().tuning;
+                *tuning = change.of(tuning);
+                let numbers = world.numbers.get_mut(key).unwrap();
+                numbers.send_seq = change.send_seq.unwrap_or(numbers.send_seq);
             }
             Change::RemoveSession(key) => world.remove_session(*key),
         }
@@ -124,12 +137,18 @@ impl Datapath for Fake {
         Ok(())
     }
 
-    fn adopt(&mut self, session: &SessionSpec, device: &Device) -> Result<(), Error> {
+    fn resume(
+        &mut self,
+        session: &SessionSpec,
+        device: Option<&Device>,
+        from: Sequencing,
+    ) -> Result<(), Error> {
         let mut world = self.world();
-        if !world.devices.contains_key(&device.index) {
+        let index = device.map(|device| device.index);
+        if index.is_some_and(|index| !world.devices.contains_key(&index)) {
             return Err(Error::new(Errno::ENODEV, "name", "the device has gone"));
         }
-        world.add_session(session, Some(device.index))
+        world.add_session(session, index, from)
     }
 
     fn discard(&mut self, device: &Device) -> Result<(), Error> {
@@ -152,11 +171,9 @@ impl Datapath for Fake {
         })
     }
 
-    fn send_seq(&mut self, session: SessionKey) -> Result<bool, Error> {
+    fn sequencing(&mut self, session: SessionKey) -> Result<Sequencing, Error> {
         let none = || Error::new(Errno::ENODEV, "session_id", "there is no session");
-        let world = self.world();
-        let spec = world.there.sessions.get(&session).ok_or_else(none)?;
-        Ok(spec.tuning.send_seq)
+        self.world().numbers.get(&session).copied().ok_or_else(none)
     }
 
     fn tunnel_counters(&mut self, _: TunnelId) -> Result<Counters, Error> {

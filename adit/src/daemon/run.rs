@@ -22,6 +22,10 @@ use std::time::{Duration, Instant};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
 use tokio::task::LocalSet;
+use tokio::time::{Interval, MissedTickBehavior};
+
+/// How often the sequence numbers in use are looked at, to be there for a successor.
+const SAVING: Duration = Duration::from_secs(1);
 
 /// Runs until told to end. Fails with a line for each thing that is wrong.
 pub(super) fn run(options: Options) -> Result<(), Vec<String>> {
@@ -109,7 +113,8 @@ fn datapath(
 /// Does what comes from elsewhere than from clients; returns when the process shall end.
 async fn attend(state: &RefCell<State>, lost: &Lost, signals: &mut Signals) {
     let changed = Rc::clone(&state.borrow().changed);
-    let half = sd_notify::watchdog_enabled().map(|interval| interval / 2);
+    let mut watchdog = sd_notify::watchdog_enabled().map(|limit| every(limit / 2));
+    let mut numbers = every(SAVING);
     loop {
         let due = state.borrow().engine.deadline();
         tokio::select! {
@@ -123,7 +128,8 @@ async fn attend(state: &RefCell<State>, lost: &Lost, signals: &mut Signals) {
                 }
             }
             () = until(due) => state.borrow_mut().engine.retry(Instant::now()),
-            () = after(half) => tell(&[NotifyState::Watchdog]),
+            () = tick(&mut watchdog) => tell(&[NotifyState::Watchdog]),
+            _ = numbers.tick() => state.borrow_mut().engine.save_numbers(),
             () = changed.notified() => {}
         }
     }
@@ -136,9 +142,16 @@ async fn until(due: Option<Instant>) {
     }
 }
 
-async fn after(interval: Option<Duration>) {
+/// Ticks with at least `period` in between, however long the work of one takes.
+fn every(period: Duration) -> Interval {
+    let mut interval = tokio::time::interval(period);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    interval
+}
+
+async fn tick(interval: &mut Option<Interval>) {
     match interval {
-        Some(interval) => tokio::time::sleep(interval).await,
+        Some(interval) => drop(interval.tick().await),
         None => pending().await,
     }
 }

@@ -1,4 +1,5 @@
-//! What outlives the daemon when it is killed: tunnels, sessions and whose device is whose.
+//! What outlives the daemon when it is killed: tunnels, sessions, whose device is
+//! whose, and what numbers packets carry.
 //!
 //! A record is the create message of the object, followed for what no create message says (where
 //! it comes from, its device) by the beginning of its object message. The file belongs to one
@@ -7,8 +8,8 @@
 mod record;
 
 use adit_datapath::Error;
-use adit_datapath::spec::{Device, SessionKey, SessionSpec, TunnelSpec};
-use adit_wire::l2tp::{SessionId, TunnelId};
+use adit_datapath::spec::{Device, Sequencing, SessionKey, SessionSpec, TunnelSpec};
+use adit_wire::l2tp::{Sequence, SessionId, TunnelId};
 use adit_wire::netlink::Errno;
 use redb::backends::FileBackend;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
@@ -19,6 +20,8 @@ use std::path::{Path, PathBuf};
 const META: TableDefinition<'_, &str, &str> = TableDefinition::new("meta");
 const TUNNELS: TableDefinition<'_, u32, &[u8]> = TableDefinition::new("tunnels");
 const SESSIONS: TableDefinition<'_, (u32, u32), &[u8]> = TableDefinition::new("sessions");
+/// By session: whether it sends sequence numbers, and the next one.
+const NUMBERS: TableDefinition<'_, (u32, u32), (bool, u32)> = TableDefinition::new("numbers");
 
 /// Enough for the tables of ten thousand sessions; the library's own default is a gibibyte.
 const CACHE_OCTETS: usize = 4 << 20;
@@ -43,6 +46,8 @@ pub enum Edit {
     RemoveTunnel(TunnelId),
     /// Forgets a session.
     RemoveSession(SessionKey),
+    /// Writes down how sessions number their packets, over what was there.
+    Numbers(Vec<(SessionKey, Sequencing)>),
 }
 
 /// The file, or nothing when state is not kept.
@@ -73,7 +78,7 @@ impl Store {
         })
     }
 
-    /// Everything written down, tunnels before their sessions. Records that cannot be read are
+    /// Everything written down, tunnels before their sessions, and numbers last. Records that cannot be read are
     /// left out with a warning.
     pub fn load(&self) -> Result<Vec<Edit>, Error> {
         let Some((database, _)) = &self.file else {
@@ -131,9 +136,11 @@ fn identify(database: &Database, identity: &str) -> Result<bool, redb::Error> {
     if foreign {
         write.delete_table(TUNNELS)?;
         write.delete_table(SESSIONS)?;
+        write.delete_table(NUMBERS)?;
     }
     write.open_table(TUNNELS)?;
     write.open_table(SESSIONS)?;
+    write.open_table(NUMBERS)?;
     write.commit()?;
     Ok(foreign)
 }
@@ -178,6 +185,20 @@ fn load(database: &Database) -> Result<Vec<Edit>, redb::Error> {
             ),
         }
     }
+    let mut numbers = Vec::new();
+    for row in read.open_table(NUMBERS)?.iter()? {
+        let (key, value) = row?;
+        let ((tunnel, session), (send_seq, next_ns)) = (key.value(), value.value());
+        let key = SessionKey {
+            tunnel: TunnelId(tunnel),
+            session: SessionId(session),
+        };
+        let next_ns = Sequence(next_ns & Sequence::MAX);
+        numbers.push((key, Sequencing { send_seq, next_ns }));
+    }
+    if !numbers.is_empty() {
+        out.push(Edit::Numbers(numbers));
+    }
     Ok(out)
 }
 
@@ -186,29 +207,38 @@ fn write(database: &Database, edit: &Edit) -> Result<(), redb::Error> {
     {
         let mut tunnels = write.open_table(TUNNELS)?;
         let mut sessions = write.open_table(SESSIONS)?;
+        let mut numbers = write.open_table(NUMBERS)?;
         match edit {
             Edit::Tunnel(spec, origin) => {
                 tunnels.insert(spec.id.0, record::tunnel(spec, *origin).as_slice())?;
             }
             Edit::Session(spec, origin, device) => {
-                let SessionKey {
-                    tunnel: TunnelId(tunnel),
-                    session: SessionId(session),
-                } = spec.key;
                 let record = record::session(spec, *origin, device.as_ref());
-                sessions.insert((tunnel, session), record.as_slice())?;
+                sessions.insert(row(spec.key), record.as_slice())?;
             }
             Edit::RemoveTunnel(TunnelId(id)) => {
                 tunnels.remove(id)?;
-                sessions.retain_in((*id, 0)..=(*id, u32::MAX), |_, _| false)?;
+                let its = (*id, 0)..=(*id, u32::MAX);
+                sessions.retain_in(its.clone(), |_, _| false)?;
+                numbers.retain_in(its, |_, _| false)?;
             }
             Edit::RemoveSession(key) => {
-                sessions.remove((key.tunnel.0, key.session.0))?;
+                sessions.remove(row(*key))?;
+                numbers.remove(row(*key))?;
+            }
+            Edit::Numbers(changed) => {
+                for (key, now) in changed {
+                    numbers.insert(row(*key), (now.send_seq, now.next_ns.0))?;
+                }
             }
         }
     }
     write.commit()?;
     Ok(())
+}
+
+fn row(key: SessionKey) -> (u32, u32) {
+    (key.tunnel.0, key.session.0)
 }
 
 fn refused(err: redb::Error) -> Error {

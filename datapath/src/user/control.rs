@@ -1,7 +1,8 @@
 use crate::counters::Counters;
 use crate::link::Link;
 use crate::spec::{
-    Change, DebugMask, Device, Encap, Inventory, SessionKey, SessionSpec, SessionTuning, TunnelSpec,
+    Change, DebugMask, Device, Encap, Inventory, Retuning, Sequencing, SessionKey, SessionSpec,
+    TunnelSpec,
 };
 use crate::user::Notify;
 use crate::user::carrier::Carrier;
@@ -17,7 +18,6 @@ use adit_wire::netlink::Errno;
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::thread::available_parallelism;
 
 /// Most threads a direction; more would only contend.
@@ -33,7 +33,7 @@ pub struct Options {
 
 /// The data path in user space, in the network namespace of the thread that made it.
 ///
-/// Dropped, it stops moving packets and leaves the devices behind, for [`Datapath::adopt`].
+/// Dropped, it stops moving packets and leaves the devices behind, for [`Datapath::resume`].
 #[derive(Debug)]
 pub struct UserDatapath {
     tunnels: BTreeMap<TunnelId, Tunnel>,
@@ -190,30 +190,42 @@ impl UserDatapath {
             .remove(gone.into_iter().map(|(_, member)| member.port).collect());
     }
 
-    fn add_session(&mut self, spec: &SessionSpec, old: Old<'_>) -> Result<(), Error> {
+    fn add_session(
+        &mut self,
+        spec: &SessionSpec,
+        old: Old<'_>,
+        from: Sequencing,
+    ) -> Result<(), Error> {
         match self.sessions.get(&spec.key) {
-            None => self.install(spec, Arc::new(Session::new(spec)), old),
+            None => self.install(spec, Arc::new(Session::new(spec, from)), old),
             Some(member) if !same_identity(&member.spec, spec) => Err(session_exists(spec.key)),
             Some(member)
                 if member.port.is_lost() || self.devices.look(member.port.index).is_none() =>
             {
                 self.restore(spec)
             }
-            Some(_) => self.tune_session(spec.key, &spec.tuning),
+            Some(member) => {
+                let change = Retuning::between(&member.spec.tuning, &spec.tuning);
+                self.tune_session(spec.key, &change)
+            }
         }
     }
 
-    /// Gives a session whose device has gone a new one.
+    /// Gives a session whose device has gone a new one; what it has learnt from its peer and its
+    /// sequence numbers go on.
     fn restore(&mut self, spec: &SessionSpec) -> Result<(), Error> {
         let Some(member) = self.sessions.get(&spec.key) else {
             return Ok(());
         };
         let (session, lost) = (member.session.clone(), member.port.link());
+        let before = member.spec.clone();
         self.watched.remove(member.port.index);
         self.tx_of(member.port_number)
             .order(TxOrder::Detach(member.port_number));
         self.tx_of(member.port_number).settle();
-        self.install(spec, session, Old::Lost(&lost))
+        self.install(&before, session, Old::Lost(&lost))?;
+        let change = Retuning::between(&before.tuning, &spec.tuning);
+        self.tune_session(spec.key, &change)
     }
 
     /// Makes or takes over the device and starts moving frames.
@@ -245,7 +257,6 @@ impl UserDatapath {
             Old::Left(device) => self.devices.adopt(device)?,
             Old::Lost(link) => self.devices.remake(link)?,
         };
-        session.tuning.set(&spec.tuning);
         let port = Arc::new(Port::new(session.clone(), carrier, tap, link));
         let port_number = self.number();
         self.watched.add(port.clone());
@@ -267,16 +278,16 @@ impl UserDatapath {
         Ok(())
     }
 
-    fn tune_session(&mut self, key: SessionKey, tuning: &SessionTuning) -> Result<(), Error> {
+    fn tune_session(&mut self, key: SessionKey, change: &Retuning) -> Result<(), Error> {
         let member = self.sessions.get_mut(&key).ok_or_else(|| no_session(key))?;
-        if tuning.mtu != member.spec.tuning.mtu {
+        if let Some(mtu) = change.mtu {
             let header = member.session.header_len(member.port.carrier.is_udp());
             let automatic = || default_mtu(&member.port.carrier, header);
-            let mtu = tuning.mtu.map_or_else(automatic, u32::from);
+            let mtu = mtu.map_or_else(automatic, u32::from);
             self.devices.set_mtu(&member.port, mtu)?;
         }
-        member.session.tuning.set(tuning);
-        member.spec.tuning = *tuning;
+        member.session.tuning.change(change);
+        member.spec.tuning = change.of(&member.spec.tuning);
         Ok(())
     }
 
@@ -333,8 +344,8 @@ impl Datapath for UserDatapath {
                 self.remove_tunnel(*id);
                 Ok(())
             }
-            Change::AddSession(spec) => self.add_session(spec, Old::None),
-            Change::TuneSession(key, tuning) => self.tune_session(*key, tuning),
+            Change::AddSession(spec) => self.add_session(spec, Old::None, spec.sequencing()),
+            Change::TuneSession(key, change) => self.tune_session(*key, change),
             Change::RemoveSession(key) => {
                 self.remove_session(*key);
                 Ok(())
@@ -342,8 +353,13 @@ impl Datapath for UserDatapath {
         }
     }
 
-    fn adopt(&mut self, session: &SessionSpec, device: &Device) -> Result<(), Error> {
-        self.add_session(session, Old::Left(device))
+    fn resume(
+        &mut self,
+        session: &SessionSpec,
+        device: Option<&Device>,
+        from: Sequencing,
+    ) -> Result<(), Error> {
+        self.add_session(session, device.map_or(Old::None, Old::Left), from)
     }
 
     fn discard(&mut self, device: &Device) -> Result<(), Error> {
@@ -377,9 +393,9 @@ impl Datapath for UserDatapath {
         })
     }
 
-    fn send_seq(&mut self, key: SessionKey) -> Result<bool, Error> {
+    fn sequencing(&mut self, key: SessionKey) -> Result<Sequencing, Error> {
         let member = self.sessions.get(&key).ok_or_else(|| no_session(key))?;
-        Ok(member.session.tuning.send_seq.load(Relaxed))
+        Ok(member.session.sequencing())
     }
 
     fn tunnel_counters(&mut self, id: TunnelId) -> Result<Counters, Error> {

@@ -12,6 +12,7 @@ use adit_wire::l2tp::SessionId;
 use rustc_hash::FxHashMap;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::collections::hash_map::Entry;
 use std::io::{self, IoSliceMut};
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -49,10 +50,10 @@ pub(crate) struct Rx {
 /// A socket and the sessions that it carries.
 struct Ear {
     carrier: Arc<Carrier>,
-    sessions: FxHashMap<u32, Entry>,
+    sessions: FxHashMap<u32, Served>,
 }
 
-struct Entry {
+struct Served {
     port: Arc<Port>,
     receiver: Receiver,
 }
@@ -91,14 +92,16 @@ impl Work for Rx {
                 }
             }
             RxOrder::Attach(number, id, port) => {
-                if let Some(ear) = self.ears.get_mut(&number) {
-                    ear.sessions.insert(
-                        id.0,
-                        Entry {
-                            port,
-                            receiver: Receiver::new(),
-                        },
-                    );
+                let Some(ear) = self.ears.get_mut(&number) else {
+                    return;
+                };
+                match ear.sessions.entry(id.0) {
+                    // The peer goes on counting when a device comes back.
+                    Entry::Occupied(mut served) => served.get_mut().port = port,
+                    Entry::Vacant(free) => {
+                        let receiver = Receiver::new();
+                        free.insert(Served { port, receiver });
+                    }
                 }
             }
             RxOrder::Detach(number, id) => {
@@ -148,11 +151,11 @@ impl Work for Rx {
                 return Some(at);
             }
             self.due.pop();
-            let entry = self
+            let served = self
                 .ears
                 .get_mut(&number)
                 .and_then(|ear| ear.sessions.get_mut(&id.0));
-            if let Some(Entry { port, receiver }) = entry {
+            if let Some(Served { port, receiver }) = served {
                 let mut delivery = Delivery::new(&self.notify);
                 receiver.expire(port, now, &mut |frame| delivery.take(port, frame));
                 delivery.finish();
@@ -180,7 +183,7 @@ impl Ear {
                 return None;
             }
         };
-        let Some(Entry { port, receiver }) = self.sessions.get_mut(&id) else {
+        let Some(Served { port, receiver }) = self.sessions.get_mut(&id) else {
             self.carrier
                 .drop_stray(DropReason::UnknownSession, packet.len());
             return None;

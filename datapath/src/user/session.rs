@@ -1,6 +1,6 @@
 use crate::counters::{DropReason, Tally};
 use crate::link::Link;
-use crate::spec::{DebugMask, SessionKey, SessionSpec, SessionTuning};
+use crate::spec::{DebugMask, Retuning, Sequencing, SessionKey, SessionSpec, SessionTuning};
 use crate::sys::tap::Tap;
 use crate::user::carrier::Carrier;
 use crate::user::log::LogBudget;
@@ -32,7 +32,7 @@ pub(crate) struct Session {
 }
 
 /// [`SessionTuning`] for threads.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Tuning {
     pub(crate) recv_seq: AtomicBool,
     pub(crate) send_seq: AtomicBool,
@@ -56,21 +56,32 @@ pub(crate) struct Port {
 }
 
 impl Session {
-    pub(crate) fn new(spec: &SessionSpec) -> Session {
-        let session = Session {
+    /// A session that numbers its packets from `from` on.
+    pub(crate) fn new(spec: &SessionSpec, from: Sequencing) -> Session {
+        let tuning = SessionTuning {
+            send_seq: from.send_seq,
+            ..spec.tuning
+        };
+        Session {
             key: spec.key,
             peer_id: spec.peer_id,
             cookie: spec.cookie,
             peer_cookie: spec.peer_cookie,
             sublayer: spec.sublayer,
-            tuning: Tuning::default(),
-            next_ns: AtomicU32::new(0),
+            tuning: Tuning::new(&tuning),
+            next_ns: AtomicU32::new(from.next_ns.0),
             rx: Tally::default(),
             tx: Tally::default(),
             log: LogBudget::default(),
-        };
-        session.tuning.set(&spec.tuning);
-        session
+        }
+    }
+
+    /// How the session numbers its packets now.
+    pub(crate) fn sequencing(&self) -> Sequencing {
+        Sequencing {
+            send_seq: self.tuning.send_seq.load(Relaxed),
+            next_ns: Sequence(self.next_ns.load(Relaxed) & Sequence::MAX),
+        }
     }
 
     /// Octets of the header that [`Session::write_header`] writes.
@@ -87,7 +98,7 @@ impl Session {
     /// sends them. `out` has [`Session::header_len`] octets.
     pub(crate) fn write_header(&self, out: &mut [u8], udp: bool) {
         let numbered = self.sublayer == Sublayer::Default && self.tuning.send_seq.load(Relaxed);
-        let number = numbered.then(|| Sequence(self.next_ns.fetch_add(1, Relaxed) & 0x00ff_ffff));
+        let number = numbered.then(|| Sequence(self.next_ns.fetch_add(1, Relaxed) & Sequence::MAX));
         write_v3(out, udp, self.peer_id, &self.cookie, self.sublayer, number);
     }
 
@@ -103,18 +114,44 @@ impl Session {
 }
 
 impl Tuning {
-    pub(crate) fn set(&self, tuning: &SessionTuning) {
-        self.recv_seq.store(tuning.recv_seq, Relaxed);
-        self.send_seq.store(tuning.send_seq, Relaxed);
-        self.lns_mode.store(tuning.lns_mode, Relaxed);
-        let timeout = u64::try_from(tuning.reorder_timeout.as_nanos()).unwrap_or(u64::MAX);
-        self.reorder_timeout_ns.store(timeout, Relaxed);
-        self.debug.store(tuning.debug.0, Relaxed);
+    fn new(tuning: &SessionTuning) -> Tuning {
+        Tuning {
+            recv_seq: tuning.recv_seq.into(),
+            send_seq: tuning.send_seq.into(),
+            lns_mode: tuning.lns_mode.into(),
+            reorder_timeout_ns: nanoseconds(tuning.reorder_timeout).into(),
+            debug: tuning.debug.0.into(),
+        }
+    }
+
+    /// Changes what is named; what the session has learnt from its peer stays otherwise.
+    pub(crate) fn change(&self, change: &Retuning) {
+        let switches = [
+            (&self.recv_seq, change.recv_seq),
+            (&self.send_seq, change.send_seq),
+            (&self.lns_mode, change.lns_mode),
+        ];
+        for (switch, on) in switches {
+            if let Some(on) = on {
+                switch.store(on, Relaxed);
+            }
+        }
+        if let Some(timeout) = change.reorder_timeout {
+            let timeout = nanoseconds(timeout);
+            self.reorder_timeout_ns.store(timeout, Relaxed);
+        }
+        if let Some(debug) = change.debug {
+            self.debug.store(debug.0, Relaxed);
+        }
     }
 
     pub(crate) fn reorder_timeout(&self) -> Duration {
         Duration::from_nanos(self.reorder_timeout_ns.load(Relaxed))
     }
+}
+
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 impl Port {
@@ -155,3 +192,6 @@ impl Port {
         self.lost.load(Relaxed)
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -36,6 +36,22 @@ impl Sublayer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Sequence(pub u32);
 
+impl Sequence {
+    /// The largest number; the next one is 0.
+    pub const MAX: u32 = 0x00ff_ffff;
+
+    /// The number `count` places on.
+    #[must_use]
+    pub const fn plus(self, count: u32) -> Sequence {
+        Sequence(self.0.wrapping_add(count) & Sequence::MAX)
+    }
+
+    /// How many places this is on from `other`.
+    pub const fn since(self, other: Sequence) -> u32 {
+        self.0.wrapping_sub(other.0) & Sequence::MAX
+    }
+}
+
 /// A v3 data message after its session id, taken apart by the receiving session's configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct V3Data<'a> {
@@ -76,7 +92,7 @@ pub fn split_v3<'a>(
         Sublayer::Default => {
             let (word, payload) = rest.split_first_chunk().ok_or(DataError::Truncated)?;
             let word = u32::from_be_bytes(*word);
-            let sequence = (word & SEQUENCE_PRESENT != 0).then_some(Sequence(word & 0x00ff_ffff));
+            let sequence = (word & SEQUENCE_PRESENT != 0).then_some(Sequence(word & Sequence::MAX));
             Ok(V3Data { sequence, payload })
         }
     }
@@ -107,7 +123,7 @@ pub fn write_v3(
     put(&id.0.to_be_bytes())?;
     put(cookie.as_slice())?;
     if sublayer == Sublayer::Default {
-        let word = sequence.map_or(0, |s| SEQUENCE_PRESENT | (s.0 & 0x00ff_ffff));
+        let word = sequence.map_or(0, |s| SEQUENCE_PRESENT | (s.0 & Sequence::MAX));
         put(&word.to_be_bytes())?;
     }
     Some(at)

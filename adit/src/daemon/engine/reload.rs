@@ -9,7 +9,7 @@ use super::waiting::Wait;
 use super::{Engine, Object, Origin};
 use crate::daemon::genl;
 use adit_datapath::Error;
-use adit_datapath::spec::{Change, Inventory, SessionSpec};
+use adit_datapath::spec::{Change, Inventory, Retuning, SessionSpec};
 use adit_wire::netlink::Errno;
 use std::time::Instant;
 
@@ -115,10 +115,7 @@ impl Engine {
                 let spec = self.desired.tunnels.get(&id).ok_or_else(super::gone)?;
                 Change::TuneTunnel(id, spec.debug)
             }
-            Object::Session(key) => {
-                let spec = self.desired.sessions.get(&key).ok_or_else(super::gone)?;
-                Change::TuneSession(key, spec.tuning)
-            }
+            Object::Session(key) => Change::TuneSession(key, Retuning::default()),
         };
         self.configured.insert(object);
         let written = self.settle(&change, Origin::File);

@@ -18,6 +18,7 @@ impl Engine {
             }
             self.record(edit);
         }
+        self.leap();
         let tunnels: Vec<_> = self.desired.tunnels.keys().copied().collect();
         for id in tunnels {
             self.raise_tunnel(id, now);

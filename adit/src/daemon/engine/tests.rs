@@ -2,10 +2,11 @@ use super::*;
 use crate::daemon::fake::Fake;
 use crate::daemon::samples::{directory, inventory, ip, key, session, udp};
 use crate::daemon::store::tests::Disk;
-use adit_datapath::spec::{DebugMask, SessionTuning};
+use adit_datapath::spec::DebugMask;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+mod numbers;
 mod reload;
 mod sequences;
 
@@ -57,9 +58,9 @@ fn a_change_that_cannot_be_kept_is_taken_back() {
     add(&mut engine, udp(1), &[session(1, 5)]);
     let before = engine.desired().clone();
     disk.fill();
-    let tuning = SessionTuning {
-        send_seq: true,
-        ..SessionTuning::default()
+    let tuning = Retuning {
+        send_seq: Some(true),
+        ..Retuning::default()
     };
     for change in [
         Change::AddTunnel(udp(2)),

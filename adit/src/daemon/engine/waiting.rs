@@ -113,13 +113,14 @@ impl Engine {
         if self.waits(Object::Tunnel(key.tunnel)) {
             return;
         }
+        let from = self.saved_numbers(&spec);
         let adopted = match self.devices.get(&key) {
-            Some(device) => self.datapath.adopt(&spec, device),
+            Some(device) => self.datapath.resume(&spec, Some(device), from),
             None => Err(super::gone()),
         };
         let outcome = match adopted {
             Err(refused) if refused.errno == Errno::ENODEV => {
-                self.datapath.apply(&Change::AddSession(spec.clone()))
+                self.datapath.resume(&spec, None, from)
             }
             outcome => outcome,
         };

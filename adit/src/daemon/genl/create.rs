@@ -4,7 +4,8 @@ use super::{keyword, missing};
 use crate::control::AUTOMATIC_MTU;
 use adit_datapath::Error;
 use adit_datapath::spec::{
-    DebugMask, Encap, SessionKey, SessionSpec, SessionTuning, TunnelSpec, TxChecksum, UdpChecksum,
+    DebugMask, Encap, Retuning, SessionKey, SessionSpec, SessionTuning, TunnelSpec, TxChecksum,
+    UdpChecksum,
 };
 use adit_wire::l2tp::{SessionId, Sublayer, TunnelId};
 use adit_wire::netlink::{Attr, Attributes, Encapsulation, Errno, pw_type};
@@ -137,7 +138,7 @@ pub fn session_spec(a: &Attributes) -> Result<SessionSpec, Error> {
         cookie: a.cookie.unwrap_or_default(),
         peer_cookie: a.peer_cookie.unwrap_or_default(),
         sublayer,
-        tuning: tuning(a, SessionTuning::default())?,
+        tuning: retuning(a)?.of(&SessionTuning::default()),
     })
 }
 
@@ -189,26 +190,25 @@ fn mtu(octets: u16) -> Result<u16, Error> {
     Err(Error::new(Errno::EINVAL, keyword(Attr::Mtu), text))
 }
 
-/// `old` with what the request says about it.
-pub(super) fn tuning(a: &Attributes, old: SessionTuning) -> Result<SessionTuning, Error> {
-    let switch = |given: Option<u8>, old| given.map_or(old, |value| value != 0);
+/// What the request says about what may change.
+pub(super) fn retuning(a: &Attributes) -> Result<Retuning, Error> {
+    let switch = |given: Option<u8>| given.map(|value| value != 0);
     let mtu = match a.mtu {
-        None => old.mtu,
-        Some(AUTOMATIC_MTU) => None,
-        Some(octets) => Some(mtu(octets)?),
+        None => None,
+        Some(AUTOMATIC_MTU) => Some(None),
+        Some(octets) => Some(Some(mtu(octets)?)),
     };
-    let reorder_timeout = a.recv_timeout.unwrap_or(old.reorder_timeout);
-    if reorder_timeout.as_millis() > REORDER_TIMEOUT_MAX {
-        let given = reorder_timeout.as_millis();
+    let given = a.recv_timeout.unwrap_or_default().as_millis();
+    if given > REORDER_TIMEOUT_MAX {
         let text = format!("{given} ms is too long; give at most {REORDER_TIMEOUT_MAX}");
         return Err(Error::new(Errno::ERANGE, keyword(Attr::RecvTimeout), text));
     }
-    Ok(SessionTuning {
-        recv_seq: switch(a.recv_seq, old.recv_seq),
-        send_seq: switch(a.send_seq, old.send_seq),
-        lns_mode: switch(a.lns_mode, old.lns_mode),
-        reorder_timeout,
+    Ok(Retuning {
+        recv_seq: switch(a.recv_seq),
+        send_seq: switch(a.send_seq),
+        lns_mode: switch(a.lns_mode),
+        reorder_timeout: a.recv_timeout,
         mtu,
-        debug: a.debug.map_or(old.debug, DebugMask),
+        debug: a.debug.map(DebugMask),
     })
 }

@@ -1,6 +1,6 @@
 //! What a request comes to, given the objects that exist.
 
-use super::create::{session_spec, session_tunnel, tuning, tunnel_spec};
+use super::create::{retuning, session_spec, session_tunnel, tunnel_spec};
 use super::{Request, keyword, missing};
 use adit_datapath::Error;
 use adit_datapath::spec::{Change, DebugMask, Inventory, SessionKey, SessionSpec, TunnelSpec};
@@ -54,7 +54,7 @@ pub fn decide(
         }
         Command::SessionModify => {
             let session = find_session(a, state, name)?;
-            Action::Change(Change::TuneSession(session.key, tuning(a, session.tuning)?))
+            Action::Change(Change::TuneSession(session.key, retuning(a)?))
         }
         Command::SessionGet if request.dump => Action::Sessions,
         Command::SessionGet => Action::Session(find_session(a, state, name)?.key),

@@ -2,7 +2,7 @@ use super::*;
 use crate::control::AUTOMATIC_MTU;
 use crate::control::{create_session, create_tunnel};
 use crate::daemon::samples::{any_session, any_tunnel, inventory, ip, key, session as sample, udp};
-use adit_datapath::spec::{Change, DebugMask, Device, Inventory, SessionTuning};
+use adit_datapath::spec::{Change, DebugMask, Device, Inventory, Retuning, SessionTuning};
 use adit_wire::netlink::{Attributes, Command, FAMILY_ID, Frames, Writer, flag};
 use proptest::prelude::*;
 
@@ -284,28 +284,28 @@ fn modify_changes_what_it_names_and_nothing_else() {
         mtu: Some(1400),
         ..SessionTuning::default()
     };
-    let state = inventory([udp(1)], [old.clone()]);
+    let state = inventory([udp(1)], [old]);
     let message = request(Command::SessionModify)
         .word(Attr::ConnId, 1)
         .word(Attr::SessionId, 5)
         .octet(Attr::RecvSeq, 1)
         .word(Attr::Debug, 4);
-    let tuning = SessionTuning {
-        recv_seq: true,
-        debug: DebugMask(4),
-        ..old.tuning
+    let change = Retuning {
+        recv_seq: Some(true),
+        debug: Some(DebugMask(4)),
+        ..Retuning::default()
     };
-    let change = Change::TuneSession(key(1, 5), tuning);
+    let change = Change::TuneSession(key(1, 5), change);
     assert_eq!(ask(&state, &message.finish()), Ok(Action::Change(change)));
     let message = request(Command::SessionModify)
         .word(Attr::ConnId, 1)
         .word(Attr::SessionId, 5)
         .half(Attr::Mtu, AUTOMATIC_MTU);
-    let tuning = SessionTuning {
-        mtu: None,
-        ..old.tuning
+    let change = Retuning {
+        mtu: Some(None),
+        ..Retuning::default()
     };
-    let change = Change::TuneSession(key(1, 5), tuning);
+    let change = Change::TuneSession(key(1, 5), change);
     assert_eq!(ask(&state, &message.finish()), Ok(Action::Change(change)));
     let message = request(Command::TunnelModify).word(Attr::ConnId, 1);
     let change = Change::TuneTunnel(udp(1).id, DebugMask(0));

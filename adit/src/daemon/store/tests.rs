@@ -73,6 +73,14 @@ fn device(index: u32) -> Device {
     }
 }
 
+fn numbers(tunnel: u16, session: u16) -> (SessionKey, Sequencing) {
+    let now = Sequencing {
+        send_seq: session.is_multiple_of(2),
+        next_ns: Sequence(session.into()),
+    };
+    (key(tunnel, session), now)
+}
+
 fn filled(path: &Path) -> Vec<Edit> {
     let mut store = Store::open(path, "here").unwrap();
     let edits = vec![
@@ -80,6 +88,7 @@ fn filled(path: &Path) -> Vec<Edit> {
         Edit::Tunnel(udp(2), Origin::Hand),
         Edit::Session(session(1, 5), Origin::Hand, Some(device(3))),
         Edit::Session(session(2, 6), Origin::File, None),
+        Edit::Numbers(vec![numbers(1, 5), numbers(2, 6)]),
     ];
     for edit in &edits {
         store.write(edit).unwrap();
@@ -102,7 +111,9 @@ fn removals_are_remembered_and_a_tunnels_takes_its_sessions() {
     let edits = filled(&path);
     let mut store = Store::open(&path, "here").unwrap();
     store.write(&Edit::RemoveTunnel(udp(1).id)).unwrap();
-    assert_eq!(store.load().unwrap(), [edits[1].clone(), edits[3].clone()]);
+    let left = Edit::Numbers(vec![numbers(2, 6)]);
+    let expected = [edits[1].clone(), edits[3].clone(), left];
+    assert_eq!(store.load().unwrap(), expected);
     store.write(&Edit::RemoveSession(key(2, 6))).unwrap();
     assert_eq!(store.load().unwrap(), [edits[1].clone()]);
     store.remove().unwrap();
@@ -116,6 +127,37 @@ fn the_state_of_another_namespace_is_void() {
     filled(&path);
     assert_eq!(Store::open(&path, "elsewhere").unwrap().load().unwrap(), []);
     assert_eq!(Store::open(&path, "elsewhere").unwrap().load().unwrap(), []);
+}
+
+#[test]
+fn numbers_are_written_over_what_was_there() {
+    let (_, mut store) = Disk::store();
+    let (key, now) = numbers(1, 5);
+    let later = Sequencing {
+        next_ns: now.next_ns.plus(7),
+        ..now
+    };
+    for now in [now, later] {
+        store.write(&Edit::Numbers(vec![(key, now)])).unwrap();
+        let expected = Edit::Numbers(vec![(key, now)]);
+        assert_eq!(store.load().unwrap(), [expected]);
+    }
+}
+
+/// A file of a version that did not keep numbers is as good as any.
+#[test]
+fn a_file_without_numbers_is_kept() {
+    let dir = directory();
+    let path = dir.path().join("state");
+    let edits = filled(&path);
+    let database = Database::open(&path).unwrap();
+    let write = database.begin_write().unwrap();
+    write.delete_table(NUMBERS).unwrap();
+    write.commit().unwrap();
+    drop(database);
+    let store = Store::open(&path, "here").unwrap();
+    assert_eq!(store.load().unwrap(), edits[..4]);
+    assert!(!dir.path().join("state.corrupt").exists());
 }
 
 #[test]

@@ -1,6 +1,6 @@
 use super::*;
-use crate::spec::{SessionKey, SessionSpec, SessionTuning};
-use adit_wire::l2tp::{Cookie, SessionId, Sublayer, TunnelId};
+use crate::spec::SessionTuning;
+use crate::user::session::tests::spec;
 
 #[test]
 fn what_is_no_v3_data_has_its_reason() {
@@ -37,19 +37,8 @@ fn ip_packets_lose_their_header_and_padding() {
 }
 
 fn session(tuning: SessionTuning) -> Session {
-    let key = SessionKey {
-        tunnel: TunnelId(1),
-        session: SessionId(1),
-    };
-    Session::new(&SessionSpec {
-        key,
-        peer_id: SessionId(2),
-        ifname: None,
-        cookie: Cookie::EMPTY,
-        peer_cookie: Cookie::EMPTY,
-        sublayer: Sublayer::Default,
-        tuning,
-    })
+    let spec = spec(tuning);
+    Session::new(&spec, spec.sequencing())
 }
 
 #[test]

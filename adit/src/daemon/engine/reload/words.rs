@@ -3,7 +3,7 @@
 use super::plan::Task;
 use crate::daemon::engine::{Object, sessions_of};
 use adit_datapath::spec::{
-    Change, Encap, Inventory, SessionKey, SessionSpec, SessionTuning, TunnelSpec, UdpChecksum,
+    Change, Encap, Inventory, Retuning, SessionKey, SessionSpec, TunnelSpec, UdpChecksum,
 };
 use adit_wire::l2tp::TunnelId;
 
@@ -17,10 +17,8 @@ pub(super) fn line(change: &Change, have: &Inventory, want: &Inventory) -> Optio
         Change::RemoveTunnel(id) if want.tunnels.contains_key(id) => None,
         Change::RemoveTunnel(id) => Some(old_tunnel(*id, have)),
         Change::AddSession(spec) => new_session(spec, have),
-        Change::TuneSession(key, tuning) => {
-            let old = have.sessions.get(key);
-            let difference = old.map(|old| tuning_difference(&old.tuning, tuning));
-            let difference = difference.unwrap_or_default().join(", ");
+        Change::TuneSession(key, change) => {
+            let difference = tuning_difference(change).join(", ");
             Some(format!("change {} ({difference})", Object::Session(*key)))
         }
         Change::RemoveSession(key) if want.sessions.contains_key(key) => None,
@@ -127,17 +125,13 @@ pub(super) fn session_difference(old: &SessionSpec, new: &SessionSpec) -> Vec<&'
     ])
 }
 
-fn tuning_difference(old: &SessionTuning, new: &SessionTuning) -> Vec<&'static str> {
-    let sequence = |tuning: &SessionTuning| (tuning.recv_seq, tuning.send_seq);
+fn tuning_difference(change: &Retuning) -> Vec<&'static str> {
     named([
-        ("seq", sequence(old) != sequence(new)),
-        ("lns_mode", old.lns_mode != new.lns_mode),
-        (
-            "reorder_timeout",
-            old.reorder_timeout != new.reorder_timeout,
-        ),
-        ("mtu", old.mtu != new.mtu),
-        ("debug", old.debug != new.debug),
+        ("seq", change.recv_seq.or(change.send_seq).is_some()),
+        ("lns_mode", change.lns_mode.is_some()),
+        ("reorder_timeout", change.reorder_timeout.is_some()),
+        ("mtu", change.mtu.is_some()),
+        ("debug", change.debug.is_some()),
     ])
 }
 

@@ -81,7 +81,10 @@ fn only_the_difference_is_applied() {
         [
             Change::RemoveTunnel(udp(2).id),
             Change::AddTunnel(udp(3)),
-            Change::TuneSession(key(1, 5), tuned.tuning),
+            Change::TuneSession(
+                key(1, 5),
+                Retuning::between(&session(1, 5).tuning, &tuned.tuning)
+            ),
             Change::AddSession(session(1, 7)),
         ]
     );
