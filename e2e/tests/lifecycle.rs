@@ -4,6 +4,7 @@ use adit_e2e::{Encap, Family, Host, Pair, Setup, Side, Test, address_device, eve
 use adit_lab::{Link, Namespace, Ping};
 use libtest_mimic::Trial;
 use rustix::process::{Pid, Signal, kill_process};
+use std::fs;
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
@@ -13,6 +14,14 @@ pub(crate) fn tests() -> Vec<Trial> {
         test(
             "lifecycle::a_killed_daemon_resumes",
             a_killed_daemon_resumes,
+        ),
+        test(
+            "lifecycle::numbers_go_on_where_they_were",
+            numbers_go_on_where_they_were,
+        ),
+        test(
+            "lifecycle::what_the_peer_taught_is_remembered",
+            what_the_peer_taught_is_remembered,
         ),
         test(
             "lifecycle::a_deleted_device_comes_back",
@@ -37,6 +46,9 @@ pub(crate) fn tests() -> Vec<Trial> {
         ),
     ]
 }
+
+/// Packets that a receiver drops before it believes in another place of the sequence.
+const RESYNC: u64 = 5;
 
 fn setup() -> Setup {
     Setup::new(Encap::Udp, Family::V4).cookie(8)
@@ -78,8 +90,58 @@ fn a_killed_daemon_resumes() -> Test {
     Ok(())
 }
 
+/// A peer that does not reorder takes a jump ahead for one after a few packets, and a number
+/// behind never.
+fn numbers_go_on_where_they_were() -> Test {
+    let mut pair = Pair::connected(&setup().session("seq both"));
+    pair.await_ping();
+    for round in 1..=2 {
+        pair.a.kill();
+        pair.a.start(&[]);
+        pair.await_ping();
+        assert_eq!(dropped_for_numbers(&pair.b), [0, round * RESYNC, 0]);
+        assert_eq!(dropped_for_numbers(&pair.a), [0, 0, 0]);
+    }
+    Ok(())
+}
+
+/// The demanding peer sees no packet without a number from a killed daemon's successor.
+fn what_the_peer_taught_is_remembered() -> Test {
+    let mut pair = Pair::new();
+    setup().add(&pair.a, Side::A);
+    let state = pair.a.path("state");
+    let written = || fs::metadata(&state).and_then(|file| file.modified());
+    let before = written()?;
+    setup().session("seq both").install(&pair.b, Side::B);
+    address_device(&pair.a, Side::A);
+    eventually("A learns to number its packets", || {
+        pair.a.adit("show session").contains("send")
+    });
+    eventually("it is written down", || {
+        written().is_ok_and(|now| now > before)
+    });
+    pair.await_ping();
+    let [_, _, unnumbered] = dropped_for_numbers(&pair.b);
+    pair.a.kill();
+    pair.a.start(&[]);
+    assert!(pair.a.adit("show session").contains("send"));
+    pair.await_ping();
+    assert_eq!(dropped_for_numbers(&pair.b), [0, RESYNC, unnumbered]);
+    Ok(())
+}
+
+/// What a host's session has dropped of what came: outside the window, out of order, without a
+/// number.
+#[track_caller]
+fn dropped_for_numbers(host: &Host) -> [u64; 3] {
+    let sessions = host.list("session");
+    let id = sessions[0]["session_id"].as_u64().expect("an id");
+    let id = u32::try_from(id).expect("an id");
+    ["rx_seq_window", "rx_seq_order", "rx_seq_missing"].map(|name| host.counter(id, name))
+}
+
 fn a_deleted_device_comes_back() -> Test {
-    let pair = Pair::connected(&setup());
+    let pair = Pair::connected(&setup().session("seq both"));
     pair.await_ping();
     let before = pair.a.link("l2tpeth0")?;
     pair.a.delete_link("l2tpeth0")?;
@@ -90,6 +152,9 @@ fn a_deleted_device_comes_back() -> Test {
     assert_eq!(pair.a.link("l2tpeth0")?.mtu, before.mtu);
     address_device(&pair.a, Side::A);
     pair.await_ping();
+    for host in [&pair.a, &pair.b] {
+        assert_eq!(dropped_for_numbers(host), [0, 0, 0], "numbers went on");
+    }
     Ok(())
 }
 

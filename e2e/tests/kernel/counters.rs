@@ -6,6 +6,13 @@ use adit_e2e::Test;
 use serde_json::Value;
 use std::error::Error;
 
+/// How far a successor of a killed daemon begins ahead of the number that was written down, which
+/// is 0 still after few packets.
+const LEAP: u64 = 1 << 21;
+
+/// Packets that a receiver drops before it believes in another place of the sequence.
+const RESYNC: u64 = 5;
+
 /// What one side says of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Counts {
@@ -47,6 +54,20 @@ pub(crate) fn agree(rig: &mut Rig, variant: &Variant) -> Test {
         "the kernel's next to receive and next to send"
     );
     Ok(())
+}
+
+/// After so many kills of Adit the kernel expects what Adit sends next, and for each kill it has
+/// dropped no more than it takes to believe in a jump.
+pub(crate) fn resumed(rig: &mut Rig, kills: u64) -> Test {
+    insist(|| {
+        let (adit, (kernel, [expected, _])) = (adit(rig)?, kernel(rig)?);
+        let first = kills * LEAP;
+        let next = first + adit.sent.packets;
+        if (expected, kernel.received.errors) != (next, kills * RESYNC) {
+            return Err(format!("{adit:?} from {first}, the kernel {expected} {kernel:?}").into());
+        }
+        Ok(())
+    })
 }
 
 /// Both sides have sent, and either has dropped what the other one sent, for its cookie.

@@ -44,6 +44,8 @@ fn main() -> ExitCode {
     );
     tests.extend(whole_frames().map(|variant| trial(variant, walk::whole_frames)));
     tests.push(trial(wrong_cookies(), walk::nothing_passes));
-    tests.push(trial(restarted(), walk::kernel_starts_again));
+    let [kernel_restarts, adit_killed] = restarted();
+    tests.push(trial(kernel_restarts, walk::kernel_starts_again));
+    tests.push(trial(adit_killed, walk::adit_is_killed));
     run_where(|| Ok(Kit::find().map(drop)?), tests)
 }

@@ -58,9 +58,9 @@ pub(crate) fn wrong_cookies() -> Variant {
 }
 
 /// Numbered both ways, so that a side that starts again shows.
-pub(crate) fn restarted() -> Variant {
-    let session = ("kernel_starts_again", "seq both", "seq both");
-    Variant::new("udp", false, session)
+pub(crate) fn restarted() -> [Variant; 2] {
+    let names = ["kernel_starts_again", "adit_is_killed"];
+    names.map(|name| Variant::new("udp", false, (name, "seq both", "seq both")))
 }
 
 /// Name, words on Adit's side, words on the kernel's.

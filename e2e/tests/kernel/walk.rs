@@ -61,6 +61,21 @@ pub(crate) fn kernel_starts_again(rig: &mut Rig, variant: &Variant) -> Test {
     rig.clear()
 }
 
+/// Kills Adit and starts it anew: the kernel, which knows nothing of it, has to go on taking its
+/// packets.
+pub(crate) fn adit_is_killed(rig: &mut Rig, variant: &Variant) -> Test {
+    rig.make_afresh(variant)?;
+    ping(rig, variant.first)?;
+    for kills in 1..=2 {
+        rig.host.kill();
+        rig.host.start(&[]);
+        insist(|| rig.guest(&format!("ping -q -c 1 -W 1 {}", Side::Adit.inner())))?;
+        ping(rig, variant.first)?;
+        counters::resumed(rig, kills)?;
+    }
+    rig.clear()
+}
+
 /// Carries whole Ethernet frames although the way is no wider than one: the outer packets travel
 /// as fragments.
 pub(crate) fn whole_frames(rig: &mut Rig, variant: &Variant) -> Test {
