@@ -7,8 +7,9 @@ use crate::spec::{
 use crate::user::Notify;
 use crate::user::carrier::Carrier;
 use crate::user::devices::{Devices, default_mtu};
+use crate::user::port::Port;
 use crate::user::rx::{Rx, RxOrder};
-use crate::user::session::{Port, Session};
+use crate::user::session::Session;
 use crate::user::tx::{Tx, TxOrder};
 use crate::user::watch::Watched;
 use crate::user::worker::Handle;

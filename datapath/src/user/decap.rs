@@ -1,12 +1,13 @@
 //! From a received packet to a session's frame: what the header says, and which rules it passes.
 
 use crate::counters::DropReason;
-use crate::spec::DebugMask;
+use crate::spec::{DebugMask, SessionKey};
 use crate::user::carrier::Framing;
 use crate::user::order::{Fate, Order};
-use crate::user::session::{Port, Session};
+use crate::user::port::Port;
+use crate::user::session::Session;
 use adit_wire::ip::ipv4_payload;
-use adit_wire::l2tp::{DataError, HeaderError, IpMessage, Sequence, UdpMessage, V3Data, split_v3};
+use adit_wire::l2tp::{DataError, HeaderError, IpMessage, UdpMessage, V3Data, split_v3};
 use adit_wire::netlink::Stat;
 use std::borrow::Cow;
 use std::sync::atomic::Ordering::Relaxed;
@@ -69,8 +70,8 @@ impl Receiver {
         let session = &*port.session;
         match split_v3(rest, &session.peer_cookie, session.sublayer) {
             Ok(data) => self.take_data(port, now, data, deliver),
-            Err(DataError::Truncated) => refuse(port, DropReason::Truncated, None),
-            Err(DataError::CookieMismatch) => refuse(port, DropReason::Cookie, None),
+            Err(DataError::Truncated) => port.drop_received(DropReason::Truncated, 1, None),
+            Err(DataError::CookieMismatch) => port.drop_received(DropReason::Cookie, 1, None),
         }
     }
 
@@ -82,8 +83,15 @@ impl Receiver {
         deliver: &mut impl FnMut(Cow<'a, [u8]>),
     ) {
         let session = &*port.session;
-        if !follow_peer(session, data.sequence.is_some()) {
-            return refuse(port, DropReason::SequenceMissing, data.sequence);
+        let followed = session.tuning.send_seq.load(Relaxed);
+        let welcome = follow_peer(session, data.sequence.is_some());
+        let follows = session.tuning.send_seq.load(Relaxed);
+        if followed != follows && session.logs(DebugMask::SEQ, &port.carrier) {
+            let SessionKey { tunnel, session } = session.key;
+            tracing::debug!(%tunnel, %session, send_seq = follows, "follows its peer");
+        }
+        if !welcome {
+            return port.drop_received(DropReason::SequenceMissing, 1, data.sequence);
         }
         let timeout = session.tuning.reorder_timeout();
         let fate = match data.sequence {
@@ -95,9 +103,9 @@ impl Receiver {
         match fate {
             Fate::Delivered | Fate::Held { late: false } => {}
             Fate::FilledGap | Fate::Held { late: true } => session.rx.add(Stat::RxOosPackets, 1),
-            Fate::OutsideWindow => refuse(port, DropReason::SequenceWindow, data.sequence),
-            Fate::OutOfOrder => refuse(port, DropReason::SequenceOrder, data.sequence),
-            Fate::Duplicate => refuse(port, DropReason::SequenceDuplicate, data.sequence),
+            Fate::OutsideWindow => port.drop_received(DropReason::SequenceWindow, 1, data.sequence),
+            Fate::OutOfOrder => port.drop_received(DropReason::SequenceOrder, 1, data.sequence),
+            Fate::Duplicate => port.drop_received(DropReason::SequenceDuplicate, 1, data.sequence),
         }
     }
 
@@ -139,22 +147,6 @@ fn follow_peer(session: &Session, numbered: bool) -> bool {
             }
             true
         }
-    }
-}
-
-fn refuse(port: &Port, reason: DropReason, number: Option<Sequence>) {
-    port.session.drop_received(reason);
-    let class = if number.is_some() {
-        DebugMask::SEQ
-    } else {
-        DebugMask::DATA
-    };
-    if port.session.logs(class, &port.carrier) {
-        let key = &port.session.key;
-        tracing::debug!(
-            tunnel = %key.tunnel, session = %key.session, number = number.map(|n| n.0),
-            reason = reason.name(), "dropped"
-        );
     }
 }
 

@@ -1,6 +1,6 @@
 use crate::counters::DropReason;
 use crate::user::offload::merge::{Bundle, Merger};
-use crate::user::session::Port;
+use crate::user::port::Port;
 use crate::user::{Event, Notify};
 use adit_wire::netlink::Stat;
 use std::borrow::Cow;
@@ -33,10 +33,10 @@ impl<'a> Delivery<'a> {
     pub(crate) fn take(&mut self, port: &Arc<Port>, frame: Cow<'a, [u8]>) {
         let longest = port.mtu.load(Relaxed) as usize + ETHERNET + VLAN_TAG;
         if frame.len() < ETHERNET {
-            return port.session.drop_received(DropReason::FrameShort);
+            return port.drop_received(DropReason::FrameShort, 1, None);
         }
         if frame.len() > longest {
-            return port.session.drop_received(DropReason::FrameMtu);
+            return port.drop_received(DropReason::FrameMtu, 1, None);
         }
         let notify = self.notify;
         let merger = self.merger(port);
@@ -79,7 +79,7 @@ fn write(port: &Port, bundle: &Bundle<'_>, notify: &Notify) {
             session.rx.add(Stat::RxBytes, octets as u64);
         }
         Err(error) => {
-            session.rx.drop(reason_of(&error), frames as u64);
+            port.drop_received(reason_of(&error), frames, None);
             if error.raw_os_error() == Some(libc::EBADFD) && port.lose() {
                 notify(Event::DeviceLost(session.key));
             }

@@ -5,7 +5,7 @@ use crate::link::{Link, Links};
 use crate::spec::Device;
 use crate::sys::tap::Tap;
 use crate::user::carrier::Carrier;
-use crate::user::session::Port;
+use crate::user::port::Port;
 use adit_wire::netlink::Errno;
 use netlink_packet_route::link::LinkAttribute;
 use rustix::fs::fstat;

@@ -18,6 +18,7 @@ mod log;
 mod offload;
 mod order;
 mod outbox;
+mod port;
 mod recursion;
 mod rx;
 mod session;

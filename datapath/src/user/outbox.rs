@@ -1,11 +1,11 @@
 use crate::counters::DropReason;
-use crate::spec::DebugMask;
 use crate::sys::batch::{BATCH, Message};
 use crate::user::carrier::Carrier;
 use crate::user::offload::split::{MAX_HEADERS, Malformed, complete, split};
 use crate::user::offload::{HEADER_LEN, VirtioHeader};
+use crate::user::port::Port;
 use crate::user::recursion::OwnOuter;
-use crate::user::session::{MAX_HEADER, Port, Session};
+use crate::user::session::{MAX_HEADER, Session};
 use adit_wire::netlink::Stat;
 use std::io::{self, IoSlice};
 use std::ops::Range;
@@ -68,9 +68,9 @@ impl Outbox {
                 Err(_) => return Supply::Dry,
             };
             if loops.matches(&self.frame[..len]) {
-                drop_unsent(port, DropReason::Recursion, 1);
+                port.drop_unsent(DropReason::Recursion, 1);
             } else if self.wrap(port, &virtio, len).is_err() {
-                drop_unsent(port, DropReason::Malformed, 1);
+                port.drop_unsent(DropReason::Malformed, 1);
             }
         }
         Supply::More
@@ -113,7 +113,7 @@ impl Outbox {
     /// Sends the packets; every one is counted, as sent or with the reason why not.
     pub(crate) fn send(&self, port: &Port) {
         if !port.carrier.has_peer() {
-            return drop_unsent(port, DropReason::NoPeer, self.packets.len());
+            return port.drop_unsent(DropReason::NoPeer, self.packets.len());
         }
         let mut sent = 0;
         while sent < self.packets.len() {
@@ -171,7 +171,7 @@ impl Outbox {
                 // A full buffer does not empty within a batch.
                 let full = reason == DropReason::SocketFull;
                 let end = if full { self.packets.len() } else { ends[0] };
-                drop_unsent(port, reason, end - first);
+                port.drop_unsent(reason, end - first);
                 end
             }
         }
@@ -202,14 +202,5 @@ fn reason_of(error: &io::Error) -> DropReason {
         Some(libc::EMSGSIZE) => DropReason::TooBig,
         Some(libc::ENETUNREACH | libc::EHOSTUNREACH | libc::ENETDOWN) => DropReason::NoRoute,
         _ => DropReason::SocketError,
-    }
-}
-
-fn drop_unsent(port: &Port, reason: DropReason, count: usize) {
-    port.session.tx.drop(reason, count as u64);
-    if count > 0 && port.session.logs(DebugMask::DATA, &port.carrier) {
-        let key = &port.session.key;
-        let reason = reason.name();
-        tracing::debug!(tunnel = %key.tunnel, session = %key.session, count, reason, "dropped");
     }
 }

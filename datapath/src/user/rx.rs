@@ -6,7 +6,7 @@ use crate::user::Notify;
 use crate::user::carrier::Carrier;
 use crate::user::decap::{Receiver, session_id};
 use crate::user::delivery::Delivery;
-use crate::user::session::Port;
+use crate::user::port::Port;
 use crate::user::worker::{Poll, Work};
 use adit_wire::l2tp::SessionId;
 use rustc_hash::FxHashMap;

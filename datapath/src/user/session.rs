@@ -1,13 +1,10 @@
-use crate::counters::{DropReason, Tally};
-use crate::link::Link;
+use crate::counters::Tally;
 use crate::spec::{DebugMask, Retuning, Sequencing, SessionKey, SessionSpec, SessionTuning};
-use crate::sys::tap::Tap;
 use crate::user::carrier::Carrier;
 use crate::user::log::LogBudget;
 use adit_wire::l2tp::{Cookie, Sequence, SessionId, Sublayer, write_v3};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// The longest L2TP data header: UDP's version word, session id, cookie, sublayer.
@@ -39,20 +36,6 @@ pub(crate) struct Tuning {
     pub(crate) lns_mode: AtomicBool,
     reorder_timeout_ns: AtomicU64,
     debug: AtomicU32,
-}
-
-/// A session's device and the socket that it reaches its peer by.
-#[derive(Debug)]
-pub(crate) struct Port {
-    pub(crate) session: Arc<Session>,
-    pub(crate) carrier: Arc<Carrier>,
-    pub(crate) tap: Tap,
-    /// Interface index, in the namespace where the device was made.
-    pub(crate) index: u32,
-    pub(crate) mtu: AtomicU32,
-    /// The device as it was last seen.
-    link: Mutex<Link>,
-    lost: AtomicBool,
 }
 
 impl Session {
@@ -102,10 +85,6 @@ impl Session {
         write_v3(out, udp, self.peer_id, &self.cookie, self.sublayer, number);
     }
 
-    pub(crate) fn drop_received(&self, reason: DropReason) {
-        self.rx.drop(reason, 1);
-    }
-
     /// Whether a line of `class` is wanted by this session or its tunnel, and affordable now.
     pub(crate) fn logs(&self, class: u32, carrier: &Carrier) -> bool {
         (DebugMask(self.tuning.debug.load(Relaxed)).has(class) || carrier.debug().has(class))
@@ -152,45 +131,6 @@ impl Tuning {
 
 fn nanoseconds(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
-}
-
-impl Port {
-    pub(crate) fn new(session: Arc<Session>, carrier: Arc<Carrier>, tap: Tap, link: Link) -> Port {
-        let (index, mtu) = (link.index, AtomicU32::new(link.mtu));
-        let (link, lost) = (Mutex::new(link), AtomicBool::new(false));
-        Port {
-            session,
-            carrier,
-            tap,
-            index,
-            mtu,
-            link,
-            lost,
-        }
-    }
-
-    /// The device as it was last seen.
-    pub(crate) fn link(&self) -> Link {
-        self.link
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-
-    /// Notes what the device is now.
-    pub(crate) fn see(&self, link: Link) {
-        self.mtu.store(link.mtu, Relaxed);
-        *self.link.lock().unwrap_or_else(PoisonError::into_inner) = link;
-    }
-
-    /// Notes that the device has gone; true the first time.
-    pub(crate) fn lose(&self) -> bool {
-        !self.lost.swap(true, Relaxed)
-    }
-
-    pub(crate) fn is_lost(&self) -> bool {
-        self.lost.load(Relaxed)
-    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! From the devices to the network: one thread for a share of the sessions.
 
 use crate::user::outbox::{Outbox, Supply};
-use crate::user::session::Port;
+use crate::user::port::Port;
 use crate::user::worker::{Poll, Work};
 use crate::user::{Event, Notify};
 use rustc_hash::FxHashMap;

@@ -1,7 +1,7 @@
 //! A thread that follows what others do to the sessions' devices.
 
 use crate::link::{LinkEvent, LinkMonitor, Links};
-use crate::user::session::Port;
+use crate::user::port::Port;
 use rustc_hash::FxHashMap;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
