@@ -1,6 +1,6 @@
 //! The way from what is to what should be.
 
-use crate::spec::{Change, Inventory, Retuning};
+use crate::spec::{Change, Inventory, Retuning, SessionSpec, TunnelSpec};
 
 /// The changes that make `actual` equal `desired`, removals first, in an order that can be
 /// applied. What may change in place is tuned; any other difference removes and adds.
@@ -8,7 +8,7 @@ pub fn diff(desired: &Inventory, actual: &Inventory) -> Vec<Change> {
     let mut changes = Vec::new();
     let replaced = |id| match (desired.tunnels.get(id), actual.tunnels.get(id)) {
         (Some(want), Some(have)) => {
-            crate::spec::TunnelSpec {
+            TunnelSpec {
                 debug: want.debug,
                 ..*have
             } != *want
@@ -53,15 +53,18 @@ pub fn diff(desired: &Inventory, actual: &Inventory) -> Vec<Change> {
 
 /// Whether the two differ at most in what may change in place. A name is compared only when one
 /// is asked for.
-fn same_session(want: &crate::spec::SessionSpec, have: &crate::spec::SessionSpec) -> bool {
+fn same_session(want: &SessionSpec, have: &SessionSpec) -> bool {
     let ifname = if want.ifname.is_some() {
         want.ifname.clone()
     } else {
         have.ifname.clone()
     };
-    crate::spec::SessionSpec {
+    SessionSpec {
         tuning: have.tuning,
         ifname,
         ..want.clone()
     } == *have
 }
+
+#[cfg(test)]
+mod tests;
