@@ -42,6 +42,13 @@ pub trait Datapath: Send {
     /// gone, or that is no longer what it was, is nothing to remove.
     fn discard(&mut self, device: &Device) -> Result<(), Error>;
 
+    /// Removes sessions together, which may take no longer than removing one.
+    fn remove_sessions(&mut self, sessions: &[SessionKey]) -> Result<(), Error> {
+        sessions
+            .iter()
+            .try_for_each(|key| self.apply(&Change::RemoveSession(*key)))
+    }
+
     /// What is really there: a tunnel with its socket, a session with its device.
     fn inventory(&mut self) -> Inventory;
 

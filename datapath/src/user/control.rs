@@ -1,12 +1,11 @@
 use crate::counters::Counters;
 use crate::link::Link;
 use crate::spec::{
-    Change, DebugMask, Device, Encap, Inventory, Retuning, Sequencing, SessionKey, SessionSpec,
-    TunnelSpec,
+    Change, DebugMask, Device, Inventory, Sequencing, SessionKey, SessionSpec, TunnelSpec,
 };
 use crate::user::Notify;
 use crate::user::carrier::Carrier;
-use crate::user::devices::{Devices, default_mtu};
+use crate::user::devices::Devices;
 use crate::user::port::Port;
 use crate::user::rx::{Rx, RxOrder};
 use crate::user::session::Session;
@@ -20,6 +19,11 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::thread::available_parallelism;
+
+mod refusal;
+mod sessions;
+
+use refusal::{no_session, no_tunnel, socket_error};
 
 /// Most threads a direction; more would only contend.
 const MAX_WORKERS: usize = 16;
@@ -61,6 +65,7 @@ struct Member {
     session: Arc<Session>,
     port: Arc<Port>,
     port_number: u64,
+    carrier_number: u64,
 }
 
 /// Whether a session had a device before.
@@ -120,6 +125,10 @@ impl UserDatapath {
         }
         let (carrier, carrier_number) = self.carrier(spec)?;
         let (spec, retired) = (*spec, Counters::default());
+        if spec.debug.has(DebugMask::DEBUG) {
+            let (local, remote) = carrier.endpoints();
+            tracing::debug!(tunnel = %spec.id, %local, %remote, "tunnel carried");
+        }
         self.tunnels.insert(
             spec.id,
             Tunnel {
@@ -174,152 +183,20 @@ impl UserDatapath {
             .sessions
             .extract_if(.., |key, _| key.tunnel == id)
             .collect();
-        for (key, member) in &gone {
-            self.tx_of(member.port_number)
-                .order(TxOrder::Detach(member.port_number));
-            if shared {
-                self.rx_of(number)
-                    .order(RxOrder::Detach(number, key.session));
-            }
-            self.watched.remove(member.port.index);
-        }
+        gone.iter()
+            .for_each(|(key, member)| self.detach(key, member));
         if !shared {
             self.rx_of(number).order(RxOrder::Unlisten(number));
         }
-        self.settle();
-        self.devices
-            .remove(gone.into_iter().map(|(_, member)| member.port).collect());
-    }
-
-    fn add_session(
-        &mut self,
-        spec: &SessionSpec,
-        old: Old<'_>,
-        from: Sequencing,
-    ) -> Result<(), Error> {
-        match self.sessions.get(&spec.key) {
-            None => self.install(spec, Arc::new(Session::new(spec, from)), old),
-            Some(member) if !same_identity(&member.spec, spec) => Err(session_exists(spec.key)),
-            Some(member)
-                if member.port.is_lost() || self.devices.look(member.port.index).is_none() =>
-            {
-                self.restore(spec)
-            }
-            Some(member) => {
-                let change = Retuning::between(&member.spec.tuning, &spec.tuning);
-                self.tune_session(spec.key, &change)
-            }
+        self.remove_devices(gone);
+        if tunnel.spec.debug.has(DebugMask::DEBUG) {
+            tracing::debug!(tunnel = %id, "tunnel removed");
         }
-    }
-
-    /// Gives a session whose device has gone a new one; what it has learnt from its peer and its
-    /// sequence numbers go on.
-    fn restore(&mut self, spec: &SessionSpec) -> Result<(), Error> {
-        let Some(member) = self.sessions.get(&spec.key) else {
-            return Ok(());
-        };
-        let (session, lost) = (member.session.clone(), member.port.link());
-        let before = member.spec.clone();
-        self.watched.remove(member.port.index);
-        self.tx_of(member.port_number)
-            .order(TxOrder::Detach(member.port_number));
-        self.tx_of(member.port_number).settle();
-        self.install(&before, session, Old::Lost(&lost))?;
-        let change = Retuning::between(&before.tuning, &spec.tuning);
-        self.tune_session(spec.key, &change)
-    }
-
-    /// Makes or takes over the device and starts moving frames.
-    fn install(
-        &mut self,
-        spec: &SessionSpec,
-        session: Arc<Session>,
-        old: Old<'_>,
-    ) -> Result<(), Error> {
-        let key = spec.key;
-        let tunnel = self
-            .tunnels
-            .get(&key.tunnel)
-            .ok_or_else(|| no_tunnel(key.tunnel))?;
-        let (carrier, carrier_number) = (tunnel.carrier.clone(), tunnel.carrier_number);
-        let clash = |(other, _): (&SessionKey, &Member)| {
-            *other != key && other.session == key.session && self.number_of(other) == carrier_number
-        };
-        if self.sessions.iter().any(clash) {
-            return Err(session_exists(key));
-        }
-        let header = session.header_len(carrier.is_udp());
-        let mtu = spec
-            .tuning
-            .mtu
-            .map_or_else(|| default_mtu(&carrier, header), u32::from);
-        let (tap, link) = match old {
-            Old::None => self.devices.make(spec.ifname.as_deref(), mtu)?,
-            Old::Left(device) => self.devices.adopt(device)?,
-            Old::Lost(link) => self.devices.remake(link)?,
-        };
-        let port = Arc::new(Port::new(session.clone(), carrier, tap, link));
-        let port_number = self.number();
-        self.watched.add(port.clone());
-        let rx = self.rx_of(carrier_number);
-        rx.order(RxOrder::Attach(carrier_number, key.session, port.clone()));
-        let tx = self.tx_of(port_number);
-        tx.order(TxOrder::Attach(port_number, port.clone()));
-        rx.settle();
-        tx.settle();
-        self.sessions.insert(
-            key,
-            Member {
-                spec: spec.clone(),
-                session,
-                port,
-                port_number,
-            },
-        );
-        Ok(())
-    }
-
-    fn tune_session(&mut self, key: SessionKey, change: &Retuning) -> Result<(), Error> {
-        let member = self.sessions.get_mut(&key).ok_or_else(|| no_session(key))?;
-        if let Some(mtu) = change.mtu {
-            let header = member.session.header_len(member.port.carrier.is_udp());
-            let automatic = || default_mtu(&member.port.carrier, header);
-            let mtu = mtu.map_or_else(automatic, u32::from);
-            self.devices.set_mtu(&member.port, mtu)?;
-        }
-        member.session.tuning.change(change);
-        member.spec.tuning = change.of(&member.spec.tuning);
-        Ok(())
-    }
-
-    fn remove_session(&mut self, key: SessionKey) {
-        let Some(member) = self.sessions.remove(&key) else {
-            return;
-        };
-        if let Some(tunnel) = self.tunnels.get_mut(&key.tunnel) {
-            tunnel.retired += member.session.rx.read();
-            tunnel.retired += member.session.tx.read();
-            let number = tunnel.carrier_number;
-            self.rx_of(number)
-                .order(RxOrder::Detach(number, key.session));
-            self.rx_of(number).settle();
-        }
-        self.tx_of(member.port_number)
-            .order(TxOrder::Detach(member.port_number));
-        self.tx_of(member.port_number).settle();
-        self.watched.remove(member.port.index);
-        self.devices.remove(vec![member.port]);
     }
 
     fn number(&mut self) -> u64 {
         self.last_number += 1;
         self.last_number
-    }
-
-    fn number_of(&self, key: &SessionKey) -> u64 {
-        self.tunnels
-            .get(&key.tunnel)
-            .map_or(0, |tunnel| tunnel.carrier_number)
     }
 
     fn rx_of(&self, carrier_number: u64) -> &Handle<RxOrder> {
@@ -347,11 +224,13 @@ impl Datapath for UserDatapath {
             }
             Change::AddSession(spec) => self.add_session(spec, Old::None, spec.sequencing()),
             Change::TuneSession(key, change) => self.tune_session(*key, change),
-            Change::RemoveSession(key) => {
-                self.remove_session(*key);
-                Ok(())
-            }
+            Change::RemoveSession(key) => Datapath::remove_sessions(self, &[*key]),
         }
+    }
+
+    fn remove_sessions(&mut self, keys: &[SessionKey]) -> Result<(), Error> {
+        UserDatapath::remove_sessions(self, keys);
+        Ok(())
     }
 
     fn resume(
@@ -404,17 +283,14 @@ impl Datapath for UserDatapath {
         let mut counters = tunnel.carrier.counters();
         counters += tunnel.retired;
         for (_, member) in self.sessions.range(sessions_of(id)) {
-            counters += member.session.rx.read();
-            counters += member.session.tx.read();
+            counters += member.counters();
         }
         Ok(counters)
     }
 
     fn session_counters(&mut self, key: SessionKey) -> Result<Counters, Error> {
         let member = self.sessions.get(&key).ok_or_else(|| no_session(key))?;
-        let mut counters = member.session.rx.read();
-        counters += member.session.tx.read();
-        Ok(counters)
+        Ok(member.counters())
     }
 }
 
@@ -425,65 +301,6 @@ fn sessions_of(tunnel: TunnelId) -> std::ops::RangeInclusive<SessionKey> {
         session: SessionId(session),
     };
     key(0)..=key(u32::MAX)
-}
-
-/// Whether the two describe one session, apart from what may change.
-fn same_identity(have: &SessionSpec, want: &SessionSpec) -> bool {
-    SessionSpec {
-        tuning: want.tuning,
-        ..have.clone()
-    } == *want
-}
-
-fn no_tunnel(id: TunnelId) -> Error {
-    let text = format!("there is no tunnel {id}; add it first");
-    Error::new(Errno::ENODEV, "tunnel_id", text)
-}
-
-fn no_session(key: SessionKey) -> Error {
-    let text = format!(
-        "there is no session {} in tunnel {}",
-        key.session, key.tunnel
-    );
-    Error::new(Errno::ENODEV, "session_id", text)
-}
-
-fn session_exists(key: SessionKey) -> Error {
-    let text = format!("session {} is in use; choose another id", key.session);
-    Error::new(Errno::EEXIST, "session_id", text)
-}
-
-/// Names the field that the system refused: a missing address is the local one's fault, a
-/// missing route the remote one's, a taken port that of the port.
-fn socket_error(error: &std::io::Error, encap: &Encap) -> Error {
-    let (field, value, remedy) = match error.raw_os_error() {
-        Some(libc::EADDRNOTAVAIL) => (
-            "local",
-            encap.local().to_string(),
-            "give an address of this host",
-        ),
-        Some(libc::EADDRINUSE) => match encap {
-            Encap::Udp { local, .. } => ("udp_sport", local.to_string(), "give another port"),
-            Encap::Ip { local, .. } => ("local", local.to_string(), "give another address"),
-        },
-        Some(libc::ENETUNREACH | libc::EHOSTUNREACH) => (
-            "remote",
-            encap.remote().to_string(),
-            "add a route to it first",
-        ),
-        Some(libc::EPERM | libc::EACCES) => (
-            "encap",
-            "ip".to_owned(),
-            "give the daemon CAP_NET_RAW, which protocol 115 needs",
-        ),
-        _ => (
-            "local",
-            encap.local().to_string(),
-            "give an address that a socket can have",
-        ),
-    };
-    let errno = Errno(error.raw_os_error().unwrap_or(Errno::EIO.0));
-    Error::new(errno, field, format!("{value}: {error}; {remedy}"))
 }
 
 #[cfg(test)]

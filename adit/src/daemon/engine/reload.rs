@@ -84,6 +84,9 @@ impl Engine {
         for refused in plan.refused {
             report.add(refused, true);
         }
+        if !dry_run {
+            self.remove_devices(&plan.steps);
+        }
         for step in plan.steps {
             let outcome = match dry_run {
                 true => Ok(()),
@@ -99,6 +102,19 @@ impl Engine {
             }
         }
         report
+    }
+
+    /// Removes the devices of all sessions that are to go, together: one by one, thousands of them
+    /// take minutes. A failure is met again, and told, when the session's own turn comes.
+    fn remove_devices(&mut self, steps: &[Step]) {
+        let removed = |step: &Step| match &step.task {
+            Task::Change(Change::RemoveSession(key), _) => Some(*key),
+            Task::Change(..) | Task::Adopt(_) => None,
+        };
+        let keys: Vec<_> = steps.iter().filter_map(removed).collect();
+        if let Err(error) = self.datapath.remove_sessions(&keys) {
+            tracing::debug!(%error, "sessions are removed one by one");
+        }
     }
 
     fn perform(&mut self, task: &Task, now: Instant) -> Result<(), Error> {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::spec::{TxChecksum, UdpChecksum};
+use crate::spec::{Encap, TxChecksum, UdpChecksum};
 use std::net::{Ipv4Addr, SocketAddr};
 
 fn datapath() -> UserDatapath {

@@ -1,0 +1,57 @@
+//! What is refused, by field, value and remedy.
+
+use crate::Error;
+use crate::spec::{Encap, SessionKey};
+use adit_wire::l2tp::TunnelId;
+use adit_wire::netlink::Errno;
+
+pub(super) fn no_tunnel(id: TunnelId) -> Error {
+    let text = format!("there is no tunnel {id}; add it first");
+    Error::new(Errno::ENODEV, "tunnel_id", text)
+}
+
+pub(super) fn no_session(key: SessionKey) -> Error {
+    let text = format!(
+        "there is no session {} in tunnel {}",
+        key.session, key.tunnel
+    );
+    Error::new(Errno::ENODEV, "session_id", text)
+}
+
+pub(super) fn session_exists(key: SessionKey) -> Error {
+    let text = format!("session {} is in use; choose another id", key.session);
+    Error::new(Errno::EEXIST, "session_id", text)
+}
+
+/// Names the field that the system refused: a missing address is the local one's fault, a
+/// missing route the remote one's, a taken port that of the port.
+pub(super) fn socket_error(error: &std::io::Error, encap: &Encap) -> Error {
+    let (field, value, remedy) = match error.raw_os_error() {
+        Some(libc::EADDRNOTAVAIL) => (
+            "local",
+            encap.local().to_string(),
+            "give an address of this host",
+        ),
+        Some(libc::EADDRINUSE) => match encap {
+            Encap::Udp { local, .. } => ("udp_sport", local.to_string(), "give another port"),
+            Encap::Ip { local, .. } => ("local", local.to_string(), "give another address"),
+        },
+        Some(libc::ENETUNREACH | libc::EHOSTUNREACH) => (
+            "remote",
+            encap.remote().to_string(),
+            "add a route to it first",
+        ),
+        Some(libc::EPERM | libc::EACCES) => (
+            "encap",
+            "ip".to_owned(),
+            "give the daemon CAP_NET_RAW, which protocol 115 needs",
+        ),
+        _ => (
+            "local",
+            encap.local().to_string(),
+            "give an address that a socket can have",
+        ),
+    };
+    let errno = Errno(error.raw_os_error().unwrap_or(Errno::EIO.0));
+    Error::new(errno, field, format!("{value}: {error}; {remedy}"))
+}
