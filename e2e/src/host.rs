@@ -84,6 +84,21 @@ impl Host {
         });
     }
 
+    /// Starts the daemon with a configuration file of this text.
+    #[track_caller]
+    pub fn start_configured(&mut self, text: &str) {
+        let path = self.configure(text);
+        self.start(&["--config", &path]);
+    }
+
+    /// Writes the text of the daemon's configuration file, and gives its path.
+    #[track_caller]
+    pub fn configure(&self, text: &str) -> String {
+        let path = self.path("adit.toml");
+        fs::write(&path, text).expect("a file to write");
+        path.display().to_string()
+    }
+
     /// The daemon's command line, for those that are not meant to come up.
     pub fn daemon_command(&self) -> NsCommand {
         self.command(program())

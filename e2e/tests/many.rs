@@ -27,9 +27,7 @@ fn host() -> Result<Host, Box<dyn Error>> {
     host.add_bridge("eth0")?;
     host.add_address("eth0", "192.0.2.1/24")?;
     host.set_up("eth0")?;
-    let path = host.path("adit.toml");
-    fs::write(&path, "")?;
-    host.start(&["--config", &path.display().to_string()]);
+    host.start_configured("");
     Ok(host)
 }
 
@@ -60,13 +58,12 @@ fn configuration(sessions: u32) -> String {
 fn round(host: &Host, sessions: u32) -> Test {
     let all = (TUNNELS * sessions) as usize;
     let devices = host.links()?.len();
-    let path = host.path("adit.toml");
-    fs::write(&path, configuration(sessions))?;
+    host.configure(&configuration(sessions));
     host.adit("reload");
     assert_eq!(host.list("session").len(), all);
     assert_eq!(host.list("tunnel").len(), TUNNELS as usize);
     assert_eq!(host.links()?.len(), devices + all);
-    fs::write(&path, "")?;
+    host.configure("");
     host.adit("reload");
     assert!(host.list("session").is_empty());
     assert!(host.list("tunnel").is_empty());

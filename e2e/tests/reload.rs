@@ -3,7 +3,6 @@
 use adit_e2e::{Encap, Family, Pair, Setup, Side, Test, address_device, eventually, test};
 use libtest_mimic::Trial;
 use rustix::process::Signal;
-use std::fs;
 
 const TUNNEL: &str = r#"
 [[tunnel]]
@@ -43,33 +42,35 @@ pub(crate) fn tests() -> Vec<Trial> {
             "reload::a_restart_drops_what_left_the_file",
             a_restart_drops_what_left_the_file,
         ),
+        test(
+            "reload::a_tunnel_waits_for_its_address",
+            a_tunnel_waits_for_its_address,
+        ),
     ]
 }
 
 /// A pair whose end A runs from a file that starts out as `text`.
-fn configured(text: &str) -> Result<Pair, Box<dyn std::error::Error>> {
+fn configured(text: &str) -> Pair {
     let mut pair = Pair::idle();
-    fs::write(pair.a.path("adit.toml"), text)?;
-    let path = pair.a.path("adit.toml").display().to_string();
-    pair.a.start(&["--config", &path]);
+    pair.a.start_configured(text);
     pair.b.start(&[]);
     address_device(&pair.a, Side::A);
     Setup::new(Encap::Udp, Family::V4).install(&pair.b, Side::B);
-    Ok(pair)
+    pair
 }
 
 fn the_file_is_set_up() -> Test {
-    let pair = configured(TUNNEL)?;
+    let pair = configured(TUNNEL);
     pair.await_ping();
     Ok(())
 }
 
 fn only_the_difference_is_touched() -> Test {
-    let pair = configured(TUNNEL)?;
+    let pair = configured(TUNNEL);
     pair.await_ping();
     let (device, sent) = (pair.a.link("l2tpeth0")?, pair.a.counter(1000, "tx_packets"));
     let state = pair.a.state();
-    fs::write(pair.a.path("adit.toml"), TUNNEL.to_owned() + SECOND)?;
+    pair.a.configure(&(TUNNEL.to_owned() + SECOND));
 
     let plan = pair.a.adit("reload --dry-run");
     assert!(plan.contains("1001"), "{plan}");
@@ -78,7 +79,7 @@ fn only_the_difference_is_touched() -> Test {
 
     pair.a.adit("reload");
     assert!(pair.a.link("second").is_ok());
-    fs::write(pair.a.path("adit.toml"), TUNNEL)?;
+    pair.a.configure(TUNNEL);
     pair.a.adit("reload");
     eventually("the second session goes", || pair.a.link("second").is_err());
     assert_eq!(pair.a.state(), state);
@@ -89,10 +90,10 @@ fn only_the_difference_is_touched() -> Test {
 }
 
 fn sighup_reloads() -> Test {
-    let pair = configured(TUNNEL)?;
+    let pair = configured(TUNNEL);
     let index = pair.a.link("l2tpeth0")?.index;
     let tuned = TUNNEL.to_owned() + "mtu = 1300\n" + SECOND;
-    fs::write(pair.a.path("adit.toml"), tuned)?;
+    pair.a.configure(&tuned);
     pair.a.signal(Signal::HUP);
     eventually("the second session comes", || pair.a.link("second").is_ok());
     let device = pair.a.link("l2tpeth0")?;
@@ -102,11 +103,11 @@ fn sighup_reloads() -> Test {
 
 /// A reload is about the file's own tunnels and sessions.
 fn what_was_typed_stays() -> Test {
-    let pair = configured(TUNNEL)?;
+    let pair = configured(TUNNEL);
     pair.a
         .adit("add session tunnel_id 3000 session_id 7 peer_session_id 8 name typed");
     let index = pair.a.link("typed")?.index;
-    fs::write(pair.a.path("adit.toml"), TUNNEL.to_owned() + SECOND)?;
+    pair.a.configure(&(TUNNEL.to_owned() + SECOND));
     pair.a.adit("reload");
     assert!(pair.a.link("second").is_ok());
     assert_eq!(pair.a.link("typed")?.index, index);
@@ -114,13 +115,12 @@ fn what_was_typed_stays() -> Test {
 }
 
 fn a_bad_file_changes_nothing() -> Test {
-    let pair = configured(TUNNEL)?;
+    let pair = configured(TUNNEL);
     let state = pair.a.state();
-    let path = pair.a.path("adit.toml").display().to_string();
     let misspelt = TUNNEL.replace("peer_session_id", "peer_sesion_id");
     let duplicate = TUNNEL.to_owned() + SECOND + SECOND;
     for (text, word) in [(misspelt, "peer_sesion_id"), (duplicate, "session_id")] {
-        fs::write(&path, text)?;
+        let path = pair.a.configure(&text);
         for line in ["reload", "reload --dry-run", &format!("check {path}")] {
             let output = pair.a.output(line);
             let errors = String::from_utf8_lossy(&output.stderr);
@@ -131,21 +131,47 @@ fn a_bad_file_changes_nothing() -> Test {
         eventually("the refusal is logged", || pair.a.log().contains(word));
         assert_eq!(pair.a.state(), state);
     }
-    fs::write(&path, TUNNEL)?;
+    let path = pair.a.configure(TUNNEL);
     pair.a.adit(&format!("check {path}"));
     Ok(())
 }
 
 fn a_restart_drops_what_left_the_file() -> Test {
-    let mut pair = configured(&(TUNNEL.to_owned() + SECOND))?;
+    let mut pair = configured(&(TUNNEL.to_owned() + SECOND));
     pair.await_ping();
     let index = pair.a.link("l2tpeth0")?.index;
     pair.a.kill();
-    fs::write(pair.a.path("adit.toml"), TUNNEL)?;
-    let path = pair.a.path("adit.toml").display().to_string();
-    pair.a.start(&["--config", &path]);
+    pair.a.start_configured(TUNNEL);
     eventually("the second session goes", || pair.a.link("second").is_err());
     assert_eq!(pair.a.link("l2tpeth0")?.index, index);
+    pair.await_ping();
+    Ok(())
+}
+
+/// What the file asks for is listed with the reason why it carries nothing yet, and comes up
+/// without another command.
+fn a_tunnel_waits_for_its_address() -> Test {
+    let elsewhere = |text: &str| text.replace("192.0.2.1", "192.0.2.7");
+    let setup = Setup::new(Encap::Udp, Family::V4);
+    let mut pair = Pair::idle();
+    pair.a.start_configured(&elsewhere(TUNNEL));
+    pair.b.start(&[]);
+    pair.b.adit(&elsewhere(&setup.add_tunnel(Side::B)));
+    pair.b.adit(&setup.add_session(Side::B));
+    address_device(&pair.b, Side::B);
+
+    let tunnel = pair.a.adit("show tunnel");
+    assert!(tunnel.contains("problem: local: 192.0.2.7"), "{tunnel}");
+    let session = pair.a.adit("show session");
+    let problem = "problem: tunnel 3000: local: 192.0.2.7";
+    assert!(session.contains(problem), "{session}");
+    assert!(pair.a.link("l2tpeth0").is_err());
+
+    pair.a.add_address("eth0", "192.0.2.7/24")?;
+    eventually("tunnel and session are up", || {
+        !pair.a.state().contains("problem")
+    });
+    address_device(&pair.a, Side::A);
     pair.await_ping();
     Ok(())
 }
