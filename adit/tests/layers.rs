@@ -12,11 +12,8 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("adit-datapath", &["adit-wire"]),
     ("adit-lab", &[]),
     ("adit", &["adit-wire", "adit-datapath", "adit-lab"]),
-    (
-        "adit-e2e",
-        &["adit", "adit-wire", "adit-datapath", "adit-lab"],
-    ),
-    ("adit-bench", &["adit", "adit-lab"]),
+    ("adit-e2e", &["adit-lab"]),
+    ("adit-bench", &["adit-lab"]),
     ("adit-fuzz", &["adit-wire", "adit-datapath", "adit"]),
 ];
 
