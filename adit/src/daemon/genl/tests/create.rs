@@ -1,0 +1,210 @@
+//! What a create request must say, and what refuses it.
+
+use super::*;
+
+#[test]
+fn tunnel_create_asks_for_its_attributes_in_linuxs_order() {
+    let none = Inventory::default();
+    let mut message = request(Command::TunnelCreate);
+    assert_eq!(
+        refused(&none, message.clone()),
+        (Errno::EINVAL, "tunnel_id")
+    );
+    message = message.word(Attr::ConnId, 1);
+    assert_eq!(
+        refused(&none, message.clone()),
+        (Errno::EINVAL, "peer_tunnel_id")
+    );
+    message = message.word(Attr::PeerConnId, 1);
+    assert_eq!(
+        refused(&none, message.clone()),
+        (Errno::EINVAL, "proto_version")
+    );
+    message = message.octet(Attr::ProtoVersion, 3);
+    assert_eq!(refused(&none, message.clone()), (Errno::EINVAL, "encap"));
+    message = message.half(Attr::EncapType, 7);
+    assert_eq!(refused(&none, message.clone()), (Errno::EINVAL, "local"));
+    message = message.octets(Attr::IpSaddr, &[192, 0, 2, 1]);
+    assert_eq!(refused(&none, message.clone()), (Errno::EINVAL, "remote"));
+    message = message.octets(Attr::IpDaddr, &[192, 0, 2, 2]);
+    assert_eq!(refused(&none, message.clone()), (Errno::EINVAL, "encap"));
+    message = message.half(Attr::EncapType, 0);
+    assert!(ask(&none, &message.clone().finish()).is_ok());
+    let taken = inventory([ip(1)], []);
+    assert_eq!(refused(&taken, message), (Errno::EEXIST, "tunnel_id"));
+}
+
+fn tunnel_request() -> Writer {
+    request(Command::TunnelCreate)
+        .word(Attr::ConnId, 1)
+        .word(Attr::PeerConnId, 2)
+        .octet(Attr::ProtoVersion, 3)
+        .half(Attr::EncapType, 0)
+        .octets(Attr::IpSaddr, &[192, 0, 2, 1])
+}
+
+#[test]
+fn tunnel_create_refuses_bad_values() {
+    let whole = || tunnel_request().octets(Attr::IpDaddr, &[192, 0, 2, 2]);
+    let cases = [
+        (whole().word(Attr::ConnId, 0), Errno::EINVAL, "tunnel_id"),
+        (
+            whole().word(Attr::PeerConnId, 0),
+            Errno::EINVAL,
+            "peer_tunnel_id",
+        ),
+        (
+            whole().octet(Attr::ProtoVersion, 2),
+            Errno::EPROTONOSUPPORT,
+            "proto_version",
+        ),
+        (whole().word(Attr::Fd, 3), Errno::EOPNOTSUPP, "fd"),
+        (
+            tunnel_request().octets(Attr::Ip6Daddr, &[1; 16]),
+            Errno::EINVAL,
+            "remote",
+        ),
+        (
+            whole().octets(Attr::UdpSport, &[1]),
+            Errno::ERANGE,
+            "udp_sport",
+        ),
+        (
+            whole().octets(Attr::Ip6Saddr, &[1; 17]),
+            Errno::ERANGE,
+            "local",
+        ),
+    ];
+    for (message, errno, field) in cases {
+        assert_eq!(refused(&Inventory::default(), message), (errno, field));
+    }
+}
+
+#[test]
+fn session_create_asks_for_its_attributes_in_linuxs_order() {
+    let state = inventory([udp(1)], [sample(1, 5)]);
+    let mut message = request(Command::SessionCreate);
+    assert_eq!(
+        refused(&state, message.clone()),
+        (Errno::EINVAL, "tunnel_id")
+    );
+    message = message.word(Attr::ConnId, 9);
+    assert_eq!(
+        refused(&state, message.clone()),
+        (Errno::ENODEV, "tunnel_id")
+    );
+    message = message.word(Attr::ConnId, 1);
+    assert_eq!(
+        refused(&state, message.clone()),
+        (Errno::EINVAL, "session_id")
+    );
+    message = message.word(Attr::SessionId, 5);
+    assert_eq!(
+        refused(&state, message.clone()),
+        (Errno::EINVAL, "peer_session_id")
+    );
+    message = message.word(Attr::PeerSessionId, 5);
+    assert_eq!(refused(&state, message.clone()), (Errno::EINVAL, "pw_type"));
+    message = message.half(Attr::PwType, 12).octet(Attr::L2specType, 2);
+    assert_eq!(refused(&state, message.clone()), (Errno::EINVAL, "pw_type"));
+    message = message.half(Attr::PwType, 7);
+    assert_eq!(
+        refused(&state, message.clone()),
+        (Errno::EINVAL, "l2spec_type")
+    );
+    message = message.octet(Attr::L2specType, 1);
+    assert_eq!(
+        refused(&state, message.clone()),
+        (Errno::EPROTONOSUPPORT, "pw_type")
+    );
+    message = message.half(Attr::PwType, 5);
+    assert_eq!(
+        refused(&state, message.clone()),
+        (Errno::EEXIST, "session_id")
+    );
+    assert!(ask(&state, &message.word(Attr::SessionId, 6).finish()).is_ok());
+}
+
+#[test]
+fn session_create_refuses_bad_values() {
+    let mut named = sample(1, 5);
+    named.ifname = Some("taken".to_owned());
+    let state = inventory([udp(1)], [named]);
+    let whole = || {
+        request(Command::SessionCreate)
+            .word(Attr::ConnId, 1)
+            .word(Attr::SessionId, 6)
+            .word(Attr::PeerSessionId, 6)
+            .half(Attr::PwType, 5)
+    };
+    let cases = [
+        (whole().word(Attr::ConnId, 0), Errno::EINVAL, "tunnel_id"),
+        (
+            whole().word(Attr::SessionId, 0),
+            Errno::EINVAL,
+            "session_id",
+        ),
+        (
+            whole().word(Attr::PeerSessionId, 0),
+            Errno::EINVAL,
+            "peer_session_id",
+        ),
+        (
+            whole().octets(Attr::Cookie, &[0; 9]),
+            Errno::ERANGE,
+            "cookie",
+        ),
+        (
+            whole().octets(Attr::PeerCookie, &[0; 16]),
+            Errno::ERANGE,
+            "peer_cookie",
+        ),
+        (whole().string(Attr::Ifname, ""), Errno::EINVAL, "name"),
+        (whole().string(Attr::Ifname, "a b"), Errno::EINVAL, "name"),
+        (whole().string(Attr::Ifname, "eth%d"), Errno::EINVAL, "name"),
+        (
+            whole().string(Attr::Ifname, "sixteen-octets-x"),
+            Errno::EINVAL,
+            "name",
+        ),
+        (
+            whole().octets(Attr::Ifname, b"endless"),
+            Errno::EINVAL,
+            "name",
+        ),
+        (whole().string(Attr::Ifname, "taken"), Errno::EEXIST, "name"),
+        (whole().half(Attr::Mtu, 67), Errno::EINVAL, "mtu"),
+        (whole().half(Attr::Mtu, 65522), Errno::EINVAL, "mtu"),
+        (
+            whole().long(Attr::RecvTimeout, 1 << 31),
+            Errno::ERANGE,
+            "reorder_timeout",
+        ),
+        (
+            whole().octets(Attr::RecvTimeout, &[1]),
+            Errno::ERANGE,
+            "reorder_timeout",
+        ),
+    ];
+    for (message, errno, field) in cases {
+        assert_eq!(refused(&state, message), (errno, field));
+    }
+}
+
+#[test]
+fn session_ids_repeat_only_among_udp_tunnels() {
+    let cases = [
+        (udp(1), udp(2), true),
+        (udp(1), ip(2), false),
+        (ip(1), udp(2), false),
+        (ip(1), ip(2), false),
+    ];
+    for (old, new, allowed) in cases {
+        let state = inventory([old, new], [sample(1, 5)]);
+        let asked = ask(&state, &create_session(&sample(2, 5), 1));
+        match allowed {
+            true => assert_eq!(asked, Ok(Action::Change(Change::AddSession(sample(2, 5))))),
+            false => assert_eq!(asked.map_err(|e| e.errno), Err(Errno::EEXIST)),
+        }
+    }
+}
