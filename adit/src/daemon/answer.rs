@@ -83,25 +83,19 @@ impl Answer {
 
     /// The next packet to send; nothing when the answer is complete.
     pub(super) fn next(&mut self, engine: &mut Engine) -> Option<Vec<u8>> {
-        match &mut self.rest {
-            Rest::Ready(packets) => packets.pop_front(),
+        let (packet, rest) = match self.rest {
+            Rest::Ready(ref mut packets) => return packets.pop_front(),
             Rest::Tunnels(after) => {
-                let (packet, last) = tunnels(self.header, *after, engine);
-                match last {
-                    Some(last) => *after = Some(last),
-                    None => self.rest = Rest::Ready(VecDeque::new()),
-                }
-                Some(packet)
+                let (packet, last) = tunnels(self.header, after, engine);
+                (packet, last.map(|last| Rest::Tunnels(Some(last))))
             }
             Rest::Sessions(after) => {
-                let (packet, last) = sessions(self.header, *after, engine);
-                match last {
-                    Some(last) => *after = Some(last),
-                    None => self.rest = Rest::Ready(VecDeque::new()),
-                }
-                Some(packet)
+                let (packet, last) = sessions(self.header, after, engine);
+                (packet, last.map(|last| Rest::Sessions(Some(last))))
             }
-        }
+        };
+        self.rest = rest.unwrap_or_else(|| Rest::Ready(VecDeque::new()));
+        Some(packet)
     }
 }
 
