@@ -1,12 +1,10 @@
+use super::AUTOMATIC_MTU;
 use adit_datapath::spec::{
-    DebugMask, Encap, SessionKey, SessionSpec, SessionTuning, TunnelSpec, TxChecksum,
+    DebugMask, Encap, SessionKey, SessionSpec, SessionTuning, TunnelSpec, TxChecksum, UdpChecksum,
 };
 use adit_wire::l2tp::{Sublayer, TunnelId};
 use adit_wire::netlink::{Attr, Command, Encapsulation, Writer, flag, pw_type};
 use std::time::Duration;
-
-/// The value of the MTU attribute that stands for an automatic MTU.
-pub const AUTOMATIC_MTU: u16 = 0;
 
 /// Names one session in a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,16 +32,11 @@ pub struct SessionChange {
 
 /// TUNNEL_CREATE for `spec`, wanting an acknowledgement.
 pub fn create_tunnel(spec: &TunnelSpec, seq: u32) -> Vec<u8> {
-    let encap = if spec.encap.is_udp() {
-        Encapsulation::Udp
-    } else {
-        Encapsulation::Ip
-    };
     let mut writer = acknowledged(Command::TunnelCreate, seq)
         .word(Attr::ConnId, spec.id.0)
         .word(Attr::PeerConnId, spec.peer_id.0)
         .octet(Attr::ProtoVersion, spec.version)
-        .half(Attr::EncapType, encap.number())
+        .half(Attr::EncapType, encapsulation(&spec.encap).number())
         .address(Attr::IpSaddr, Attr::Ip6Saddr, spec.encap.local())
         .address(Attr::IpDaddr, Attr::Ip6Daddr, spec.encap.remote());
     if let Encap::Udp {
@@ -55,26 +48,36 @@ pub fn create_tunnel(spec: &TunnelSpec, seq: u32) -> Vec<u8> {
         writer = writer
             .half(Attr::UdpSport, local.port())
             .half(Attr::UdpDport, remote.port());
-        match local.is_ipv4() {
-            true => match checksum.tx {
-                TxChecksum::Always => writer = writer.octet(Attr::UdpCsum, 1),
-                TxChecksum::Spare => {}
-                TxChecksum::Never => writer = writer.flag(Attr::UdpNoCsum),
-            },
-            false => {
-                if !checksum.tx.is_on() {
-                    writer = writer.flag(Attr::UdpZeroCsum6Tx);
-                }
-                if !checksum.rx {
-                    writer = writer.flag(Attr::UdpZeroCsum6Rx);
-                }
-            }
-        }
+        writer = match (local.is_ipv4(), checksum.tx) {
+            (true, TxChecksum::Always) => writer.octet(Attr::UdpCsum, 1),
+            (true, TxChecksum::Spare) => writer,
+            (true, TxChecksum::Never) => writer.flag(Attr::UdpNoCsum),
+            (false, _) => zero_checksums6(writer, checksum),
+        };
     }
     if spec.debug.0 != 0 {
         writer = writer.word(Attr::Debug, spec.debug.0);
     }
     writer.finish()
+}
+
+/// What carries the tunnel, as the attribute names it.
+pub fn encapsulation(encap: &Encap) -> Encapsulation {
+    match encap {
+        Encap::Udp { .. } => Encapsulation::Udp,
+        Encap::Ip { .. } => Encapsulation::Ip,
+    }
+}
+
+/// The flags of a tunnel over IPv6 that does without UDP checksums.
+pub fn zero_checksums6(mut writer: Writer, checksum: UdpChecksum) -> Writer {
+    if !checksum.tx.is_on() {
+        writer = writer.flag(Attr::UdpZeroCsum6Tx);
+    }
+    if !checksum.rx {
+        writer = writer.flag(Attr::UdpZeroCsum6Rx);
+    }
+    writer
 }
 
 /// SESSION_CREATE for `spec`, wanting an acknowledgement.

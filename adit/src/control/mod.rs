@@ -5,14 +5,17 @@ mod address;
 mod answers;
 mod client;
 mod encode;
+mod limits;
 
 pub use address::Address;
 pub use answers::Answers;
 pub use client::{Client, ClientError};
 pub use encode::{
-    AUTOMATIC_MTU, SessionChange, SessionSelector, create_session, create_tunnel, delete_session,
-    delete_tunnel, dump_sessions, dump_tunnels, get_tunnel, modify_session, modify_tunnel, reload,
+    SessionChange, SessionSelector, create_session, create_tunnel, delete_session, delete_tunnel,
+    dump_sessions, dump_tunnels, encapsulation, get_tunnel, modify_session, modify_tunnel, reload,
+    zero_checksums6,
 };
+pub use limits::{AUTOMATIC_MTU, MTU, REORDER_TIMEOUT_MAX, interface_name};
 
 #[cfg(test)]
 mod tests;

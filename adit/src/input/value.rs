@@ -1,6 +1,7 @@
 //! Values as they are written. Each function takes the text and gives the value, or what is wrong
 //! with it and the remedy.
 
+use crate::control::{MTU, REORDER_TIMEOUT_MAX, interface_name};
 use adit_datapath::spec::DebugMask;
 use adit_wire::l2tp::{Cookie, Sublayer};
 use std::net::IpAddr;
@@ -24,21 +25,21 @@ pub(super) fn port(text: &str) -> Result<u16, String> {
     number(text, 1, u16::MAX.into(), "a UDP port")
 }
 
-/// An MTU, `None` when it is to be found automatically. Below 68 octets IPv4 does not work
-/// (RFC 791), and a TAP device's limit is 65535 octets less its Ethernet header.
+/// An MTU, `None` when it is to be found automatically.
 pub(super) fn mtu(text: &str) -> Result<Option<u16>, String> {
     if text.eq_ignore_ascii_case("auto") {
         return Ok(None);
     }
-    let octets = number(text, 68, 65521, "an MTU");
+    let (least, most) = (*MTU.start(), *MTU.end());
+    let octets = number(text, least.into(), most.into(), "an MTU");
     octets
         .map(Some)
         .map_err(|refusal| format!("{refusal}, or auto"))
 }
 
-/// Milliseconds, as many as Linux can count: 24 days.
+/// Milliseconds of a reorder timeout.
 pub(super) fn milliseconds(text: &str) -> Result<Duration, String> {
-    number(text, 0, i32::MAX as u64, "a time in milliseconds").map(Duration::from_millis)
+    number(text, 0, REORDER_TIMEOUT_MAX, "a time in milliseconds").map(Duration::from_millis)
 }
 
 /// An address of either family.
@@ -94,21 +95,9 @@ pub(super) fn cookie(text: &str) -> Result<Cookie, String> {
         .map_err(|_| format!("{text} is not a cookie; give 8 or 16 hex digits"))
 }
 
-/// An interface name by the kernel's rule: 1 to 15 octets, no slash, colon, white space or
-/// percent sign, and neither `.` nor `..`.
+/// An interface name.
 pub(super) fn ifname(text: &str) -> Result<String, String> {
-    let illegal = |c: char| matches!(c, '/' | ':' | '%') || c.is_whitespace() || c.is_control();
-    if text.is_empty() || text.len() > 15 {
-        return Err(format!(
-            "{text:?} is no interface name; give 1 to 15 octets"
-        ));
-    }
-    if matches!(text, "." | "..") || text.contains(illegal) {
-        return Err(format!(
-            "{text:?} is no interface name; leave out slash, colon, percent sign and spaces"
-        ));
-    }
-    Ok(text.to_owned())
+    interface_name(text).map(|()| text.to_owned())
 }
 
 /// A debug mask: a number, or names joined by commas.

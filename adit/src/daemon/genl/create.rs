@@ -1,7 +1,7 @@
 //! What a create request describes, as far as it can be judged without knowing other objects.
 
 use super::{keyword, missing};
-use crate::control::AUTOMATIC_MTU;
+use crate::control::{AUTOMATIC_MTU, MTU, REORDER_TIMEOUT_MAX, interface_name};
 use adit_datapath::Error;
 use adit_datapath::spec::{
     DebugMask, Encap, Retuning, SessionKey, SessionSpec, SessionTuning, TunnelSpec, TxChecksum,
@@ -10,12 +10,6 @@ use adit_datapath::spec::{
 use adit_wire::l2tp::{SessionId, Sublayer, TunnelId};
 use adit_wire::netlink::{Attr, Attributes, Encapsulation, Errno, pw_type};
 use std::net::{IpAddr, SocketAddr};
-
-/// The smallest and the largest MTU that a TAP device takes.
-const MTU: std::ops::RangeInclusive<u16> = 68..=65521;
-
-/// The longest reorder timeout in milliseconds: Linux's representable time, 24 days.
-const REORDER_TIMEOUT_MAX: u128 = i32::MAX as u128;
 
 /// The tunnel that TUNNEL_CREATE asks for.
 pub fn tunnel_spec(a: &Attributes) -> Result<TunnelSpec, Error> {
@@ -129,7 +123,8 @@ pub fn session_spec(a: &Attributes) -> Result<SessionSpec, Error> {
     let peer_id = SessionId(nonzero(Attr::PeerSessionId, peer_id)?);
     let sublayer = pseudowire(pw_type, a.l2spec_type)?;
     if let Some(name) = &a.ifname {
-        interface_name(name)?;
+        let refuse = |text| Error::new(Errno::EINVAL, keyword(Attr::Ifname), text);
+        interface_name(name).map_err(refuse)?;
     }
     Ok(SessionSpec {
         key: SessionKey { tunnel, session },
@@ -169,16 +164,6 @@ fn pseudowire(number: u16, l2spec: Option<u8>) -> Result<Sublayer, Error> {
     Ok(sublayer)
 }
 
-/// Linux's rule for device names, and no `%`, which would make the name a pattern.
-fn interface_name(name: &str) -> Result<(), Error> {
-    let admitted = |c: char| !c.is_ascii_whitespace() && !matches!(c, '/' | ':' | '%');
-    if matches!(name, "" | "." | "..") || !name.chars().all(admitted) {
-        let text = format!("{name:?} is no interface name; give 1 to 15 letters or digits");
-        return Err(Error::new(Errno::EINVAL, keyword(Attr::Ifname), text));
-    }
-    Ok(())
-}
-
 fn mtu(octets: u16) -> Result<u16, Error> {
     if MTU.contains(&octets) {
         return Ok(octets);
@@ -199,7 +184,7 @@ pub(super) fn retuning(a: &Attributes) -> Result<Retuning, Error> {
         Some(octets) => Some(Some(mtu(octets)?)),
     };
     let given = a.recv_timeout.unwrap_or_default().as_millis();
-    if given > REORDER_TIMEOUT_MAX {
+    if given > REORDER_TIMEOUT_MAX.into() {
         let text = format!("{given} ms is too long; give at most {REORDER_TIMEOUT_MAX}");
         return Err(Error::new(Errno::ERANGE, keyword(Attr::RecvTimeout), text));
     }

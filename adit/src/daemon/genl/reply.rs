@@ -1,9 +1,9 @@
 //! Objects as messages: Linux's attributes in Linux's order, then Adit's own.
 
+use crate::control::{encapsulation, zero_checksums6};
 use adit_datapath::counters::{Counters, DropReason};
-use adit_datapath::spec::{Device, Encap, SessionSpec, TunnelSpec, UdpChecksum};
-use adit_wire::l2tp::Cookie;
-use adit_wire::netlink::{Attr, Command, Encapsulation, Writer, flag, pw_type};
+use adit_datapath::spec::{Device, Encap, SessionSpec, TunnelSpec};
+use adit_wire::netlink::{Attr, Command, Writer, flag, pw_type};
 
 /// The longest text of [`Attr::Problem`] that its policy admits.
 const PROBLEM_OCTETS: usize = 1024;
@@ -37,16 +37,12 @@ pub struct Extra {
 /// A tunnel. A single one's header has the ACK flag, as Linux's has.
 pub fn tunnel(header: Header, spec: &TunnelSpec, extra: &Extra) -> Vec<u8> {
     let flags = if header.multi { flag::MULTI } else { flag::ACK };
-    let encap = match spec.encap {
-        Encap::Udp { .. } => Encapsulation::Udp,
-        Encap::Ip { .. } => Encapsulation::Ip,
-    };
     let mut writer = Writer::command(Command::TunnelGet, flags, header.seq, header.portid)
         .octet(Attr::ProtoVersion, spec.version)
         .word(Attr::ConnId, spec.id.0)
         .word(Attr::PeerConnId, spec.peer_id.0)
         .word(Attr::Debug, spec.debug.0)
-        .half(Attr::EncapType, encap.number())
+        .half(Attr::EncapType, encapsulation(&spec.encap).number())
         .statistics(extra.counters.statistics);
     if let Encap::Udp {
         local,
@@ -54,7 +50,11 @@ pub fn tunnel(header: Header, spec: &TunnelSpec, extra: &Extra) -> Vec<u8> {
         checksum,
     } = spec.encap
     {
-        writer = checksums(writer, local.is_ipv4(), checksum)
+        writer = match local.is_ipv4() {
+            true => writer.octet(Attr::UdpCsum, checksum.tx.is_on().into()),
+            false => zero_checksums6(writer, checksum),
+        };
+        writer = writer
             .half(Attr::UdpSport, local.port())
             .half(Attr::UdpDport, remote.port());
     }
@@ -79,19 +79,6 @@ pub fn noop(header: Header) -> Vec<u8> {
     Writer::command(Command::Noop, 0, header.seq, header.portid).finish()
 }
 
-fn checksums(mut writer: Writer, ipv4: bool, checksum: UdpChecksum) -> Writer {
-    if ipv4 {
-        return writer.octet(Attr::UdpCsum, checksum.tx.is_on().into());
-    }
-    if !checksum.tx.is_on() {
-        writer = writer.flag(Attr::UdpZeroCsum6Tx);
-    }
-    if !checksum.rx {
-        writer = writer.flag(Attr::UdpZeroCsum6Rx);
-    }
-    writer
-}
-
 /// A session of `tunnel`; without a device, which it may be waiting for, it has the name that it
 /// asks for, if any. Its cookies are left out where the header says so.
 pub fn session(
@@ -112,13 +99,8 @@ pub fn session(
     if let Some(name) = device.map(|device| &device.name).or(spec.ifname.as_ref()) {
         writer = writer.string(Attr::Ifname, name);
     }
-    let cookies = [
-        (Attr::Cookie, spec.cookie),
-        (Attr::PeerCookie, spec.peer_cookie),
-    ];
-    let told = |cookie: &Cookie| header.cookies && !cookie.is_empty();
-    for (attr, cookie) in cookies.iter().filter(|(_, cookie)| told(cookie)) {
-        writer = writer.octets(*attr, cookie.as_slice());
+    if header.cookies {
+        writer = cookies(writer, spec);
     }
     writer = writer
         .octet(Attr::RecvSeq, spec.tuning.recv_seq.into())
@@ -135,6 +117,17 @@ pub fn session(
             .word(Attr::Ifindex, device.index);
     }
     own(writer, extra).finish()
+}
+
+fn cookies(mut writer: Writer, spec: &SessionSpec) -> Writer {
+    let cookies = [
+        (Attr::Cookie, &spec.cookie),
+        (Attr::PeerCookie, &spec.peer_cookie),
+    ];
+    for (attr, cookie) in cookies.iter().filter(|(_, cookie)| !cookie.is_empty()) {
+        writer = writer.octets(*attr, cookie.as_slice());
+    }
+    writer
 }
 
 fn own(mut writer: Writer, extra: &Extra) -> Writer {
