@@ -2,16 +2,14 @@
 
 mod search;
 
-use std::thread;
-use std::time::{Duration, Instant};
-
-use anyhow::ensure;
-
 use crate::cpu::Cpu;
 use crate::metric::Metric;
 use crate::peer::Path;
 use crate::traffic::{Totals, numbers};
 use crate::world::{Side, Traffic};
+use anyhow::ensure;
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// One kind of traffic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,8 +1,7 @@
 //! Processor time, as /proc tells it.
 
-use std::fs;
-
 use anyhow::Context;
+use std::fs;
 
 /// Processor time spent since the machine started, in seconds.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -1,14 +1,12 @@
 //! The machine that the figures belong to.
 
+use crate::cpu::Cpu;
+use serde::Serialize;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, SystemTime};
-
-use serde::Serialize;
-
-use crate::cpu::Cpu;
 
 /// What a reader needs to know in order to compare.
 #[derive(Debug, Clone, Serialize)]

@@ -17,15 +17,13 @@ mod traffic;
 mod wire;
 mod world;
 
-use std::process::ExitCode;
-
-use anyhow::Context;
-use clap::Parser;
-
 use crate::host::Host;
 use crate::options::{CommandLine, Plan, Role};
 use crate::report::Report;
 use crate::run::Outcome;
+use anyhow::Context;
+use clap::Parser;
+use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let line = CommandLine::parse();

@@ -1,15 +1,13 @@
 //! The command line.
 
-use std::path::PathBuf;
-use std::time::Duration;
-
-use anyhow::{bail, ensure};
-use clap::{Args, Parser, Subcommand};
-
 use crate::case::Case;
 use crate::peer::Peer;
 use crate::traffic::Tool;
 use crate::wire::Wire;
+use anyhow::{bail, ensure};
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+use std::time::Duration;
 
 /// Where a whole run records its figures.
 const RECORD: &str = "docs/performance.md";

@@ -1,12 +1,11 @@
 //! The order of measurement: every round takes every subject once, each time starting with another.
 
-use serde::Serialize;
-
 use crate::case::await_path;
 use crate::metric::Metric;
 use crate::options::{Plan, Subject};
 use crate::wire::Wire;
 use crate::world::World;
+use serde::Serialize;
 
 /// One measured figure.
 #[derive(Debug, Clone, PartialEq)]

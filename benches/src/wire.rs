@@ -1,10 +1,8 @@
 //! The kinds of cable that the measurements run over.
 
-use std::io;
-
-use serde::Serialize;
-
 use crate::sys::Features;
+use serde::Serialize;
+use std::io;
 
 const TCP_SEGMENTATION: [&str; 4] = [
     "tx-tcp-segmentation",

@@ -1,14 +1,12 @@
 //! The two namespaces, the cable between them, and the processes born in them.
 
+use crate::traffic::Totals;
+use crate::wire::Wire;
+use adit_lab::{Namespace, NsCommand, veth};
+use anyhow::{Context, bail, ensure};
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Output, Stdio};
-
-use adit_lab::{Namespace, NsCommand, veth};
-use anyhow::{Context, bail, ensure};
-
-use crate::traffic::Totals;
-use crate::wire::Wire;
 
 /// The name of the cable's end in each namespace.
 pub(crate) const CABLE: &str = "cable0";

@@ -1,13 +1,12 @@
 //! Runs the benchmark for a moment on the bare cable. The figures do not matter, only that every
 //! traffic program, every wire and the report work together.
 
+use libtest_mimic::{Arguments, Trial};
 use std::env;
 use std::error::Error;
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
-
-use libtest_mimic::{Arguments, Trial};
 
 type Test = Result<(), Box<dyn Error>>;
 

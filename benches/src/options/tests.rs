@@ -1,11 +1,9 @@
-use std::path::PathBuf;
-
-use clap::{CommandFactory, Parser};
-
 use super::{CommandLine, Plan, Subject};
 use crate::case::Case;
 use crate::peer::Peer;
 use crate::wire::Wire;
+use clap::{CommandFactory, Parser};
+use std::path::PathBuf;
 
 fn plan(line: &str) -> anyhow::Result<Plan> {
     let words = std::iter::once("adit-bench").chain(line.split_whitespace());

@@ -1,14 +1,12 @@
 //! Adit itself, driven as its users drive it.
 
+use super::{DEVICE, Peer, feed};
+use crate::world::{Side, World};
+use anyhow::ensure;
 use std::env;
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::process::{Child, Command};
-
-use anyhow::ensure;
-
-use super::{DEVICE, Peer, feed};
-use crate::world::{Side, World};
 
 /// Under cargo the program is built first, so that never an old one is measured.
 pub(super) fn probe(world: &World) -> anyhow::Result<String> {

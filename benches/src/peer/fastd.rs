@@ -1,11 +1,9 @@
 //! fastd, the user-space tunnel of many community networks.
 
-use std::process::Child;
-
-use anyhow::Context;
-
 use super::{DEVICE, Peer, feed};
 use crate::world::{Side, World};
+use anyhow::Context;
+use std::process::Child;
 
 const PORT: u16 = 10000;
 

@@ -1,10 +1,9 @@
 //! The kernel's own tunnels, made with the `ip` command.
 
-use anyhow::{anyhow, bail};
-
 use super::{DEVICE, Peer};
 use crate::host::kernel_release;
 use crate::world::{CABLE, Side, World};
+use anyhow::{anyhow, bail};
 
 /// The device is made once and removed: that is the only question the kernel answers for sure.
 pub(super) fn probe(peer: Peer, world: &World) -> anyhow::Result<String> {

@@ -4,18 +4,16 @@ mod adit;
 mod fastd;
 mod kernel;
 
-use std::io::Write;
-use std::process::{Child, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
-
+use crate::host::kernel_release;
+use crate::world::{CABLE_MTU, Side, World};
 use adit_lab::NsCommand;
 use anyhow::ensure;
 use rustix::process::{Pid, Signal, kill_process};
 use serde::Serialize;
-
-use crate::host::kernel_release;
-use crate::world::{CABLE_MTU, Side, World};
+use std::io::Write;
+use std::process::{Child, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// The device a tunnel ends in, in each namespace.
 const DEVICE: &str = "bench0";

@@ -1,10 +1,9 @@
 //! The tables, and how their figures came about.
 
-use std::fmt::{self, Write};
-
 use super::{Figure, Report, Row};
 use crate::metric::Metric;
 use crate::wire::Wire;
+use std::fmt::{self, Write};
 
 /// What passes through, then what it costs.
 const TABLES: [[Metric; 4]; 2] = [

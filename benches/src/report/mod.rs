@@ -3,18 +3,16 @@
 mod markdown;
 mod splice;
 
-use std::fs;
-use std::path::Path;
-
-use anyhow::Context;
-use serde::Serialize;
-
 use crate::host::Host;
 use crate::metric::Metric;
 use crate::options::{Plan, Subject};
 use crate::run::{Failure, Outcome, Sample};
 use crate::stats::Summary;
 use crate::wire::Wire;
+use anyhow::Context;
+use serde::Serialize;
+use std::fs;
+use std::path::Path;
 
 /// Everything a reader needs; serialised, it is the machine-readable record.
 #[derive(Debug, Serialize)]

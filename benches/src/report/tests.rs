@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use super::Report;
 use super::splice::splice;
 use crate::case::Case;
@@ -9,6 +7,7 @@ use crate::options::{Plan, Subject};
 use crate::peer::Peer;
 use crate::run::{Failure, Outcome, Sample, Standing};
 use crate::wire::Wire;
+use std::time::Duration;
 
 const BARE: Subject = Subject {
     peer: Peer::Bare,

@@ -1,8 +1,7 @@
-use std::collections::BTreeSet;
-
 use super::order;
 use crate::options::Subject;
 use crate::peer::Peer;
+use std::collections::BTreeSet;
 
 #[test]
 fn every_round_has_all_subjects_and_another_first() {

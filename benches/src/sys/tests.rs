@@ -1,6 +1,5 @@
-use std::net::UdpSocket;
-
 use super::{Batch, Features, send_repeated};
+use std::net::UdpSocket;
 
 #[test]
 fn a_batch_arrives_whole() {

@@ -1,11 +1,9 @@
 //! Round trips of one small datagram at a time.
 
+use crate::stats::quantile;
+use anyhow::{bail, ensure};
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
 use std::time::{Duration, Instant};
-
-use anyhow::{bail, ensure};
-
-use crate::stats::quantile;
 
 /// How long a new tunnel may take until it answers.
 const PATIENCE: Duration = Duration::from_secs(15);

@@ -1,12 +1,11 @@
 //! What a sink has counted, and how it tells.
 
+use anyhow::{Context, bail};
 use std::fmt;
 use std::io::{self, BufRead, Write};
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
-
-use anyhow::{Context, bail};
 
 /// A running count that the reading threads raise and the answering thread reads.
 #[derive(Default)]

@@ -8,9 +8,8 @@ mod meter;
 mod tcp;
 mod udp;
 
-use std::net::{Ipv4Addr, SocketAddrV4};
-
 use clap::Subcommand;
+use std::net::{Ipv4Addr, SocketAddrV4};
 
 pub(crate) use meter::{Totals, numbers};
 

@@ -1,14 +1,12 @@
 //! Streams, read and written in large pieces.
 
+use super::meter::Meter;
+use anyhow::Context;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
-
-use anyhow::Context;
-
-use super::meter::Meter;
 
 /// Octets handed to one read or write.
 const PIECE: usize = 256 * 1024;

@@ -1,14 +1,12 @@
 //! Datagrams at a chosen rate, and their count at the other end.
 
+use super::meter::Meter;
+use crate::sys::{Batch, send_repeated};
+use rustix::net::sockopt;
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
-
-use rustix::net::sockopt;
-
-use super::meter::Meter;
-use crate::sys::{Batch, send_repeated};
 
 /// The sink's socket buffer: bursts of a scheduling slice fit, an overload does not.
 const RECEIVE_BUFFER: usize = 4 << 20;
