@@ -2,6 +2,7 @@
 //! carry traffic.
 
 use super::is_on;
+use crate::cli::failure::one_line;
 use crate::input::debug_names;
 use adit_datapath::counters::DropReason;
 use adit_datapath::spec::DebugMask;
@@ -12,7 +13,7 @@ use serde_json::{Map, Value, json};
 pub(super) fn text(object: &Attributes, in_full: bool) -> String {
     let mut out = String::new();
     if let Some(problem) = &object.problem {
-        out.push_str(&format!("  problem: {problem}\n"));
+        out.push_str(&format!("  problem: {}\n", one_line(problem)));
     }
     if !in_full {
         return out;

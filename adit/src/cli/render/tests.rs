@@ -201,4 +201,9 @@ fn statistics_follow_the_keys_of_ip_l2tp() {
 #[test]
 fn a_problem_is_told_without_being_asked_for() {
     assert!(sessions(&[busy()], TEXT).ends_with("  problem: name: pw1 is taken\n"));
+    let several = Attributes {
+        problem: Some("one\ntwo".to_owned()),
+        ..busy()
+    };
+    assert!(sessions(&[several], TEXT).ends_with("  problem: one two\n"));
 }
