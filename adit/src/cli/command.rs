@@ -121,7 +121,7 @@ fn run() -> Command {
                 .long("workers")
                 .value_name("N")
                 .value_parser(value_parser!(u16).range(1..=1024))
-                .help("Worker threads that move packets [default: one a processor]"),
+                .help("Threads that receive, and as many that send [default: one a processor, at most 16]"),
         ])
 }
 

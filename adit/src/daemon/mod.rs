@@ -38,7 +38,7 @@ pub struct Options {
     /// The file that keeps the state for the case that the process is killed; `None` chooses one
     /// for the network namespace, the word `none` keeps nothing.
     pub state: Option<PathBuf>,
-    /// Threads that move packets; `None` chooses by the processors.
+    /// Threads that receive, and as many that send; `None` chooses by the processors.
     pub workers: Option<usize>,
 }
 

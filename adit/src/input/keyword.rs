@@ -80,7 +80,11 @@ impl<T> Keyword<T> {
 }
 
 macro_rules! keywords {
-    ($($name:ident: $type:ty = $spelling:literal $(| $alias:literal)?, $metavar:literal, $notation:ident, $parse:ident, $help:literal;)+) => {
+    ($(
+        $name:ident: $type:ty = $spelling:literal $(| $alias:literal)?,
+            $metavar:literal, $notation:ident, $parse:ident,
+            $help:literal;
+    )+) => {
         $(
             #[doc = concat!("`", $spelling, "`: ", $help, ".")]
             pub static $name: Keyword<$type> =
@@ -115,7 +119,7 @@ keywords! {
     UDP_DPORT: u16 = "udp_dport", "PORT", Number, port,
         "the peer's UDP port; required with encap udp";
     UDP_CSUM: bool = "udp_csum", "on|off", Boolean, switch,
-        "UDP checksums on sent packets, over IPv4 (default: only where they cost nothing)";
+        "UDP checksums on sent packets, over IPv4 (default: whichever is cheaper)";
     UDP6_CSUM_TX: bool = "udp6_csum_tx", "on|off", Boolean, switch,
         "UDP checksums on sent packets, over IPv6 (default on)";
     UDP6_CSUM_RX: bool = "udp6_csum_rx", "on|off", Boolean, switch,
