@@ -46,8 +46,8 @@ impl PingReport {
 }
 
 impl Ping {
-    /// One request of 56 octets, which waits five seconds for its answer: a fresh link may lose the first
-    /// address resolution.
+    /// One request of 56 octets, which waits five seconds for its answer: a fresh link may lose
+    /// the first address resolution.
     pub fn to(target: impl Into<IpAddr>) -> Ping {
         Ping {
             target: target.into(),

@@ -107,10 +107,8 @@ impl Filter {
 
     /// Whether all of a tunnel's sessions are wanted, which may be none.
     pub(super) fn whole_tunnel(&self) -> Option<TunnelId> {
-        match (self.tunnel, self.session, &self.name) {
-            (Some(id), None, None) => Some(id),
-            _ => None,
-        }
+        let narrowed = self.session.is_some() || self.name.is_some();
+        self.tunnel.filter(|_| !narrowed)
     }
 
     /// The refusal when nothing matches; `None` when everything was asked for.

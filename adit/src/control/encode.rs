@@ -62,7 +62,7 @@ pub fn create_tunnel(spec: &TunnelSpec, seq: u32) -> Vec<u8> {
 }
 
 /// What carries the tunnel, as the attribute names it.
-pub fn encapsulation(encap: &Encap) -> Encapsulation {
+pub(crate) fn encapsulation(encap: &Encap) -> Encapsulation {
     match encap {
         Encap::Udp { .. } => Encapsulation::Udp,
         Encap::Ip { .. } => Encapsulation::Ip,
@@ -70,7 +70,7 @@ pub fn encapsulation(encap: &Encap) -> Encapsulation {
 }
 
 /// The flags of a tunnel over IPv6 that does without UDP checksums.
-pub fn zero_checksums6(mut writer: Writer, checksum: UdpChecksum) -> Writer {
+pub(crate) fn zero_checksums6(mut writer: Writer, checksum: UdpChecksum) -> Writer {
     if !checksum.tx.is_on() {
         writer = writer.flag(Attr::UdpZeroCsum6Tx);
     }

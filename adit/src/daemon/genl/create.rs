@@ -12,7 +12,7 @@ use adit_wire::netlink::{Attr, Attributes, Encapsulation, Errno, pw_type};
 use std::net::{IpAddr, SocketAddr};
 
 /// The tunnel that TUNNEL_CREATE asks for.
-pub fn tunnel_spec(a: &Attributes) -> Result<TunnelSpec, Error> {
+pub(crate) fn tunnel_spec(a: &Attributes) -> Result<TunnelSpec, Error> {
     let id = a.conn_id.ok_or(missing(Attr::ConnId))?;
     let peer_id = a.peer_conn_id.ok_or(missing(Attr::PeerConnId))?;
     let version = a.proto_version.ok_or(missing(Attr::ProtoVersion))?;
@@ -114,7 +114,7 @@ fn checksum(a: &Attributes, local: IpAddr) -> UdpChecksum {
 }
 
 /// The session that SESSION_CREATE asks for.
-pub fn session_spec(a: &Attributes) -> Result<SessionSpec, Error> {
+pub(crate) fn session_spec(a: &Attributes) -> Result<SessionSpec, Error> {
     let tunnel = session_tunnel(a)?;
     let session = a.session_id.ok_or(missing(Attr::SessionId))?;
     let peer_id = a.peer_session_id.ok_or(missing(Attr::PeerSessionId))?;

@@ -93,7 +93,7 @@ fn create_session(a: &Attributes, state: &Inventory) -> Result<Change, Error> {
 }
 
 /// Refuses `spec` for `tunnel` when its id or its interface name is another session's.
-pub fn free_session(
+pub(crate) fn free_session(
     spec: &SessionSpec,
     tunnel: &TunnelSpec,
     state: &Inventory,

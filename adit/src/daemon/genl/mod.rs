@@ -14,9 +14,11 @@ mod decide;
 mod reply;
 mod request;
 
-pub use create::{session_spec, tunnel_spec};
-pub use decide::{Action, decide, free_session};
-pub use reply::{Extra, Header, cut, noop, report, session, tunnel};
+pub(crate) use create::{session_spec, tunnel_spec};
+pub(crate) use decide::free_session;
+pub use decide::{Action, decide};
+pub use reply::{Extra, Header, session, tunnel};
+pub(crate) use reply::{cut, noop, report};
 pub use request::Request;
 
 use adit_datapath::Error;

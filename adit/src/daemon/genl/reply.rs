@@ -65,7 +65,7 @@ pub fn tunnel(header: Header, spec: &TunnelSpec, extra: &Extra) -> Vec<u8> {
 }
 
 /// One line of a reload's report: of a change, or of something that failed.
-pub fn report(header: Header, line: &str, failed: bool) -> Vec<u8> {
+pub(crate) fn report(header: Header, line: &str, failed: bool) -> Vec<u8> {
     let writer = Writer::command(Command::Reload, flag::MULTI, header.seq, header.portid);
     let writer = match failed {
         true => writer.string(Attr::Problem, cut(line, PROBLEM_OCTETS)),
@@ -75,7 +75,7 @@ pub fn report(header: Header, line: &str, failed: bool) -> Vec<u8> {
 }
 
 /// The empty message that answers NOOP.
-pub fn noop(header: Header) -> Vec<u8> {
+pub(crate) fn noop(header: Header) -> Vec<u8> {
     Writer::command(Command::Noop, 0, header.seq, header.portid).finish()
 }
 
@@ -149,6 +149,6 @@ fn own(mut writer: Writer, extra: &Extra) -> Writer {
 }
 
 /// `text`, or as much of it as `octets` hold.
-pub fn cut(text: &str, octets: usize) -> &str {
+pub(crate) fn cut(text: &str, octets: usize) -> &str {
     text.get(..text.floor_char_boundary(octets)).unwrap_or(text)
 }
