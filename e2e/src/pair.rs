@@ -1,6 +1,6 @@
 use crate::harness::eventually;
 use crate::host::Host;
-use adit_lab::{Ping, veth};
+use adit_lab::{Namespace, Ping, veth};
 use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -21,6 +21,16 @@ pub enum Family {
     V4,
     /// IPv6.
     V6,
+}
+
+impl Family {
+    /// The length of every address's prefix.
+    pub(crate) fn prefix_len(self) -> u8 {
+        match self {
+            Family::V4 => 24,
+            Family::V6 => 64,
+        }
+    }
 }
 
 /// An end of a pair.
@@ -206,11 +216,22 @@ impl fmt::Display for Setup {
 /// Brings `l2tpeth0` up with its addresses.
 #[track_caller]
 pub fn address_device(host: &Host, side: Side) {
-    for (family, length) in [(Family::V4, 24), (Family::V6, 64)] {
-        let address = format!("{}/{length}", side.inner(family));
-        host.add_address("l2tpeth0", &address).expect("an address");
+    address(host, "l2tpeth0", |family| side.inner(family));
+}
+
+/// Brings the cable's end `eth0` up with the addresses below the tunnel.
+#[track_caller]
+pub(crate) fn address_cable(namespace: &Namespace, side: Side) {
+    address(namespace, "eth0", |family| side.outer(family));
+}
+
+#[track_caller]
+fn address(namespace: &Namespace, link: &str, of: impl Fn(Family) -> IpAddr) {
+    for family in [Family::V4, Family::V6] {
+        let address = format!("{}/{}", of(family), family.prefix_len());
+        namespace.add_address(link, &address).expect("an address");
     }
-    host.set_up("l2tpeth0").expect("a device that comes up");
+    namespace.set_up(link).expect("a device that comes up");
 }
 
 /// Two hosts on a cable.
@@ -237,13 +258,8 @@ impl Pair {
     pub fn idle() -> Pair {
         let (a, b) = (Host::idle("a"), Host::idle("b"));
         veth(&a, "eth0", &b, "eth0").expect("a cable");
-        for (host, side) in [(&a, Side::A), (&b, Side::B)] {
-            for (family, length) in [(Family::V4, 24), (Family::V6, 64)] {
-                let address = format!("{}/{length}", side.outer(family));
-                host.add_address("eth0", &address).expect("an address");
-            }
-            host.set_up("eth0").expect("a cable that comes up");
-        }
+        address_cable(&a, Side::A);
+        address_cable(&b, Side::B);
         Pair { a, b }
     }
 

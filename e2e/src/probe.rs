@@ -1,5 +1,5 @@
 use crate::host::Host;
-use crate::pair::{Encap, Family, Setup, Side};
+use crate::pair::{Encap, Family, Setup, Side, address_cable};
 use adit_lab::{Namespace, Tap, veth};
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{
@@ -38,13 +38,8 @@ impl Probe {
     pub fn new(setup: &Setup) -> Probe {
         let (host, far) = (Host::new("a"), Namespace::new("far").expect("a namespace"));
         veth(&host, "eth0", &far, "eth0").expect("a cable");
-        for (namespace, side) in [(&*host, Side::A), (&far, Side::B)] {
-            for (family, length) in [(Family::V4, 24), (Family::V6, 64)] {
-                let address = format!("{}/{length}", side.outer(family));
-                namespace.add_address("eth0", &address).expect("an address");
-            }
-            namespace.set_up("eth0").expect("a cable that comes up");
-        }
+        address_cable(&host, Side::A);
+        address_cable(&far, Side::B);
         // Devices that come up would send by themselves, and these tests count packets.
         host.run(|| fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1"))
             .expect("a sysctl");

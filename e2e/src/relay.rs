@@ -85,9 +85,9 @@ fn stand_in(host: &Host, side: Side, family: Family) -> io::Result<(Namespace, U
     let other = side.other();
     let namespace = Namespace::new("relay")?;
     veth(host, "eth0", &namespace, "eth0")?;
-    for (end, address) in [(&**host, side), (&namespace, other)] {
-        let length = if family == Family::V4 { 24 } else { 64 };
-        end.add_address("eth0", &format!("{}/{length}", address.outer(family)))?;
+    for (end, role) in [(&**host, side), (&namespace, other)] {
+        let address = format!("{}/{}", role.outer(family), family.prefix_len());
+        end.add_address("eth0", &address)?;
         end.set_up("eth0")?;
     }
     let near = SocketAddr::new(other.outer(family), other.port());
