@@ -30,7 +30,7 @@ pub(super) fn check() -> Result<(), Error> {
         if !have.contains(capability) {
             let text = format!(
                 "{name} is missing, it is needed for {purpose}; run as root, or \
-                                in a user namespace: unshare --user --map-root-user --net"
+                 in a user namespace: unshare --user --map-root-user --net"
             );
             return Err(Error::new(Errno::EPERM, "capability", text));
         }
