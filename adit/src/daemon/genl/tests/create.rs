@@ -2,33 +2,40 @@
 
 use super::*;
 
+/// How a request is refused, and what to add to it then.
+type Step = (Refusal, fn(Writer) -> Writer);
+
+/// Takes a request from its beginning through all refusals; gives the one that none is left for.
+fn through(state: &Inventory, command: Command, steps: &[Step]) -> Writer {
+    steps
+        .iter()
+        .fold(request(command), |message, (refusal, more)| {
+            assert_eq!(refused(state, message.clone()), *refusal);
+            more(message)
+        })
+}
+
 #[test]
 fn tunnel_create_asks_for_its_attributes_in_linuxs_order() {
     let none = Inventory::default();
-    let mut message = request(Command::TunnelCreate);
-    assert_eq!(
-        refused(&none, message.clone()),
-        (Errno::EINVAL, "tunnel_id")
-    );
-    message = message.word(Attr::ConnId, 1);
-    assert_eq!(
-        refused(&none, message.clone()),
-        (Errno::EINVAL, "peer_tunnel_id")
-    );
-    message = message.word(Attr::PeerConnId, 1);
-    assert_eq!(
-        refused(&none, message.clone()),
-        (Errno::EINVAL, "proto_version")
-    );
-    message = message.octet(Attr::ProtoVersion, 3);
-    assert_eq!(refused(&none, message.clone()), (Errno::EINVAL, "encap"));
-    message = message.half(Attr::EncapType, 7);
-    assert_eq!(refused(&none, message.clone()), (Errno::EINVAL, "local"));
-    message = message.octets(Attr::IpSaddr, &[192, 0, 2, 1]);
-    assert_eq!(refused(&none, message.clone()), (Errno::EINVAL, "remote"));
-    message = message.octets(Attr::IpDaddr, &[192, 0, 2, 2]);
-    assert_eq!(refused(&none, message.clone()), (Errno::EINVAL, "encap"));
-    message = message.half(Attr::EncapType, 0);
+    let steps: [Step; 7] = [
+        ((Errno::EINVAL, "tunnel_id"), |m| m.word(Attr::ConnId, 1)),
+        ((Errno::EINVAL, "peer_tunnel_id"), |m| {
+            m.word(Attr::PeerConnId, 1)
+        }),
+        ((Errno::EINVAL, "proto_version"), |m| {
+            m.octet(Attr::ProtoVersion, 3)
+        }),
+        ((Errno::EINVAL, "encap"), |m| m.half(Attr::EncapType, 7)),
+        ((Errno::EINVAL, "local"), |m| {
+            m.octets(Attr::IpSaddr, &[192, 0, 2, 1])
+        }),
+        ((Errno::EINVAL, "remote"), |m| {
+            m.octets(Attr::IpDaddr, &[192, 0, 2, 2])
+        }),
+        ((Errno::EINVAL, "encap"), |m| m.half(Attr::EncapType, 0)),
+    ];
+    let message = through(&none, Command::TunnelCreate, &steps);
     assert!(ask(&none, &message.clone().finish()).is_ok());
     let taken = inventory([ip(1)], []);
     assert_eq!(refused(&taken, message), (Errno::EEXIST, "tunnel_id"));
@@ -83,46 +90,31 @@ fn tunnel_create_refuses_bad_values() {
 #[test]
 fn session_create_asks_for_its_attributes_in_linuxs_order() {
     let state = inventory([udp(1)], [sample(1, 5)]);
-    let mut message = request(Command::SessionCreate);
-    assert_eq!(
-        refused(&state, message.clone()),
-        (Errno::EINVAL, "tunnel_id")
-    );
-    message = message.word(Attr::ConnId, 9);
-    assert_eq!(
-        refused(&state, message.clone()),
-        (Errno::ENODEV, "tunnel_id")
-    );
-    message = message.word(Attr::ConnId, 1);
-    assert_eq!(
-        refused(&state, message.clone()),
-        (Errno::EINVAL, "session_id")
-    );
-    message = message.word(Attr::SessionId, 5);
-    assert_eq!(
-        refused(&state, message.clone()),
-        (Errno::EINVAL, "peer_session_id")
-    );
-    message = message.word(Attr::PeerSessionId, 5);
-    assert_eq!(refused(&state, message.clone()), (Errno::EINVAL, "pw_type"));
-    message = message.half(Attr::PwType, 12).octet(Attr::L2specType, 2);
-    assert_eq!(refused(&state, message.clone()), (Errno::EINVAL, "pw_type"));
-    message = message.half(Attr::PwType, 7);
-    assert_eq!(
-        refused(&state, message.clone()),
-        (Errno::EINVAL, "l2spec_type")
-    );
-    message = message.octet(Attr::L2specType, 1);
-    assert_eq!(
-        refused(&state, message.clone()),
-        (Errno::EPROTONOSUPPORT, "pw_type")
-    );
-    message = message.half(Attr::PwType, 5);
-    assert_eq!(
-        refused(&state, message.clone()),
-        (Errno::EEXIST, "session_id")
-    );
-    assert!(ask(&state, &message.word(Attr::SessionId, 6).finish()).is_ok());
+    let steps: [Step; 9] = [
+        ((Errno::EINVAL, "tunnel_id"), |m| m.word(Attr::ConnId, 9)),
+        ((Errno::ENODEV, "tunnel_id"), |m| m.word(Attr::ConnId, 1)),
+        ((Errno::EINVAL, "session_id"), |m| {
+            m.word(Attr::SessionId, 5)
+        }),
+        ((Errno::EINVAL, "peer_session_id"), |m| {
+            m.word(Attr::PeerSessionId, 5)
+        }),
+        ((Errno::EINVAL, "pw_type"), |m| {
+            m.half(Attr::PwType, 12).octet(Attr::L2specType, 2)
+        }),
+        ((Errno::EINVAL, "pw_type"), |m| m.half(Attr::PwType, 7)),
+        ((Errno::EINVAL, "l2spec_type"), |m| {
+            m.octet(Attr::L2specType, 1)
+        }),
+        ((Errno::EPROTONOSUPPORT, "pw_type"), |m| {
+            m.half(Attr::PwType, 5)
+        }),
+        ((Errno::EEXIST, "session_id"), |m| {
+            m.word(Attr::SessionId, 6)
+        }),
+    ];
+    let message = through(&state, Command::SessionCreate, &steps);
+    assert!(ask(&state, &message.finish()).is_ok());
 }
 
 #[test]
