@@ -1,8 +1,8 @@
 use super::verb::{Object, Verb, form};
-use crate::control::{self, SessionChange, SessionSelector};
+use crate::control::{self, SessionSelector};
 use crate::input::keyword::{DEBUG, NAME, OFFSET, PEER_OFFSET, SESSION_ID, TUNNEL_ID, Word};
 use crate::input::{FieldError, Fields, build};
-use adit_datapath::spec::{DebugMask, SessionSpec, TunnelSpec};
+use adit_datapath::spec::{DebugMask, Retuning, SessionSpec, TunnelSpec};
 use adit_wire::l2tp::{SessionId, TunnelId};
 use adit_wire::netlink::Attributes;
 
@@ -14,7 +14,7 @@ pub(super) enum Request {
     DeleteTunnel(TunnelId),
     DeleteSession(SessionSelector),
     SetTunnel(TunnelId, DebugMask),
-    SetSession(SessionSelector, SessionChange),
+    SetSession(SessionSelector, Retuning),
     ShowTunnels(Filter),
     ShowSessions(Filter),
 }

@@ -1,10 +1,10 @@
 use super::AUTOMATIC_MTU;
 use adit_datapath::spec::{
-    DebugMask, Encap, SessionKey, SessionSpec, SessionTuning, TunnelSpec, TxChecksum, UdpChecksum,
+    DebugMask, Encap, Retuning, SessionKey, SessionSpec, SessionTuning, TunnelSpec, TxChecksum,
+    UdpChecksum,
 };
 use adit_wire::l2tp::{Sublayer, TunnelId};
 use adit_wire::netlink::{Attr, Command, Encapsulation, Writer, flag, pw_type};
-use std::time::Duration;
 
 /// Names one session in a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,21 +13,6 @@ pub enum SessionSelector {
     Ids(SessionKey),
     /// By the name of its network device.
     Name(String),
-}
-
-/// What is to change of a session; `None` leaves it as it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct SessionChange {
-    /// Sequence numbers: demanded on receive, put on sent packets.
-    pub seq: Option<(bool, bool)>,
-    /// Whether this end decides about sequence numbers.
-    pub lns_mode: Option<bool>,
-    /// How long a packet waits for those before it; zero does not reorder.
-    pub reorder_timeout: Option<Duration>,
-    /// The device's MTU; `Some(None)` makes it automatic again.
-    pub mtu: Option<Option<u16>>,
-    /// Log lines wanted.
-    pub debug: Option<DebugMask>,
 }
 
 /// TUNNEL_CREATE for `spec`, wanting an acknowledgement.
@@ -125,15 +110,17 @@ pub fn modify_tunnel(id: TunnelId, debug: DebugMask, seq: u32) -> Vec<u8> {
 }
 
 /// SESSION_MODIFY with what `change` names, wanting an acknowledgement.
-pub fn modify_session(session: &SessionSelector, change: &SessionChange, seq: u32) -> Vec<u8> {
+pub fn modify_session(session: &SessionSelector, change: &Retuning, seq: u32) -> Vec<u8> {
     let mut writer = select(acknowledged(Command::SessionModify, seq), session);
-    if let Some((recv, send)) = change.seq {
-        writer = writer
-            .octet(Attr::RecvSeq, recv.into())
-            .octet(Attr::SendSeq, send.into());
-    }
-    if let Some(on) = change.lns_mode {
-        writer = writer.octet(Attr::LnsMode, on.into());
+    let switches = [
+        (Attr::RecvSeq, change.recv_seq),
+        (Attr::SendSeq, change.send_seq),
+        (Attr::LnsMode, change.lns_mode),
+    ];
+    for (attr, on) in switches {
+        if let Some(on) = on {
+            writer = writer.octet(attr, on.into());
+        }
     }
     if let Some(timeout) = change.reorder_timeout {
         writer = writer.long(Attr::RecvTimeout, timeout.as_millis() as u64);

@@ -11,8 +11,8 @@ pub use address::Address;
 pub use answers::Answers;
 pub use client::{Client, ClientError};
 pub use encode::{
-    SessionChange, SessionSelector, create_session, create_tunnel, delete_session, delete_tunnel,
-    dump_sessions, dump_tunnels, get_tunnel, modify_session, modify_tunnel, reload,
+    SessionSelector, create_session, create_tunnel, delete_session, delete_tunnel, dump_sessions,
+    dump_tunnels, get_tunnel, modify_session, modify_tunnel, reload,
 };
 pub(crate) use encode::{encapsulation, zero_checksums6};
 pub use limits::{AUTOMATIC_MTU, MTU, REORDER_TIMEOUT_MAX, interface_name};

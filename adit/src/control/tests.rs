@@ -120,9 +120,10 @@ proptest! {
 #[test]
 fn a_change_names_only_what_changes() {
     let which = SessionSelector::Name("pw1".into());
-    let change = SessionChange {
-        seq: Some((false, true)),
-        ..SessionChange::default()
+    let change = Retuning {
+        recv_seq: Some(false),
+        send_seq: Some(true),
+        ..Retuning::default()
     };
     let (command, attributes) = read(&modify_session(&which, &change, 1));
     let expected = Attributes {
@@ -141,9 +142,9 @@ fn a_change_names_only_what_changes() {
 fn an_automatic_mtu_is_asked_for_by_0() {
     let which = SessionSelector::Name("pw1".into());
     let asked = |mtu| {
-        let change = SessionChange {
+        let change = Retuning {
             mtu: Some(mtu),
-            ..SessionChange::default()
+            ..Retuning::default()
         };
         read(&modify_session(&which, &change, 1)).1.mtu
     };

@@ -2,9 +2,9 @@
 
 use super::keyword::*;
 use super::{FieldError, Fields};
-use crate::control::{SessionChange, SessionSelector};
+use crate::control::SessionSelector;
 use adit_datapath::spec::{
-    Encap, SessionKey, SessionSpec, SessionTuning, TunnelSpec, TxChecksum, UdpChecksum,
+    Encap, Retuning, SessionKey, SessionSpec, SessionTuning, TunnelSpec, TxChecksum, UdpChecksum,
 };
 use adit_wire::l2tp::{SessionId, Sublayer, TunnelId};
 use std::net::{IpAddr, SocketAddr};
@@ -57,15 +57,17 @@ pub fn selector(fields: &Fields) -> Result<SessionSelector, FieldError> {
 }
 
 /// What is to change of a session; at least one thing must be given.
-pub fn session_change(fields: &Fields) -> Result<SessionChange, FieldError> {
-    let change = SessionChange {
-        seq: fields.get(&SEQ)?,
+pub fn session_change(fields: &Fields) -> Result<Retuning, FieldError> {
+    let (recv_seq, send_seq) = fields.get(&SEQ)?.unzip();
+    let change = Retuning {
+        recv_seq,
+        send_seq,
         lns_mode: fields.get(&LNS_MODE)?,
         reorder_timeout: fields.get(&REORDER_TIMEOUT)?,
         mtu: fields.get(&MTU)?,
         debug: fields.get(&DEBUG)?,
     };
-    if change == SessionChange::default() {
+    if change == Retuning::default() {
         let text = "nothing to change; give seq, lns_mode, reorder_timeout, mtu or debug";
         return Err(FieldError::new("set session", text));
     }
