@@ -105,7 +105,7 @@ impl Carrier {
             Some(libc::EIO | libc::EINVAL | libc::ENOPROTOOPT) => 0,
             _ => return false,
         };
-        if self.longest_segment.swap(longest, Relaxed) != longest {
+        if self.longest_segment.fetch_min(longest, Relaxed) > longest {
             let remote = self.encap.remote();
             tracing::warn!(%remote, %error, longest, "longer packets are sent one by one");
         }

@@ -110,7 +110,7 @@ impl Devices {
     /// Removes the persistent device that an earlier process left. One that has gone, or whose
     /// index is no free TAP device's, is nothing to remove.
     pub(crate) fn discard(&mut self, device: &Device) -> Result<(), Error> {
-        let Some(link) = self.look(device.index) else {
+        let Ok(link) = self.links.by_index(device.index) else {
             return Ok(());
         };
         let outcome = Tap::adopt(&link.name).and_then(|tap| tap.forget());
@@ -141,11 +141,6 @@ impl Devices {
             let _ = tap.forget();
         }
         adjusted
-    }
-
-    /// The device of this index, if it is here.
-    pub(crate) fn look(&mut self, index: u32) -> Option<Link> {
-        self.links.by_index(index).ok()
     }
 
     /// Sets a device's MTU.

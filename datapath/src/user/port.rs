@@ -57,8 +57,9 @@ impl Port {
         !self.lost.swap(true, Relaxed)
     }
 
+    /// Whether the device has gone. One in another namespace has not.
     pub(crate) fn is_lost(&self) -> bool {
-        self.lost.load(Relaxed)
+        self.lost.load(Relaxed) || self.tap.name().is_err()
     }
 
     /// Counts `count` packets that were received and dropped, and says so where that is wanted:

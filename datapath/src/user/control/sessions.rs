@@ -22,11 +22,7 @@ impl UserDatapath {
         match self.sessions.get(&spec.key) {
             None => self.install(spec, Arc::new(Session::new(spec, from)), old),
             Some(member) if !same_identity(&member.spec, spec) => Err(session_exists(spec.key)),
-            Some(member)
-                if member.port.is_lost() || self.devices.look(member.port.index).is_none() =>
-            {
-                self.restore(spec)
-            }
+            Some(member) if member.port.is_lost() => self.restore(spec),
             Some(member) => {
                 let change = Retuning::between(&member.spec.tuning, &spec.tuning);
                 self.tune_session(spec.key, &change)
