@@ -4,9 +4,10 @@
 //! Control talks to both by messages, so packets never wait for it:
 //!
 //! ```text
-//!            rx threads                            tx threads
-//! socket -> decap -> order -> TAP        TAP -> header -> batch -> socket
-//!                 \__ Session: tuning, counters, Ns, shared by both __/
+//!               rx threads                                 tx threads
+//! socket -> decap -> order -> delivery -> TAP      TAP -> outbox -> socket
+//!                            (merge)                     (split)
+//!             \___ Session: tuning, counters, Ns, shared by both ___/
 //! ```
 
 mod carrier;
