@@ -3,6 +3,7 @@
 use adit_wire::l2tp::{Cookie, Sequence, SessionId, Sublayer, TunnelId};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// Which log lines an object wants: the message classes of Linux's `l2tp.h`.
@@ -128,6 +129,17 @@ pub struct SessionKey {
     pub tunnel: TunnelId,
     /// Its local id.
     pub session: SessionId,
+}
+
+impl SessionKey {
+    /// The range of all keys of a tunnel's sessions.
+    pub fn all_of(tunnel: TunnelId) -> RangeInclusive<SessionKey> {
+        let key = |session| SessionKey {
+            tunnel,
+            session: SessionId(session),
+        };
+        key(0)..=key(u32::MAX)
+    }
 }
 
 /// The part of a session that may change while it lives.

@@ -23,6 +23,7 @@ use adit_datapath::{Datapath, Error};
 use adit_wire::l2tp::TunnelId;
 use adit_wire::netlink::Errno;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use waiting::Wait;
 
 /// Names an object.
@@ -169,25 +170,22 @@ impl Engine {
             Change::TuneTunnel(..) | Change::TuneSession(..) => self.datapath.apply(change),
             Change::RemoveTunnel(id) => {
                 self.datapath.apply(change)?;
-                self.discard(|key| key.tunnel == *id)
+                self.discard(SessionKey::all_of(*id))
             }
             Change::RemoveSession(removed) => {
                 self.datapath.apply(change)?;
-                self.discard(|key| key == *removed)
+                self.discard(*removed..=*removed)
             }
         }
     }
 
     /// Removes the devices, left by an earlier process, of sessions that never came back.
-    fn discard(&mut self, of: impl Fn(SessionKey) -> bool) -> Result<(), Error> {
-        let left = |key: &SessionKey| of(*key) && self.waits(Object::Session(*key));
-        let keys: Vec<SessionKey> = self.devices.keys().copied().filter(left).collect();
-        for key in keys {
-            if let Some(device) = self.devices.get(&key) {
-                self.datapath.discard(device)?;
-            }
-        }
-        Ok(())
+    fn discard(&mut self, of: RangeInclusive<SessionKey>) -> Result<(), Error> {
+        let waits = |key: &SessionKey| self.waits(Object::Session(*key));
+        let left = self.devices.range(of).filter(|(key, _)| waits(key));
+        let left: Vec<Device> = left.map(|(_, device)| device.clone()).collect();
+        left.iter()
+            .try_for_each(|device| self.datapath.discard(device))
     }
 
     /// Writes a change down that the data path has made, and makes it part of the state. What
@@ -308,11 +306,7 @@ impl Engine {
 
 /// The sessions of a tunnel.
 fn sessions_of(state: &Inventory, id: TunnelId) -> impl Iterator<Item = &SessionSpec> {
-    let key = |session| SessionKey {
-        tunnel: id,
-        session: adit_wire::l2tp::SessionId(session),
-    };
-    let range = state.sessions.range(key(0)..=key(u32::MAX));
+    let range = state.sessions.range(SessionKey::all_of(id));
     range.map(|(_, spec)| spec)
 }
 

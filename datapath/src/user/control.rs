@@ -181,7 +181,7 @@ impl UserDatapath {
             .any(|tunnel| tunnel.carrier_number == number);
         let gone: Vec<_> = self
             .sessions
-            .extract_if(.., |key, _| key.tunnel == id)
+            .extract_if(SessionKey::all_of(id), |_, _| true)
             .collect();
         gone.iter()
             .for_each(|(key, member)| self.detach(key, member));
@@ -282,7 +282,7 @@ impl Datapath for UserDatapath {
         let tunnel = self.tunnels.get(&id).ok_or_else(|| no_tunnel(id))?;
         let mut counters = tunnel.carrier.counters();
         counters += tunnel.retired;
-        for (_, member) in self.sessions.range(sessions_of(id)) {
+        for (_, member) in self.sessions.range(SessionKey::all_of(id)) {
             counters += member.counters();
         }
         Ok(counters)
@@ -292,15 +292,6 @@ impl Datapath for UserDatapath {
         let member = self.sessions.get(&key).ok_or_else(|| no_session(key))?;
         Ok(member.counters())
     }
-}
-
-fn sessions_of(tunnel: TunnelId) -> std::ops::RangeInclusive<SessionKey> {
-    use adit_wire::l2tp::SessionId;
-    let key = |session| SessionKey {
-        tunnel,
-        session: SessionId(session),
-    };
-    key(0)..=key(u32::MAX)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use crate::link::{Link, Links};
 use crate::spec::Device;
 use crate::sys::tap::Tap;
 use crate::user::carrier::Carrier;
+use crate::user::outbox::MAX_SEGMENTS;
 use crate::user::port::Port;
 use adit_wire::netlink::Errno;
 use netlink_packet_route::link::LinkAttribute;
@@ -19,7 +20,6 @@ const QUEUE: u32 = 1000;
 /// Super-frames of at most so many octets and segments go into one UDP message, whose bound is 64
 /// segments and 65,507 octets, with the headers that each segment gets.
 const MAX_SUPER_FRAME: u32 = 60_000;
-const MAX_SEGMENTS: u32 = 64;
 
 /// Ethernet's header.
 const ETHERNET: u32 = 14;
@@ -130,7 +130,7 @@ impl Devices {
             let mut attributes = vec![
                 LinkAttribute::TxQueueLen(QUEUE),
                 LinkAttribute::GsoMaxSize(MAX_SUPER_FRAME),
-                LinkAttribute::GsoMaxSegs(MAX_SEGMENTS),
+                LinkAttribute::GsoMaxSegs(MAX_SEGMENTS as u32),
             ];
             attributes.extend(more);
             self.links.set(link.index, attributes)?;

@@ -20,7 +20,7 @@ const FULL: usize = 128 << 10;
 const MAX_PACKETS: usize = 256;
 
 /// Bounds of one message with several datagrams: the kernel's since it has them, and UDP's.
-const MAX_SEGMENTS: usize = 64;
+pub(crate) const MAX_SEGMENTS: usize = 64;
 const MAX_MESSAGE: usize = 65_507;
 
 /// Packets of one session on their way from its device to its socket.

@@ -116,12 +116,9 @@ impl Work for Rx {
         let Some(ear) = self.ears.get_mut(&token) else {
             return;
         };
+        let slots = self.arena.chunks_exact_mut(SLOT);
+        let mut slots: Vec<_> = slots.map(IoSliceMut::new).collect();
         for _ in 0..BATCHES_A_TURN {
-            let mut slots: Vec<_> = self
-                .arena
-                .chunks_exact_mut(SLOT)
-                .map(IoSliceMut::new)
-                .collect();
             let mut received = [Received::default(); BATCH];
             let count = match batch::receive(ear.carrier.as_fd(), &mut slots, &mut received) {
                 Ok(count) => count,

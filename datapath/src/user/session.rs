@@ -69,12 +69,12 @@ impl Session {
 
     /// Octets of the header that [`Session::write_header`] writes.
     pub(crate) fn header_len(&self, udp: bool) -> usize {
-        usize::from(udp) * 4 + 4 + self.cookie.len() + self.sublayer.len()
+        header_len(udp, &self.cookie, self.sublayer)
     }
 
     /// Octets of the header that the peer's packets carry.
     pub(crate) fn received_header_len(&self, udp: bool) -> usize {
-        usize::from(udp) * 4 + 4 + self.peer_cookie.len() + self.sublayer.len()
+        header_len(udp, &self.peer_cookie, self.sublayer)
     }
 
     /// Writes the header of the next packet to send, which takes a sequence number if the session
@@ -127,6 +127,11 @@ impl Tuning {
     pub(crate) fn reorder_timeout(&self) -> Duration {
         Duration::from_nanos(self.reorder_timeout_ns.load(Relaxed))
     }
+}
+
+/// Over UDP a version word stands in front of the session id (RFC 3931 §4.1.2.1).
+fn header_len(udp: bool, cookie: &Cookie, sublayer: Sublayer) -> usize {
+    usize::from(udp) * 4 + 4 + cookie.len() + sublayer.len()
 }
 
 fn nanoseconds(time: Duration) -> u64 {
