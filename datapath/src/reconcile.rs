@@ -1,6 +1,6 @@
 //! The way from what is to what should be.
 
-use crate::spec::{Change, Inventory, Retuning, SessionSpec, TunnelSpec};
+use crate::spec::{Change, Inventory, Retuning, SessionSpec, TunnelRetuning, TunnelSpec};
 
 /// The changes that make `actual` equal `desired`, removals first, in an order that can be
 /// applied. What may change in place is tuned; any other difference removes and adds.
@@ -9,7 +9,7 @@ pub fn diff(desired: &Inventory, actual: &Inventory) -> Vec<Change> {
     let replaced = |id| match (desired.tunnels.get(id), actual.tunnels.get(id)) {
         (Some(want), Some(have)) => {
             TunnelSpec {
-                debug: want.debug,
+                tuning: want.tuning,
                 ..*have
             } != *want
         }
@@ -30,8 +30,9 @@ pub fn diff(desired: &Inventory, actual: &Inventory) -> Vec<Change> {
     for (id, want) in &desired.tunnels {
         match actual.tunnels.get(id) {
             Some(have) if !replaced(id) => {
-                if have.debug != want.debug {
-                    changes.push(Change::TuneTunnel(*id, want.debug));
+                if have.tuning != want.tuning {
+                    let change = TunnelRetuning::between(&have.tuning, &want.tuning);
+                    changes.push(Change::TuneTunnel(*id, change));
                 }
             }
             Some(_) | None => changes.push(Change::AddTunnel(*want)),

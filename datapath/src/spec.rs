@@ -1,5 +1,9 @@
 //! What there should be: tunnels, sessions, and changes to them, as plain values.
 
+mod outer;
+
+pub use outer::{Pmtudisc, TunnelRetuning, TunnelTuning};
+
 use adit_wire::l2tp::{Cookie, Sequence, SessionId, Sublayer, TunnelId};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -118,8 +122,8 @@ pub struct TunnelSpec {
     pub version: u8,
     /// Addresses and encapsulation.
     pub encap: Encap,
-    /// Log lines wanted.
-    pub debug: DebugMask,
+    /// What may change.
+    pub tuning: TunnelTuning,
 }
 
 /// Names a session: v3 ids of UDP tunnels may repeat from tunnel to tunnel.
@@ -180,9 +184,6 @@ pub struct Retuning {
 impl Retuning {
     /// What makes `new` of `old`.
     pub fn between(old: &SessionTuning, new: &SessionTuning) -> Retuning {
-        fn change<T: Copy + PartialEq>(old: T, new: T) -> Option<T> {
-            (old != new).then_some(new)
-        }
         Retuning {
             recv_seq: change(old.recv_seq, new.recv_seq),
             send_seq: change(old.send_seq, new.send_seq),
@@ -204,6 +205,11 @@ impl Retuning {
             debug: self.debug.unwrap_or(old.debug),
         }
     }
+}
+
+/// `new` if it differs from `old`.
+fn change<T: Copy + PartialEq>(old: T, new: T) -> Option<T> {
+    (old != new).then_some(new)
 }
 
 /// How a session numbers the packets that it sends.
@@ -249,8 +255,8 @@ impl SessionSpec {
 pub enum Change {
     /// Opens the tunnel's socket.
     AddTunnel(TunnelSpec),
-    /// Replaces the tunnel's debug mask.
-    TuneTunnel(TunnelId, DebugMask),
+    /// Changes what is named of what may change of a tunnel, and nothing else.
+    TuneTunnel(TunnelId, TunnelRetuning),
     /// Closes the socket and removes all sessions.
     RemoveTunnel(TunnelId),
     /// Makes the device and starts moving frames.

@@ -1,8 +1,8 @@
 use super::verb::{Object, Verb, form};
 use crate::control::{self, SessionSelector};
-use crate::input::keyword::{DEBUG, NAME, OFFSET, PEER_OFFSET, SESSION_ID, TUNNEL_ID, Word};
+use crate::input::keyword::{NAME, OFFSET, PEER_OFFSET, SESSION_ID, TUNNEL_ID, Word};
 use crate::input::{FieldError, Fields, build};
-use adit_datapath::spec::{DebugMask, Retuning, SessionSpec, TunnelSpec};
+use adit_datapath::spec::{Retuning, SessionSpec, TunnelRetuning, TunnelSpec};
 use adit_wire::l2tp::{SessionId, TunnelId};
 use adit_wire::netlink::Attributes;
 
@@ -13,7 +13,7 @@ pub(super) enum Request {
     AddSession(SessionSpec),
     DeleteTunnel(TunnelId),
     DeleteSession(SessionSelector),
-    SetTunnel(TunnelId, DebugMask),
+    SetTunnel(TunnelId, TunnelRetuning),
     SetSession(SessionSelector, Retuning),
     ShowTunnels(Filter),
     ShowSessions(Filter),
@@ -43,7 +43,9 @@ impl Request {
             }
             (Verb::Delete, Object::Tunnel) => Request::DeleteTunnel(tunnel()?),
             (Verb::Delete, Object::Session) => Request::DeleteSession(build::selector(&fields)?),
-            (Verb::Set, Object::Tunnel) => Request::SetTunnel(tunnel()?, fields.demand(&DEBUG)?),
+            (Verb::Set, Object::Tunnel) => {
+                Request::SetTunnel(tunnel()?, build::tunnel_change(&fields)?)
+            }
             (Verb::Set, Object::Session) => {
                 Request::SetSession(build::selector(&fields)?, build::session_change(&fields)?)
             }
@@ -62,7 +64,7 @@ impl Request {
             Request::AddSession(spec) => control::create_session(spec, seq),
             Request::DeleteTunnel(id) => control::delete_tunnel(*id, seq),
             Request::DeleteSession(which) => control::delete_session(which, seq),
-            Request::SetTunnel(id, debug) => control::modify_tunnel(*id, *debug, seq),
+            Request::SetTunnel(id, change) => control::modify_tunnel(*id, change, seq),
             Request::SetSession(which, change) => control::modify_session(which, change, seq),
             Request::ShowTunnels(_) => control::dump_tunnels(seq),
             Request::ShowSessions(_) => control::dump_sessions(seq),

@@ -176,7 +176,7 @@ fn what_is_not_understood_is_told_in_one_line() {
         ),
         (
             "set tunnel tid 1",
-            "debug: required and missing; add debug MASK",
+            "set tunnel: nothing to change; give pmtudisc",
         ),
     ];
     for (line, expected) in cases {

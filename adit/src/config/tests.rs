@@ -75,7 +75,7 @@ fn switches_are_booleans_and_a_debug_mask_is_a_number_or_names() {
         + &session(1, "debug = \"seq\"\nlns_mode = true");
     let inventory = Config::parse(&text).unwrap().inventory;
     let tunnel = inventory.tunnels[&TunnelId(1)];
-    assert_eq!(tunnel.debug.0, 5);
+    assert_eq!(tunnel.tuning.debug.0, 5);
     assert!(matches!(tunnel.encap, Encap::Udp { checksum, .. } if checksum.tx.is_on()));
     let session = inventory.sessions.values().next().unwrap();
     assert_eq!(session.tuning.debug.0, 4);

@@ -1,10 +1,11 @@
 use super::AUTOMATIC_MTU;
 use adit_datapath::spec::{
-    DebugMask, Encap, Retuning, SessionKey, SessionSpec, SessionTuning, TunnelSpec, TxChecksum,
-    UdpChecksum,
+    Encap, Pmtudisc, Retuning, SessionKey, SessionSpec, SessionTuning, TunnelRetuning, TunnelSpec,
+    TunnelTuning, TxChecksum, UdpChecksum,
 };
 use adit_wire::l2tp::{Sublayer, TunnelId};
 use adit_wire::netlink::{Attr, Command, Encapsulation, Writer, flag, pw_type};
+use std::num::NonZeroU8;
 
 /// Names one session in a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,10 +41,10 @@ pub fn create_tunnel(spec: &TunnelSpec, seq: u32) -> Vec<u8> {
             (false, _) => zero_checksums6(writer, checksum),
         };
     }
-    if spec.debug.0 != 0 {
-        writer = writer.word(Attr::Debug, spec.debug.0);
+    if spec.tuning.debug.0 != 0 {
+        writer = writer.word(Attr::Debug, spec.tuning.debug.0);
     }
-    writer.finish()
+    outer_tuning(writer, &spec.tuning).finish()
 }
 
 /// What carries the tunnel, as the attribute names it.
@@ -61,6 +62,17 @@ pub(crate) fn zero_checksums6(mut writer: Writer, checksum: UdpChecksum) -> Writ
     }
     if !checksum.rx {
         writer = writer.flag(Attr::UdpZeroCsum6Rx);
+    }
+    writer
+}
+
+/// Adit's own attributes of what may change of a tunnel; those at their default are left out.
+pub(crate) fn outer_tuning(mut writer: Writer, tuning: &TunnelTuning) -> Writer {
+    if tuning.pmtudisc != Pmtudisc::default() {
+        writer = writer.octet(Attr::Pmtudisc, tuning.pmtudisc as u8);
+    }
+    if let Some(ttl) = tuning.ttl {
+        writer = writer.octet(Attr::Ttl, ttl.get());
     }
     writer
 }
@@ -101,12 +113,19 @@ pub fn delete_session(session: &SessionSelector, seq: u32) -> Vec<u8> {
     select(acknowledged(Command::SessionDelete, seq), session).finish()
 }
 
-/// TUNNEL_MODIFY with the new debug mask, wanting an acknowledgement.
-pub fn modify_tunnel(id: TunnelId, debug: DebugMask, seq: u32) -> Vec<u8> {
-    acknowledged(Command::TunnelModify, seq)
-        .word(Attr::ConnId, id.0)
-        .word(Attr::Debug, debug.0)
-        .finish()
+/// TUNNEL_MODIFY with what `change` names, wanting an acknowledgement.
+pub fn modify_tunnel(id: TunnelId, change: &TunnelRetuning, seq: u32) -> Vec<u8> {
+    let mut writer = acknowledged(Command::TunnelModify, seq).word(Attr::ConnId, id.0);
+    if let Some(debug) = change.debug {
+        writer = writer.word(Attr::Debug, debug.0);
+    }
+    if let Some(mode) = change.pmtudisc {
+        writer = writer.octet(Attr::Pmtudisc, mode as u8);
+    }
+    if let Some(ttl) = change.ttl {
+        writer = writer.octet(Attr::Ttl, ttl.map_or(0, NonZeroU8::get));
+    }
+    writer.finish()
 }
 
 /// SESSION_MODIFY with what `change` names, wanting an acknowledgement.

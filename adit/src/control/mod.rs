@@ -14,7 +14,7 @@ pub use encode::{
     SessionSelector, create_session, create_tunnel, delete_session, delete_tunnel, dump_sessions,
     dump_tunnels, get_tunnel, modify_session, modify_tunnel, reload,
 };
-pub(crate) use encode::{encapsulation, zero_checksums6};
+pub(crate) use encode::{encapsulation, outer_tuning, zero_checksums6};
 pub use limits::{AUTOMATIC_MTU, MTU, REORDER_TIMEOUT_MAX, interface_name};
 
 #[cfg(test)]

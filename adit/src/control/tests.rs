@@ -103,7 +103,7 @@ proptest! {
                 remote: SocketAddr::new(remote, ports[1]),
                 checksum: UdpChecksum { tx, rx },
             },
-            debug: DebugMask(0),
+            tuning: TunnelTuning::default(),
         };
         let (command, a) = read(&create_tunnel(&spec, 1));
         prop_assert_eq!(command, Some(Command::TunnelCreate));

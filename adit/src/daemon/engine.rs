@@ -17,7 +17,8 @@ pub use reload::{Line, Plan, Report, Step, Task, plan};
 use super::genl::{self, Action, Extra, Header, Request};
 use super::store::{Edit, Origin, Store};
 use adit_datapath::spec::{
-    Change, Device, Encap, Inventory, Retuning, Sequencing, SessionKey, SessionSpec, TunnelSpec,
+    Change, Device, Encap, Inventory, Retuning, Sequencing, SessionKey, SessionSpec,
+    TunnelRetuning, TunnelSpec,
 };
 use adit_datapath::{Datapath, Error};
 use adit_wire::l2tp::TunnelId;
@@ -207,9 +208,9 @@ impl Engine {
     fn edit(&mut self, change: &Change, origin: Origin) -> Result<Edit, Error> {
         Ok(match change {
             Change::AddTunnel(spec) => Edit::Tunnel(self.bound(spec), origin),
-            Change::TuneTunnel(id, debug) => {
+            Change::TuneTunnel(id, change) => {
                 let mut spec = *self.desired.tunnels.get(id).ok_or_else(gone)?;
-                spec.debug = *debug;
+                spec.tuning = change.of(&spec.tuning);
                 Edit::Tunnel(spec, self.origin(Object::Tunnel(*id)))
             }
             Change::RemoveTunnel(id) => Edit::RemoveTunnel(*id),
@@ -315,9 +316,10 @@ fn inverse(change: &Change, state: &Inventory) -> Vec<Change> {
     match change {
         Change::AddTunnel(spec) => vec![Change::RemoveTunnel(spec.id)],
         Change::AddSession(spec) => vec![Change::RemoveSession(spec.key)],
-        Change::TuneTunnel(id, _) => {
-            let old = state.tunnels.get(id);
-            old.map(|old| Change::TuneTunnel(*id, old.debug))
+        Change::TuneTunnel(id, change) => {
+            let old = state.tunnels.get(id).map(|old| old.tuning);
+            let back = old.map(|old| TunnelRetuning::between(&change.of(&old), &old));
+            back.map(|back| Change::TuneTunnel(*id, back))
                 .into_iter()
                 .collect()
         }

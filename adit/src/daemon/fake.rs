@@ -115,8 +115,9 @@ impl Datapath for Fake {
                 }
                 world.there.tunnels.insert(spec.id, *spec);
             }
-            Change::TuneTunnel(id, debug) => {
-                world.there.tunnels.get_mut(id).unwrap().debug = *debug;
+            Change::TuneTunnel(id, change) => {
+                let tuning = &mut world.there.tunnels.get_mut(id).unwrap().tuning;
+                *tuning = change.of(tuning);
             }
             Change::RemoveTunnel(id) => {
                 world.there.tunnels.remove(id);

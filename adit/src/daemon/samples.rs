@@ -1,12 +1,13 @@
 //! Objects for tests.
 
 use adit_datapath::spec::{
-    DebugMask, Encap, Inventory, SessionKey, SessionSpec, SessionTuning, TunnelSpec, TxChecksum,
-    UdpChecksum,
+    DebugMask, Encap, Inventory, Pmtudisc, SessionKey, SessionSpec, SessionTuning, TunnelSpec,
+    TunnelTuning, TxChecksum, UdpChecksum,
 };
 use adit_wire::l2tp::{Cookie, SessionId, Sublayer, TunnelId};
 use proptest::prelude::*;
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU8;
 use std::time::Duration;
 
 /// A UDP tunnel over IPv4, its ports made from its id.
@@ -23,7 +24,7 @@ pub(super) fn udp(id: u16) -> TunnelSpec {
                 rx: false,
             },
         },
-        debug: DebugMask(0),
+        tuning: TunnelTuning::default(),
     }
 }
 
@@ -75,8 +76,9 @@ pub(super) fn any_tunnel() -> impl Strategy<Value = TunnelSpec> {
         any::<([u8; 16], [u8; 16])>().prop_map(|(a, b)| (IpAddr::from(a), IpAddr::from(b))),
     ];
     let ids = (1..=u32::MAX, 1..=u32::MAX);
-    let rest = any::<(Option<(u16, u16)>, bool, bool, u32)>();
-    (ids, addresses, rest).prop_map(|((id, peer), (local, remote), (ports, tx, rx, debug))| {
+    let rest = any::<(Option<(u16, u16)>, bool, bool)>();
+    let all = (ids, addresses, rest, any_tunnel_tuning());
+    all.prop_map(|((id, peer), (local, remote), (ports, tx, rx), tuning)| {
         let encap = match ports {
             None => Encap::Ip { local, remote },
             Some((near, far)) => Encap::Udp {
@@ -97,8 +99,17 @@ pub(super) fn any_tunnel() -> impl Strategy<Value = TunnelSpec> {
             peer_id: TunnelId(peer),
             version: 3,
             encap,
-            debug: DebugMask(debug),
+            tuning,
         }
+    })
+}
+
+fn any_tunnel_tuning() -> impl Strategy<Value = TunnelTuning> {
+    let all = (any::<u32>(), 0..4u8, any::<u8>());
+    all.prop_map(|(debug, pmtudisc, ttl)| TunnelTuning {
+        debug: DebugMask(debug),
+        pmtudisc: Pmtudisc::from_number(pmtudisc).unwrap(),
+        ttl: NonZeroU8::new(ttl),
     })
 }
 

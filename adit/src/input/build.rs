@@ -4,7 +4,8 @@ use super::keyword::*;
 use super::{FieldError, Fields};
 use crate::control::SessionSelector;
 use adit_datapath::spec::{
-    Encap, Retuning, SessionKey, SessionSpec, SessionTuning, TunnelSpec, TxChecksum, UdpChecksum,
+    Encap, Retuning, SessionKey, SessionSpec, SessionTuning, TunnelRetuning, TunnelSpec,
+    TunnelTuning, TxChecksum, UdpChecksum,
 };
 use adit_wire::l2tp::{SessionId, Sublayer, TunnelId};
 use std::net::{IpAddr, SocketAddr};
@@ -16,7 +17,25 @@ pub fn tunnel(fields: &Fields) -> Result<TunnelSpec, FieldError> {
         peer_id: TunnelId(fields.demand(&PEER_TUNNEL_ID)?),
         version: 3,
         encap: encap(fields)?,
-        debug: fields.get(&DEBUG)?.unwrap_or_default(),
+        tuning: tunnel_retuning(fields)?.of(&TunnelTuning::default()),
+    })
+}
+
+/// What is to change of a tunnel; at least one thing must be given.
+pub fn tunnel_change(fields: &Fields) -> Result<TunnelRetuning, FieldError> {
+    let change = tunnel_retuning(fields)?;
+    if change == TunnelRetuning::default() {
+        let text = "nothing to change; give pmtudisc, ttl or debug";
+        return Err(FieldError::new("set tunnel", text));
+    }
+    Ok(change)
+}
+
+fn tunnel_retuning(fields: &Fields) -> Result<TunnelRetuning, FieldError> {
+    Ok(TunnelRetuning {
+        debug: fields.get(&DEBUG)?,
+        pmtudisc: fields.get(&PMTUDISC)?,
+        ttl: fields.get(&TTL)?,
     })
 }
 

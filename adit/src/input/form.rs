@@ -99,7 +99,8 @@ form! {
     ADD_TUNNEL {
         TUNNEL_ID Required, PEER_TUNNEL_ID Required, LOCAL Required, REMOTE Required,
         ENCAP Optional, UDP_SPORT Optional, UDP_DPORT Optional,
-        UDP_CSUM Optional, UDP6_CSUM_TX Optional, UDP6_CSUM_RX Optional, DEBUG Optional,
+        UDP_CSUM Optional, UDP6_CSUM_TX Optional, UDP6_CSUM_RX Optional,
+        PMTUDISC Optional, TTL Optional, DEBUG Optional,
     }
 }
 
@@ -134,7 +135,9 @@ form! {
 
 form! {
     /// `set tunnel`.
-    SET_TUNNEL { TUNNEL_ID Required, DEBUG Required }
+    SET_TUNNEL {
+        TUNNEL_ID Required, PMTUDISC Optional, TTL Optional, DEBUG Optional,
+    }
 }
 
 form! {

@@ -1,9 +1,10 @@
 //! The vocabulary: every keyword with its spelling, its values and its meaning.
 
 use super::{FieldError, value};
-use adit_datapath::spec::DebugMask;
+use adit_datapath::spec::{DebugMask, Pmtudisc};
 use adit_wire::l2tp::{Cookie, Sublayer};
 use std::net::IpAddr;
+use std::num::NonZeroU8;
 use std::time::Duration;
 
 /// A keyword whose value is a `T`.
@@ -124,6 +125,10 @@ keywords! {
         "UDP checksums on sent packets, over IPv6 (default on)";
     UDP6_CSUM_RX: bool = "udp6_csum_rx", "on|off", Boolean, switch,
         "UDP checksums demanded of received packets, over IPv6 (default on)";
+    PMTUDISC: Pmtudisc = "pmtudisc", "dont|want|do|probe", Text, pmtudisc,
+        "outer packets may be fragmented: dont: anywhere; want: by this host, if they exceed the path MTU; do, probe: never (default dont)";
+    TTL: Option<NonZeroU8> = "ttl", "N|auto", NumberOrText, ttl,
+        "the outer packets' TTL or hop limit: 1 to 255, or auto, the system's (default auto)";
     NAME: String = "name", "IF", Text, ifname,
         "the network device's name (default the first free l2tpethN)";
     COOKIE: Cookie = "cookie", "HEX", Text, cookie,

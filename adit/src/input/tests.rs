@@ -1,8 +1,12 @@
-use super::form::{ADD_SESSION, ADD_TUNNEL, DEL_SESSION, Form, SET_SESSION};
+use super::form::{ADD_SESSION, ADD_TUNNEL, DEL_SESSION, Form, SET_SESSION, SET_TUNNEL};
 use super::*;
-use adit_datapath::spec::{DebugMask, Encap, SessionSpec, TunnelSpec, TxChecksum, UdpChecksum};
+use adit_datapath::spec::{
+    DebugMask, Encap, Pmtudisc, SessionSpec, TunnelRetuning, TunnelSpec, TunnelTuning, TxChecksum,
+    UdpChecksum,
+};
 use adit_wire::l2tp::{SessionId, Sublayer, TunnelId};
 use proptest::prelude::*;
+use std::num::NonZeroU8;
 use std::time::Duration;
 
 fn fields(form: &'static Form, line: &str) -> Result<Fields, FieldError> {
@@ -76,8 +80,35 @@ fn an_ip_tunnel_has_addresses_only() {
                 local: [192, 168, 1, 1].into(),
                 remote: [192, 168, 1, 2].into(),
             },
-            debug: DebugMask(0),
+            tuning: TunnelTuning::default(),
         }
+    );
+}
+
+#[test]
+fn outer_packets_are_as_those_of_ip_l2tp_unless_told_otherwise() {
+    assert_eq!(tunnel(UDP).unwrap().tuning, TunnelTuning::default());
+    let tuning = tunnel(&format!("{IP} pmtudisc want ttl 32 debug seq")).unwrap();
+    let expected = TunnelTuning {
+        debug: DebugMask(DebugMask::SEQ),
+        pmtudisc: Pmtudisc::Want,
+        ttl: NonZeroU8::new(32),
+    };
+    assert_eq!(tuning.tuning, expected);
+}
+
+#[test]
+fn a_tunnel_is_changed_in_what_is_named() {
+    let change = |line: &str| build::tunnel_change(&fields(&SET_TUNNEL, line).unwrap());
+    let expected = TunnelRetuning {
+        ttl: Some(None),
+        ..TunnelRetuning::default()
+    };
+    assert_eq!(change("tid 1 ttl auto"), Ok(expected));
+    let refused = change("tid 1").unwrap_err().to_string();
+    assert!(
+        refused.starts_with("set tunnel: nothing to change;"),
+        "{refused}"
     );
 }
 
@@ -171,6 +202,14 @@ fn a_bad_tunnel_names_field_value_and_remedy() {
         (
             with("udp_dport 5001", "udp_dport 5001 encap gre"),
             "encap: gre is not known here; give udp or ip",
+        ),
+        (
+            with("udp_dport 5001", "udp_dport 5001 pmtudisc maybe"),
+            "pmtudisc: maybe is not known here; give dont or want or do or probe",
+        ),
+        (
+            with("udp_dport 5001", "udp_dport 5001 ttl 256"),
+            "ttl: 256 is not a TTL; give a number from 1 to 255, or auto",
         ),
         (
             with("udp_dport 5001", "udp_dport 5001 encap ip"),

@@ -2,9 +2,10 @@
 //! with it and the remedy.
 
 use crate::control::{MTU, REORDER_TIMEOUT_MAX, interface_name};
-use adit_datapath::spec::DebugMask;
+use adit_datapath::spec::{DebugMask, Pmtudisc};
 use adit_wire::l2tp::{Cookie, Sublayer};
 use std::net::IpAddr;
+use std::num::NonZeroU8;
 use std::time::Duration;
 
 /// The names of the debug mask's bits.
@@ -35,6 +36,20 @@ pub(super) fn mtu(text: &str) -> Result<Option<u16>, String> {
     octets
         .map(Some)
         .map_err(|refusal| format!("{refusal}, or auto"))
+}
+
+/// Whether outer packets may be fragmented.
+pub(super) fn pmtudisc(text: &str) -> Result<Pmtudisc, String> {
+    choice(text, &Pmtudisc::ALL.map(|(mode, name)| (name, mode)))
+}
+
+/// A TTL, `None` when it is the system's.
+pub(super) fn ttl(text: &str) -> Result<Option<NonZeroU8>, String> {
+    if text.eq_ignore_ascii_case("auto") {
+        return Ok(None);
+    }
+    let hops = number(text, 1, u8::MAX.into(), "a TTL").map(NonZeroU8::new);
+    hops.map_err(|refusal| format!("{refusal}, or auto"))
 }
 
 /// Milliseconds of a reorder timeout.

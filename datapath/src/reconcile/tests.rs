@@ -1,7 +1,7 @@
 use super::diff;
 use crate::spec::{
     Change, DebugMask, Encap, Inventory, Retuning, SessionKey, SessionSpec, SessionTuning,
-    TunnelSpec,
+    TunnelRetuning, TunnelSpec, TunnelTuning,
 };
 use adit_wire::l2tp::{Cookie, SessionId, Sublayer, TunnelId};
 use proptest::prelude::*;
@@ -12,7 +12,10 @@ fn apply(mut state: Inventory, changes: &[Change]) -> Inventory {
     for change in changes {
         match change.clone() {
             Change::AddTunnel(spec) => assert!(state.tunnels.insert(spec.id, spec).is_none()),
-            Change::TuneTunnel(id, debug) => state.tunnels.get_mut(&id).unwrap().debug = debug,
+            Change::TuneTunnel(id, change) => {
+                let tuning = &mut state.tunnels.get_mut(&id).unwrap().tuning;
+                *tuning = change.of(tuning);
+            }
             Change::RemoveTunnel(id) => {
                 state.tunnels.remove(&id).unwrap();
                 state.sessions.retain(|key, _| key.tunnel != id);
@@ -40,7 +43,10 @@ fn tunnel(id: u32, peer: u32, debug: u32) -> TunnelSpec {
         peer_id,
         version: 3,
         encap,
-        debug,
+        tuning: TunnelTuning {
+            debug,
+            ..TunnelTuning::default()
+        },
     }
 }
 
@@ -98,6 +104,10 @@ fn what_may_change_in_place_is_tuned() {
         tunnels: [(TunnelId(1), tunnel(1, 1, debug))].into(),
         sessions: [session(1, 1, 1, seq)].map(|spec| (spec.key, spec)).into(),
     };
+    let louder = TunnelRetuning {
+        debug: Some(DebugMask(4)),
+        ..TunnelRetuning::default()
+    };
     let tuning = Retuning {
         send_seq: Some(true),
         ..Retuning::default()
@@ -107,7 +117,7 @@ fn what_may_change_in_place_is_tuned() {
         session: SessionId(1),
     };
     let expected = [
-        Change::TuneTunnel(TunnelId(1), DebugMask(4)),
+        Change::TuneTunnel(TunnelId(1), louder),
         Change::TuneSession(key, tuning),
     ];
     assert_eq!(diff(&with(4, true), &with(0, false)), expected);

@@ -1,8 +1,9 @@
 use super::{get_int, set_int};
-use crate::spec::UdpChecksum;
+use crate::spec::{Pmtudisc, UdpChecksum};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU8;
 use std::os::fd::AsFd;
 
 /// Room for bursts while the other side of the process is busy.
@@ -65,19 +66,31 @@ pub(crate) fn ip(local: IpAddr, remote: IpAddr) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// Buffers, no DF on outer packets (Linux's driver lets them be fragmented), local address.
+/// Whether packets may be fragmented.
+pub(crate) fn set_discovery(socket: &Socket, v4: bool, mode: Pmtudisc) -> io::Result<()> {
+    let (level, name) = if v4 {
+        (libc::SOL_IP, libc::IP_MTU_DISCOVER)
+    } else {
+        (libc::SOL_IPV6, libc::IPV6_MTU_DISCOVER)
+    };
+    set_int(socket.as_fd(), level, name, mode as i32)
+}
+
+/// The TTL or hop limit of packets; `None` is the system's.
+pub(crate) fn set_ttl(socket: &Socket, v4: bool, ttl: Option<NonZeroU8>) -> io::Result<()> {
+    let (level, name) = if v4 {
+        (libc::SOL_IP, libc::IP_TTL)
+    } else {
+        (libc::SOL_IPV6, libc::IPV6_UNICAST_HOPS)
+    };
+    let hops = ttl.map_or(-1, |ttl| i32::from(ttl.get()));
+    set_int(socket.as_fd(), level, name, hops)
+}
+
+/// Buffers, DF on no outer packet yet, local address.
 fn prepare(socket: &Socket, local: SocketAddr) -> io::Result<()> {
     socket.set_nonblocking(true)?;
-    let (level, name, dont) = if local.is_ipv4() {
-        (libc::SOL_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_DONT)
-    } else {
-        (
-            libc::SOL_IPV6,
-            libc::IPV6_MTU_DISCOVER,
-            libc::IPV6_PMTUDISC_DONT,
-        )
-    };
-    set_int(socket.as_fd(), level, name, dont)?;
+    set_discovery(socket, local.is_ipv4(), Pmtudisc::Dont)?;
     set_buffer(socket, libc::SO_RCVBUFFORCE, libc::SO_RCVBUF)?;
     set_buffer(socket, libc::SO_SNDBUFFORCE, libc::SO_SNDBUF)?;
     socket.bind(&SockAddr::from(local))

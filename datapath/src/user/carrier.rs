@@ -1,5 +1,5 @@
 use crate::counters::{Counters, DropReason, Tally};
-use crate::spec::{DebugMask, Encap, TunnelSpec, TxChecksum};
+use crate::spec::{DebugMask, Encap, TunnelSpec, TunnelTuning, TxChecksum};
 use crate::sys::batch::{self, Message};
 use crate::sys::socket;
 use crate::user::log::LogBudget;
@@ -147,8 +147,12 @@ impl Carrier {
         DebugMask(self.debug.load(Relaxed))
     }
 
-    pub(crate) fn set_debug(&self, mask: DebugMask) {
-        self.debug.store(mask.0, Relaxed);
+    /// Does as `tuning` has it from now on.
+    pub(crate) fn tune(&self, tuning: &TunnelTuning) -> io::Result<()> {
+        self.debug.store(tuning.debug.0, Relaxed);
+        let v4 = self.encap.local().is_ipv4();
+        socket::set_discovery(&self.socket, v4, tuning.pmtudisc)?;
+        socket::set_ttl(&self.socket, v4, tuning.ttl)
     }
 
     /// Counts a packet that belongs to no session.

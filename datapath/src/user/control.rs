@@ -1,7 +1,8 @@
 use crate::counters::Counters;
 use crate::link::Link;
 use crate::spec::{
-    Change, DebugMask, Device, Inventory, Sequencing, SessionKey, SessionSpec, TunnelSpec,
+    Change, DebugMask, Device, Inventory, Sequencing, SessionKey, SessionSpec, TunnelRetuning,
+    TunnelSpec, TunnelTuning,
 };
 use crate::user::Notify;
 use crate::user::carrier::Carrier;
@@ -114,18 +115,19 @@ impl UserDatapath {
     fn add_tunnel(&mut self, spec: &TunnelSpec) -> Result<(), Error> {
         if let Some(tunnel) = self.tunnels.get_mut(&spec.id) {
             let have = TunnelSpec {
-                debug: spec.debug,
+                tuning: spec.tuning,
                 ..tunnel.spec
             };
             if *spec != have && *spec != tunnel.carrier.bound(have) {
                 let text = format!("tunnel {} exists and differs; delete it first", spec.id);
                 return Err(Error::new(Errno::EEXIST, "tunnel_id", text));
             }
-            return self.tune_tunnel(spec.id, spec.debug);
+            let change = TunnelRetuning::between(&tunnel.spec.tuning, &spec.tuning);
+            return self.tune_tunnel(spec.id, &change);
         }
         let (carrier, carrier_number) = self.carrier(spec)?;
         let (spec, retired) = (*spec, Counters::default());
-        if spec.debug.has(DebugMask::DEBUG) {
+        if spec.tuning.debug.has(DebugMask::DEBUG) {
             let (local, remote) = carrier.endpoints();
             tracing::debug!(tunnel = %spec.id, %local, %remote, "tunnel carried");
         }
@@ -138,7 +140,7 @@ impl UserDatapath {
                 retired,
             },
         );
-        self.tune_tunnel(spec.id, spec.debug)
+        self.tune_tunnel(spec.id, &TunnelRetuning::default())
     }
 
     /// The socket for a new tunnel: that of its neighbours over protocol 115, else a new one.
@@ -155,19 +157,20 @@ impl UserDatapath {
         Ok((carrier, number))
     }
 
-    fn tune_tunnel(&mut self, id: TunnelId, debug: DebugMask) -> Result<(), Error> {
+    fn tune_tunnel(&mut self, id: TunnelId, change: &TunnelRetuning) -> Result<(), Error> {
         let tunnel = self.tunnels.get_mut(&id).ok_or_else(|| no_tunnel(id))?;
-        tunnel.spec.debug = debug;
+        tunnel.spec.tuning = change.of(&tunnel.spec.tuning);
         let number = tunnel.carrier_number;
         let carrier = tunnel.carrier.clone();
         let sharing = self
             .tunnels
             .values()
-            .filter(|tunnel| tunnel.carrier_number == number);
-        carrier.set_debug(DebugMask(
-            sharing.fold(0, |mask, tunnel| mask | tunnel.spec.debug.0),
-        ));
-        Ok(())
+            .filter(|tunnel| tunnel.carrier_number == number)
+            .map(|tunnel| tunnel.spec.tuning);
+        carrier.tune(&together(sharing)).map_err(|e| {
+            let text = format!("cannot change tunnel {id}'s socket");
+            Error::system(&e, "tunnel_id", &text)
+        })
     }
 
     fn remove_tunnel(&mut self, id: TunnelId) {
@@ -189,7 +192,7 @@ impl UserDatapath {
             self.rx_of(number).order(RxOrder::Unlisten(number));
         }
         self.remove_devices(gone);
-        if tunnel.spec.debug.has(DebugMask::DEBUG) {
+        if tunnel.spec.tuning.debug.has(DebugMask::DEBUG) {
             tracing::debug!(tunnel = %id, "tunnel removed");
         }
     }
@@ -213,11 +216,21 @@ impl UserDatapath {
     }
 }
 
+/// What a socket has that tunnels share: all log lines that one of them wants, and the strictest
+/// of the rest.
+fn together(sharing: impl Iterator<Item = TunnelTuning>) -> TunnelTuning {
+    sharing.fold(TunnelTuning::default(), |all, one| TunnelTuning {
+        debug: DebugMask(all.debug.0 | one.debug.0),
+        pmtudisc: all.pmtudisc.max(one.pmtudisc),
+        ttl: all.ttl.into_iter().chain(one.ttl).min(),
+    })
+}
+
 impl Datapath for UserDatapath {
     fn apply(&mut self, change: &Change) -> Result<(), Error> {
         match change {
             Change::AddTunnel(spec) => self.add_tunnel(spec),
-            Change::TuneTunnel(id, debug) => self.tune_tunnel(*id, *debug),
+            Change::TuneTunnel(id, change) => self.tune_tunnel(*id, change),
             Change::RemoveTunnel(id) => {
                 self.remove_tunnel(*id);
                 Ok(())

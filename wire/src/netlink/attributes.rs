@@ -64,6 +64,8 @@ pub struct Attributes {
     pub text: Option<String>,
     pub ifindex: Option<u32>,
     pub udp_no_csum: bool,
+    pub pmtudisc: Option<u8>,
+    pub ttl: Option<u8>,
 }
 
 impl Attributes {
@@ -136,6 +138,8 @@ impl Attributes {
             Attr::Text => self.text = Some(v.string(usize::MAX)?),
             Attr::Ifindex => self.ifindex = Some(v.word()?),
             Attr::UdpNoCsum => self.udp_no_csum = true,
+            Attr::Pmtudisc => self.pmtudisc = Some(v.octet()?),
+            Attr::Ttl => self.ttl = Some(v.octet()?),
             // Nobody uses these, but the policy still wants them whole.
             Attr::DataSeq | Attr::L2specLen => v.octet().map(drop)?,
             Attr::Offset | Attr::VlanId | Attr::Mru => v.half().map(drop)?,
@@ -182,6 +186,8 @@ impl Attributes {
             Attr::Text => put(to, attr, self.text.as_deref(), Writer::string),
             Attr::Ifindex => put(to, attr, self.ifindex, Writer::word),
             Attr::UdpNoCsum => put(to, attr, self.udp_no_csum.then_some(()), put_flag),
+            Attr::Pmtudisc => put(to, attr, self.pmtudisc, Writer::octet),
+            Attr::Ttl => put(to, attr, self.ttl, Writer::octet),
             Attr::DataSeq
             | Attr::L2specLen
             | Attr::Offset

@@ -169,6 +169,10 @@ numbers! {
         /// Adit, flag: no packet is sent with a UDP checksum, over IPv4. Without it and without
         /// [`Attr::UdpCsum`] nobody asks for one, and nobody minds.
         UdpNoCsum = 0x1006,
+        /// Adit, u8: whether outer packets may be fragmented, in the numbers of IP_MTU_DISCOVER.
+        Pmtudisc = 0x1010,
+        /// Adit, u8: the outer packets' TTL or hop limit; 0 is the system's.
+        Ttl = 0x1011,
     }
 }
 

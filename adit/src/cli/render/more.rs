@@ -5,7 +5,7 @@ use super::is_on;
 use crate::cli::failure::one_line;
 use crate::input::debug_names;
 use adit_datapath::counters::DropReason;
-use adit_datapath::spec::DebugMask;
+use adit_datapath::spec::{DebugMask, Pmtudisc};
 use adit_wire::netlink::{Attributes, Statistics};
 use serde_json::{Map, Value, json};
 
@@ -45,6 +45,12 @@ pub(super) fn json(object: &Attributes, in_full: bool) -> Map<String, Value> {
     if let Some(mtu) = object.mtu {
         out.insert("mtu".to_owned(), json!(mtu));
     }
+    if let Some(mode) = object.pmtudisc.and_then(Pmtudisc::from_number) {
+        out.insert("pmtudisc".to_owned(), json!(mode.name()));
+    }
+    if let Some(ttl) = object.ttl {
+        out.insert("ttl".to_owned(), json!(ttl));
+    }
     if object.session_id.is_some() {
         out.insert("lns_mode".to_owned(), json!(is_on(object.lns_mode)));
     }
@@ -69,6 +75,12 @@ fn settings(object: &Attributes) -> Vec<(&'static str, String)> {
     }
     if is_on(object.lns_mode) {
         out.push(("lns_mode", "on".to_owned()));
+    }
+    if let Some(mode) = object.pmtudisc.and_then(Pmtudisc::from_number) {
+        out.push(("pmtudisc", mode.name().to_owned()));
+    }
+    if let Some(ttl) = object.ttl {
+        out.push(("ttl", ttl.to_string()));
     }
     if let Some(mask) = object.debug.filter(|mask| *mask != 0) {
         out.push(("debug", debug_names(DebugMask(mask))));

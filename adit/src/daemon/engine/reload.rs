@@ -9,7 +9,7 @@ use super::waiting::Wait;
 use super::{Engine, Object, Origin};
 use crate::daemon::genl;
 use adit_datapath::Error;
-use adit_datapath::spec::{Change, Inventory, Retuning, SessionSpec};
+use adit_datapath::spec::{Change, Inventory, Retuning, SessionSpec, TunnelRetuning};
 use adit_wire::netlink::Errno;
 use std::time::Instant;
 
@@ -127,10 +127,7 @@ impl Engine {
     /// Counts an object as the file's.
     fn adopt(&mut self, object: Object) -> Result<(), Error> {
         let change = match object {
-            Object::Tunnel(id) => {
-                let spec = self.desired.tunnels.get(&id).ok_or_else(super::gone)?;
-                Change::TuneTunnel(id, spec.debug)
-            }
+            Object::Tunnel(id) => Change::TuneTunnel(id, TunnelRetuning::default()),
             Object::Session(key) => Change::TuneSession(key, Retuning::default()),
         };
         self.configured.insert(object);

@@ -58,13 +58,17 @@ fn a_change_that_cannot_be_kept_is_taken_back() {
     add(&mut engine, udp(1), &[session(1, 5)]);
     let before = engine.desired().clone();
     disk.fill();
+    let louder = TunnelRetuning {
+        debug: Some(DebugMask(8)),
+        ..TunnelRetuning::default()
+    };
     let tuning = Retuning {
         send_seq: Some(true),
         ..Retuning::default()
     };
     for change in [
         Change::AddTunnel(udp(2)),
-        Change::TuneTunnel(udp(1).id, DebugMask(8)),
+        Change::TuneTunnel(udp(1).id, louder),
         Change::RemoveTunnel(udp(1).id),
         Change::AddSession(session(1, 6)),
         Change::TuneSession(key(1, 5), tuning),
@@ -183,7 +187,7 @@ fn nobody_adds_sessions_by_hand_to_a_tunnel_that_waits() {
         .unwrap_err();
     assert_eq!((refused.errno, refused.field), (Errno::ENODEV, "tunnel_id"));
     engine
-        .change(&Change::TuneTunnel(udp(1).id, DebugMask(1)))
+        .change(&Change::TuneTunnel(udp(1).id, TunnelRetuning::default()))
         .unwrap();
     engine.change(&Change::RemoveTunnel(udp(1).id)).unwrap();
     assert_eq!(engine.deadline(), None);

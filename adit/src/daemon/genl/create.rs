@@ -4,12 +4,13 @@ use super::{keyword, missing};
 use crate::control::{AUTOMATIC_MTU, MTU, REORDER_TIMEOUT_MAX, interface_name};
 use adit_datapath::Error;
 use adit_datapath::spec::{
-    DebugMask, Encap, Retuning, SessionKey, SessionSpec, SessionTuning, TunnelSpec, TxChecksum,
-    UdpChecksum,
+    DebugMask, Encap, Pmtudisc, Retuning, SessionKey, SessionSpec, SessionTuning, TunnelRetuning,
+    TunnelSpec, TunnelTuning, TxChecksum, UdpChecksum,
 };
 use adit_wire::l2tp::{SessionId, Sublayer, TunnelId};
 use adit_wire::netlink::{Attr, Attributes, Encapsulation, Errno, pw_type};
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU8;
 
 /// The tunnel that TUNNEL_CREATE asks for.
 pub(crate) fn tunnel_spec(a: &Attributes) -> Result<TunnelSpec, Error> {
@@ -30,13 +31,26 @@ pub(crate) fn tunnel_spec(a: &Attributes) -> Result<TunnelSpec, Error> {
         let field = keyword(Attr::ProtoVersion);
         return Err(Error::new(Errno::EPROTONOSUPPORT, field, text));
     }
-    let debug = DebugMask(a.debug.unwrap_or(0));
     Ok(TunnelSpec {
         id,
         peer_id,
         version,
         encap,
-        debug,
+        tuning: tunnel_retuning(a)?.of(&TunnelTuning::default()),
+    })
+}
+
+/// What the request says about what may change of a tunnel.
+pub(super) fn tunnel_retuning(a: &Attributes) -> Result<TunnelRetuning, Error> {
+    let pmtudisc = |number| {
+        let text = format!("{number} is unknown; give dont (0), want (1), do (2) or probe (3)");
+        let unknown = Error::new(Errno::EINVAL, keyword(Attr::Pmtudisc), text);
+        Pmtudisc::from_number(number).ok_or(unknown)
+    };
+    Ok(TunnelRetuning {
+        debug: a.debug.map(DebugMask),
+        pmtudisc: a.pmtudisc.map(pmtudisc).transpose()?,
+        ttl: a.ttl.map(NonZeroU8::new),
     })
 }
 

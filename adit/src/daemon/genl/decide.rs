@@ -1,9 +1,9 @@
 //! What a request comes to, given the objects that exist.
 
-use super::create::{retuning, session_spec, session_tunnel, tunnel_spec};
+use super::create::{retuning, session_spec, session_tunnel, tunnel_retuning, tunnel_spec};
 use super::{Request, keyword, missing};
 use adit_datapath::Error;
-use adit_datapath::spec::{Change, DebugMask, Inventory, SessionKey, SessionSpec, TunnelSpec};
+use adit_datapath::spec::{Change, Inventory, SessionKey, SessionSpec, TunnelSpec};
 use adit_wire::l2tp::{SessionId, TunnelId};
 use adit_wire::netlink::{Attr, Attributes, Command, Errno};
 
@@ -43,8 +43,7 @@ pub fn decide(
         Command::TunnelDelete => Action::Change(Change::RemoveTunnel(find_tunnel(a, state)?.id)),
         Command::TunnelModify => {
             let tunnel = find_tunnel(a, state)?;
-            let debug = a.debug.map_or(tunnel.debug, DebugMask);
-            Action::Change(Change::TuneTunnel(tunnel.id, debug))
+            Action::Change(Change::TuneTunnel(tunnel.id, tunnel_retuning(a)?))
         }
         Command::TunnelGet if request.dump => Action::Tunnels,
         Command::TunnelGet => Action::Tunnel(find_tunnel(a, state)?.id),

@@ -53,6 +53,8 @@ fn keyword(attr: Attr) -> &'static str {
         Attr::UdpZeroCsum6Rx => "udp6_csum_rx",
         Attr::Offset => "offset",
         Attr::DryRun => "dry_run",
+        Attr::Pmtudisc => "pmtudisc",
+        Attr::Ttl => "ttl",
         Attr::DataSeq
         | Attr::L2specLen
         | Attr::UsingIpsec

@@ -1,6 +1,6 @@
 //! Objects as messages: Linux's attributes in Linux's order, then Adit's own.
 
-use crate::control::{encapsulation, zero_checksums6};
+use crate::control::{encapsulation, outer_tuning, zero_checksums6};
 use adit_datapath::counters::{Counters, DropReason};
 use adit_datapath::spec::{Device, Encap, SessionSpec, TunnelSpec};
 use adit_wire::netlink::{Attr, Command, Writer, flag, pw_type};
@@ -41,7 +41,7 @@ pub fn tunnel(header: Header, spec: &TunnelSpec, extra: &Extra) -> Vec<u8> {
         .octet(Attr::ProtoVersion, spec.version)
         .word(Attr::ConnId, spec.id.0)
         .word(Attr::PeerConnId, spec.peer_id.0)
-        .word(Attr::Debug, spec.debug.0)
+        .word(Attr::Debug, spec.tuning.debug.0)
         .half(Attr::EncapType, encapsulation(&spec.encap).number())
         .statistics(extra.counters.statistics);
     if let Encap::Udp {
@@ -61,7 +61,7 @@ pub fn tunnel(header: Header, spec: &TunnelSpec, extra: &Extra) -> Vec<u8> {
     writer = writer
         .address(Attr::IpSaddr, Attr::Ip6Saddr, spec.encap.local())
         .address(Attr::IpDaddr, Attr::Ip6Daddr, spec.encap.remote());
-    own(writer, extra).finish()
+    own(outer_tuning(writer, &spec.tuning), extra).finish()
 }
 
 /// One line of a reload's report: of a change, or of something that failed.

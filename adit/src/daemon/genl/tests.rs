@@ -4,7 +4,9 @@ mod reply;
 use super::*;
 use crate::control::{AUTOMATIC_MTU, create_session, create_tunnel};
 use crate::daemon::samples::{any_session, any_tunnel, inventory, ip, key, session as sample, udp};
-use adit_datapath::spec::{Change, DebugMask, Device, Inventory, Retuning, SessionTuning};
+use adit_datapath::spec::{
+    Change, DebugMask, Device, Inventory, Retuning, SessionTuning, TunnelRetuning,
+};
 use adit_wire::netlink::{Attributes, Command, FAMILY_ID, Frames, Writer, flag};
 use proptest::prelude::*;
 
@@ -103,7 +105,7 @@ fn modify_changes_what_it_names_and_nothing_else() {
     let change = Change::TuneSession(key(1, 5), change);
     assert_eq!(ask(&state, &message.finish()), Ok(Action::Change(change)));
     let message = request(Command::TunnelModify).word(Attr::ConnId, 1);
-    let change = Change::TuneTunnel(udp(1).id, DebugMask(0));
+    let change = Change::TuneTunnel(udp(1).id, TunnelRetuning::default());
     assert_eq!(ask(&state, &message.finish()), Ok(Action::Change(change)));
 }
 

@@ -24,7 +24,7 @@ fn tunnel(local: Ipv4Addr) -> TunnelSpec {
                 rx: false,
             },
         },
-        debug: DebugMask(0),
+        tuning: TunnelTuning::default(),
     }
 }
 

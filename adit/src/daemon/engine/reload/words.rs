@@ -3,7 +3,8 @@
 use super::plan::Task;
 use crate::daemon::engine::{Object, sessions_of};
 use adit_datapath::spec::{
-    Change, Encap, Inventory, Retuning, SessionKey, SessionSpec, TunnelSpec, UdpChecksum,
+    Change, Encap, Inventory, Retuning, SessionKey, SessionSpec, TunnelRetuning, TunnelSpec,
+    UdpChecksum,
 };
 use adit_wire::l2tp::TunnelId;
 
@@ -13,7 +14,10 @@ use adit_wire::l2tp::TunnelId;
 pub(super) fn line(change: &Change, have: &Inventory, want: &Inventory) -> Option<String> {
     match change {
         Change::AddTunnel(spec) => Some(new_tunnel(spec, have)),
-        Change::TuneTunnel(id, _) => Some(format!("change {} (debug)", Object::Tunnel(*id))),
+        Change::TuneTunnel(id, change) => {
+            let difference = tunnel_tuning_difference(change).join(", ");
+            Some(format!("change {} ({difference})", Object::Tunnel(*id)))
+        }
         Change::RemoveTunnel(id) if want.tunnels.contains_key(id) => None,
         Change::RemoveTunnel(id) => Some(old_tunnel(*id, have)),
         Change::AddSession(spec) => new_session(spec, have),
@@ -122,6 +126,14 @@ pub(super) fn session_difference(old: &SessionSpec, new: &SessionSpec) -> Vec<&'
         ("cookie", old.cookie != new.cookie),
         ("peer cookie", old.peer_cookie != new.peer_cookie),
         ("sublayer", old.sublayer != new.sublayer),
+    ])
+}
+
+fn tunnel_tuning_difference(change: &TunnelRetuning) -> Vec<&'static str> {
+    named([
+        ("debug", change.debug.is_some()),
+        ("pmtudisc", change.pmtudisc.is_some()),
+        ("ttl", change.ttl.is_some()),
     ])
 }
 
