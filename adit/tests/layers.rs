@@ -9,12 +9,19 @@ use std::process::Command;
 /// The workspace's crates and which of each other they may depend on, in tests too.
 const MAY_KNOW: &[(&str, &[&str])] = &[
     ("adit-wire", &[]),
+    ("adit-proto", &["adit-wire"]),
     ("adit-datapath", &["adit-wire"]),
     ("adit-lab", &[]),
-    ("adit", &["adit-wire", "adit-datapath", "adit-lab"]),
+    (
+        "adit",
+        &["adit-wire", "adit-proto", "adit-datapath", "adit-lab"],
+    ),
     ("adit-e2e", &["adit-lab"]),
-    ("adit-bench", &["adit-lab"]),
-    ("adit-fuzz", &["adit-wire", "adit-datapath", "adit"]),
+    ("adit-bench", &["adit-lab", "adit-proto"]),
+    (
+        "adit-fuzz",
+        &["adit-wire", "adit-proto", "adit-datapath", "adit"],
+    ),
 ];
 
 /// Crates that must build without the host: no dependency of any kind in the product.
@@ -67,6 +74,38 @@ fn pure_crates_have_no_dependencies_and_forbid_unsafe() -> Outcome {
             );
         }
     }
+    Ok(())
+}
+
+/// The crate whose runs repeat themselves: what it must not touch.
+#[test]
+fn proto_knows_no_clock_no_socket_and_no_runtime() -> Outcome {
+    const HOST: &[&str] = &[
+        "Instant::now",
+        "SystemTime",
+        "std::thread",
+        "std::fs",
+        "std::process",
+        "std::env",
+        "Socket::",
+        "HashMap",
+        "HashSet",
+        "tokio",
+        "libc",
+        "rustix",
+    ];
+    let mut looked_at = 0;
+    for package in packages()?.iter().filter(|p| p.name == "adit-proto") {
+        let root = fs::read_to_string(package.root.join("src/lib.rs"))?;
+        assert!(root.lines().any(|line| line == "#![forbid(unsafe_code)]"));
+        for file in sources(&package.root)? {
+            looked_at += 1;
+            let text = fs::read_to_string(&file)?;
+            let touched = HOST.iter().find(|word| text.contains(*word));
+            assert!(touched.is_none(), "{}: {touched:?}", file.display());
+        }
+    }
+    assert!(looked_at > 10, "only {looked_at} files found");
     Ok(())
 }
 
