@@ -52,8 +52,8 @@ pub trait Datapath: Send {
     /// What is really there: a tunnel with its socket, a session with its device.
     fn inventory(&mut self) -> Inventory;
 
-    /// The device of a session.
-    fn device(&mut self, session: SessionKey) -> Result<Device, Error>;
+    /// The device of a session, if it is of a kind that has one.
+    fn device(&mut self, session: SessionKey) -> Result<Option<Device>, Error>;
 
     /// How a session numbers its packets now.
     fn sequencing(&mut self, session: SessionKey) -> Result<Sequencing, Error>;

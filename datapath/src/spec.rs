@@ -118,7 +118,7 @@ pub struct TunnelSpec {
     pub id: TunnelId,
     /// The peer's id for it.
     pub peer_id: TunnelId,
-    /// L2TP version as given, 2 or 3; sessions exist in version 3 only so far.
+    /// L2TP version: 2, whose ids have 16 bits and whose sessions carry PPP, or 3.
     pub version: u8,
     /// Addresses and encapsulation.
     pub encap: Encap,
@@ -143,6 +143,26 @@ impl SessionKey {
             session: SessionId(session),
         };
         key(0)..=key(u32::MAX)
+    }
+}
+
+/// What a session carries (RFC 3931 §1.2, pseudowire type).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Pseudowire {
+    /// Ethernet frames, to and from a device of its own (RFC 4719).
+    #[default]
+    Ethernet,
+    /// PPP frames (RFC 2661, RFC 3931 §7): no device of its own.
+    Ppp,
+}
+
+impl Pseudowire {
+    /// Whether a session of this kind has a device of its own.
+    pub fn has_device(self) -> bool {
+        match self {
+            Pseudowire::Ethernet => true,
+            Pseudowire::Ppp => false,
+        }
     }
 }
 
@@ -221,16 +241,18 @@ pub struct Sequencing {
     pub next_ns: Sequence,
 }
 
-/// A static L2TPv3 Ethernet session.
+/// A static session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionSpec {
     /// Tunnel and local id.
     pub key: SessionKey,
     /// The peer's id for it, which outgoing packets carry.
     pub peer_id: SessionId,
+    /// What it carries; in a tunnel of version 2 always PPP.
+    pub pseudowire: Pseudowire,
     /// The device's name; `None` takes the first free `l2tpethN`.
     pub ifname: Option<String>,
-    /// The cookie sent.
+    /// The cookie sent; none in version 2, which has no cookies and no sublayer.
     pub cookie: Cookie,
     /// The cookie demanded.
     pub peer_cookie: Cookie,

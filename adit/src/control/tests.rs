@@ -43,7 +43,7 @@ prop_compose! {
         SessionSpec {
             key: SessionKey { tunnel: TunnelId(tunnel), session: SessionId(id) },
             peer_id: SessionId(peer),
-            ifname, cookie, peer_cookie, tuning,
+            pseudowire: Pseudowire::Ethernet, ifname, cookie, peer_cookie, tuning,
             sublayer: if plain { Sublayer::None } else { Sublayer::Default },
         }
     }
@@ -58,6 +58,7 @@ fn session_of(a: &Attributes) -> SessionSpec {
             session: SessionId(a.session_id.unwrap()),
         },
         peer_id: SessionId(a.peer_session_id.unwrap()),
+        pseudowire: Pseudowire::Ethernet,
         ifname: a.ifname.clone(),
         cookie: a.cookie.unwrap_or_default(),
         peer_cookie: a.peer_cookie.unwrap_or_default(),

@@ -97,8 +97,8 @@ impl Engine {
             datapath, desired, ..
         } = self;
         let mut name = |spec: &SessionSpec| match datapath.device(spec.key) {
-            Ok(device) => Some(device.name),
-            Err(_) => spec.ifname.clone(),
+            Ok(Some(device)) => Some(device.name),
+            Ok(None) | Err(_) => spec.ifname.clone(),
         };
         genl::decide(request, desired, &mut name)
     }
@@ -116,7 +116,7 @@ impl Engine {
         let extra = self.extra(object);
         let device = match self.waits(object) {
             true => None,
-            false => self.datapath.device(key).ok(),
+            false => self.datapath.device(key).ok().flatten(),
         };
         let mut spec = self.desired.sessions.get(&key)?.clone();
         if let Ok(now) = self.datapath.sequencing(key) {
@@ -215,7 +215,7 @@ impl Engine {
             }
             Change::RemoveTunnel(id) => Edit::RemoveTunnel(*id),
             Change::AddSession(spec) => {
-                let device = self.datapath.device(spec.key).ok();
+                let device = self.datapath.device(spec.key).ok().flatten();
                 Edit::Session(spec.clone(), origin, device)
             }
             Change::TuneSession(key, change) => {

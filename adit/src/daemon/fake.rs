@@ -161,15 +161,15 @@ impl Datapath for Fake {
         self.world().there.clone()
     }
 
-    fn device(&mut self, session: SessionKey) -> Result<Device, Error> {
+    fn device(&mut self, session: SessionKey) -> Result<Option<Device>, Error> {
         let world = self.world();
         let none = || Error::new(Errno::ENODEV, "session_id", "there is no session");
         let index = *world.of.get(&session).ok_or_else(none)?;
-        Ok(Device {
+        Ok(Some(Device {
             name: world.devices[&index].clone(),
             index,
             mtu: 1446,
-        })
+        }))
     }
 
     fn sequencing(&mut self, session: SessionKey) -> Result<Sequencing, Error> {

@@ -1,8 +1,8 @@
 //! Objects for tests.
 
 use adit_datapath::spec::{
-    DebugMask, Encap, Inventory, Pmtudisc, SessionKey, SessionSpec, SessionTuning, TunnelSpec,
-    TunnelTuning, TxChecksum, UdpChecksum,
+    DebugMask, Encap, Inventory, Pmtudisc, Pseudowire, SessionKey, SessionSpec, SessionTuning,
+    TunnelSpec, TunnelTuning, TxChecksum, UdpChecksum,
 };
 use adit_wire::l2tp::{Cookie, SessionId, Sublayer, TunnelId};
 use proptest::prelude::*;
@@ -44,6 +44,7 @@ pub(super) fn session(tunnel: u16, session: u16) -> SessionSpec {
     SessionSpec {
         key: key(tunnel, session),
         peer_id: SessionId(u32::from(session) + 100),
+        pseudowire: Pseudowire::Ethernet,
         ifname: None,
         cookie: Cookie::EMPTY,
         peer_cookie: Cookie::EMPTY,
@@ -134,6 +135,7 @@ pub(super) fn any_session() -> impl Strategy<Value = SessionSpec> {
                 session: SessionId(ids.1),
             },
             peer_id: SessionId(ids.2),
+            pseudowire: Pseudowire::Ethernet,
             ifname,
             cookie,
             peer_cookie,

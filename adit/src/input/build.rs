@@ -4,8 +4,8 @@ use super::keyword::*;
 use super::{FieldError, Fields};
 use crate::control::SessionSelector;
 use adit_datapath::spec::{
-    Encap, Retuning, SessionKey, SessionSpec, SessionTuning, TunnelRetuning, TunnelSpec,
-    TunnelTuning, TxChecksum, UdpChecksum,
+    Encap, Pseudowire, Retuning, SessionKey, SessionSpec, SessionTuning, TunnelRetuning,
+    TunnelSpec, TunnelTuning, TxChecksum, UdpChecksum,
 };
 use adit_wire::l2tp::{SessionId, Sublayer, TunnelId};
 use std::net::{IpAddr, SocketAddr};
@@ -49,6 +49,7 @@ pub fn session(tunnel: u32, fields: &Fields) -> Result<SessionSpec, FieldError> 
             session: SessionId(fields.demand(&SESSION_ID)?),
         },
         peer_id: SessionId(fields.demand(&PEER_SESSION_ID)?),
+        pseudowire: Pseudowire::Ethernet,
         ifname: fields.get(&NAME)?,
         cookie: fields.get(&COOKIE)?.unwrap_or_default(),
         peer_cookie: fields.get(&PEER_COOKIE)?.unwrap_or_default(),

@@ -1,7 +1,7 @@
 use super::diff;
 use crate::spec::{
-    Change, DebugMask, Encap, Inventory, Retuning, SessionKey, SessionSpec, SessionTuning,
-    TunnelRetuning, TunnelSpec, TunnelTuning,
+    Change, DebugMask, Encap, Inventory, Pseudowire, Retuning, SessionKey, SessionSpec,
+    SessionTuning, TunnelRetuning, TunnelSpec, TunnelTuning,
 };
 use adit_wire::l2tp::{Cookie, SessionId, Sublayer, TunnelId};
 use proptest::prelude::*;
@@ -58,6 +58,7 @@ fn session(tunnel: u32, id: u32, peer: u32, send_seq: bool) -> SessionSpec {
     SessionSpec {
         key,
         peer_id: SessionId(peer),
+        pseudowire: Pseudowire::Ethernet,
         ifname: None,
         cookie: Cookie::EMPTY,
         peer_cookie: Cookie::EMPTY,

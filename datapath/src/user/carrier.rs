@@ -2,6 +2,7 @@ use crate::counters::{Counters, DropReason, Tally};
 use crate::spec::{DebugMask, Encap, TunnelSpec, TunnelTuning, TxChecksum};
 use crate::sys::batch::{self, Message};
 use crate::sys::socket;
+use crate::user::key::Key;
 use crate::user::log::LogBudget;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -16,6 +17,8 @@ use std::sync::{Mutex, PoisonError};
 pub(crate) struct Carrier {
     socket: socket2::Socket,
     pub(crate) encap: Encap,
+    /// The version of all its tunnels.
+    version: u8,
     debug: AtomicU32,
     /// For a tunnel that does not mind checksums: whether the socket now adds them.
     spare_checksums: Option<Mutex<bool>>,
@@ -38,7 +41,7 @@ pub(crate) enum Framing {
 }
 
 impl Carrier {
-    pub(crate) fn open(encap: Encap) -> io::Result<Carrier> {
+    pub(crate) fn open(encap: Encap, version: u8) -> io::Result<Carrier> {
         let socket = match encap {
             Encap::Udp {
                 local,
@@ -50,6 +53,7 @@ impl Carrier {
         Ok(Carrier {
             socket,
             encap,
+            version,
             debug: AtomicU32::new(0),
             spare_checksums: spares(&encap).then(|| Mutex::new(false)),
             longest_segment: AtomicUsize::new(longest_segment(&encap)),
@@ -153,6 +157,15 @@ impl Carrier {
         let v4 = self.encap.local().is_ipv4();
         socket::set_discovery(&self.socket, v4, tuning.pmtudisc)?;
         socket::set_ttl(&self.socket, v4, tuning.ttl)
+    }
+
+    /// Counts a data packet of which no session knows.
+    pub(crate) fn drop_unknown(&self, key: Key, octets: usize) {
+        let reason = match key.version() == self.version {
+            true => DropReason::UnknownSession,
+            false => DropReason::Version,
+        };
+        self.drop_stray(reason, octets);
     }
 
     /// Counts a packet that belongs to no session.

@@ -7,6 +7,7 @@ use crate::spec::{
 use crate::user::Notify;
 use crate::user::carrier::Carrier;
 use crate::user::devices::Devices;
+use crate::user::key::Key;
 use crate::user::port::Port;
 use crate::user::rx::{Rx, RxOrder};
 use crate::user::session::Session;
@@ -44,6 +45,9 @@ pub struct Options {
 pub struct UserDatapath {
     tunnels: BTreeMap<TunnelId, Tunnel>,
     sessions: BTreeMap<SessionKey, Member>,
+    /// Who gets the packets of this key that come to the socket of this number. Nothing but the
+    /// key tells whose they are, even when several tunnels share the socket.
+    keys: BTreeMap<(u64, Key), SessionKey>,
     devices: Devices,
     watched: Watched,
     rx: Vec<Handle<RxOrder>>,
@@ -93,6 +97,7 @@ impl UserDatapath {
         Ok(UserDatapath {
             tunnels: BTreeMap::new(),
             sessions: BTreeMap::new(),
+            keys: BTreeMap::new(),
             devices: Devices::open().map_err(failed)?,
             watched,
             rx: (0..count)
@@ -149,7 +154,8 @@ impl UserDatapath {
         if let Some(tunnel) = self.tunnels.values().find(shared) {
             return Ok((tunnel.carrier.clone(), tunnel.carrier_number));
         }
-        let carrier = Carrier::open(spec.encap).map_err(|e| socket_error(&e, &spec.encap))?;
+        let carrier =
+            Carrier::open(spec.encap, spec.version).map_err(|e| socket_error(&e, &spec.encap))?;
         let (carrier, number) = (Arc::new(carrier), self.number());
         self.rx_of(number)
             .order(RxOrder::Listen(number, carrier.clone()));
@@ -186,8 +192,7 @@ impl UserDatapath {
             .sessions
             .extract_if(SessionKey::all_of(id), |_, _| true)
             .collect();
-        gone.iter()
-            .for_each(|(key, member)| self.detach(key, member));
+        gone.iter().for_each(|(_, member)| self.detach(member));
         if !shared {
             self.rx_of(number).order(RxOrder::Unlisten(number));
         }
@@ -263,7 +268,7 @@ impl Datapath for UserDatapath {
         let there = self
             .sessions
             .iter()
-            .filter(|(_, member)| !member.port.is_lost());
+            .filter(|(_, member)| !member.port.device.is_lost());
         Inventory {
             tunnels: self
                 .tunnels
@@ -276,14 +281,14 @@ impl Datapath for UserDatapath {
         }
     }
 
-    fn device(&mut self, key: SessionKey) -> Result<Device, Error> {
+    fn device(&mut self, key: SessionKey) -> Result<Option<Device>, Error> {
         let member = self.sessions.get(&key).ok_or_else(|| no_session(key))?;
-        let link = member.port.link();
-        Ok(Device {
+        let link = member.port.device.link();
+        Ok(Some(Device {
             name: link.name,
             index: link.index,
             mtu: link.mtu,
-        })
+        }))
     }
 
     fn sequencing(&mut self, key: SessionKey) -> Result<Sequencing, Error> {

@@ -1,34 +1,71 @@
-//! From a received packet to a session's frame: what the header says, and which rules it passes.
+//! From a received packet to a session's payload: what the header says, and which rules it passes.
 
 use crate::counters::DropReason;
 use crate::spec::{DebugMask, SessionKey};
 use crate::user::carrier::Framing;
-use crate::user::order::{Fate, Order};
-use crate::user::port::Port;
+use crate::user::key::Key;
+use crate::user::line::Line;
+use crate::user::order::{Fate, Order, Payload};
 use crate::user::session::Session;
 use adit_wire::ip::ipv4_payload;
-use adit_wire::l2tp::{DataError, HeaderError, IpMessage, UdpMessage, V3Data, split_v3};
+use adit_wire::l2tp::{
+    DataError, HeaderError, IpMessage, Sequence, SessionId, UdpMessage, V2DataHeader, split_v3,
+};
 use adit_wire::netlink::Stat;
 use std::borrow::Cow;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
-/// Finds the session id of a v3 data packet; what follows it is the session's to read.
-pub(crate) fn session_id(framing: Framing, packet: &[u8]) -> Result<(u32, &[u8]), DropReason> {
+/// A data packet as far as its header is read without knowing the session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Data<'a> {
+    pub(crate) key: Key,
+    /// Octets of the L2TP packet before `rest`.
+    before: usize,
+    body: Body<'a>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Body<'a> {
+    V2 {
+        sequence: Option<Sequence>,
+        payload: &'a [u8],
+    },
+    /// Cookie, sublayer and payload.
+    V3(&'a [u8]),
+}
+
+/// Reads what all data packets have in common; the rest is the session's to read.
+pub(crate) fn data(framing: Framing, packet: &[u8]) -> Result<Data<'_>, DropReason> {
     match framing {
         Framing::Udp => match UdpMessage::decode(packet).map_err(reason_of)? {
-            UdpMessage::V3Data { session, rest } => Ok((session.0, rest)),
-            UdpMessage::V2Data { .. } => Err(DropReason::Version),
+            UdpMessage::V3Data { session, rest } => Ok(v3(session, 8, rest)),
+            UdpMessage::V2Data { header, payload } => Ok(v2(&header, payload)),
             UdpMessage::V2Control { .. } | UdpMessage::V3Control { .. } => Err(DropReason::Control),
         },
         Framing::Ipv4 => {
             let (_, payload) = ipv4_payload(packet).ok_or(DropReason::Truncated)?;
-            session_id(Framing::Ipv6, payload)
+            data(Framing::Ipv6, payload)
         }
         Framing::Ipv6 => match IpMessage::decode(packet).map_err(reason_of)? {
-            IpMessage::Data { session, rest } => Ok((session.0, rest)),
+            IpMessage::Data { session, rest } => Ok(v3(session, 4, rest)),
             IpMessage::Control { .. } => Err(DropReason::Control),
         },
+    }
+}
+
+fn v3(session: SessionId, before: usize, rest: &[u8]) -> Data<'_> {
+    let key = Key::v3(session);
+    let body = Body::V3(rest);
+    Data { key, before, body }
+}
+
+fn v2<'a>(header: &V2DataHeader, payload: &'a [u8]) -> Data<'a> {
+    let sequence = header.ns.map(|ns| Sequence(ns.into()));
+    Data {
+        key: Key::v2(header.tunnel, header.session),
+        before: header.octets(),
+        body: Body::V2 { sequence, payload },
     }
 }
 
@@ -47,9 +84,9 @@ pub(crate) struct Receiver {
 }
 
 impl Receiver {
-    pub(crate) fn new() -> Receiver {
+    pub(crate) fn new(session: &Session) -> Receiver {
         Receiver {
-            order: Order::new(),
+            order: Order::new(session.width()),
         }
     }
 
@@ -58,71 +95,89 @@ impl Receiver {
         self.order.deadline()
     }
 
-    /// Takes what follows the session id; `octets` is the length of the whole L2TP packet.
-    /// Frames whose turn has come go to `deliver`.
+    /// Takes a packet of the session. Payloads whose turn has come go to `deliver`.
     pub(crate) fn take<'a>(
         &mut self,
-        port: &Port,
+        line: &Line,
         now: Instant,
-        rest: &'a [u8],
-        deliver: &mut impl FnMut(Cow<'a, [u8]>),
+        data: &Data<'a>,
+        deliver: &mut impl FnMut(Payload<'a>),
     ) {
-        let session = &*port.session;
-        match split_v3(rest, &session.peer_cookie, session.sublayer) {
-            Ok(data) => self.take_data(port, now, data, deliver),
-            Err(DataError::Truncated) => port.drop_received(DropReason::Truncated, 1, None),
-            Err(DataError::CookieMismatch) => port.drop_received(DropReason::Cookie, 1, None),
+        match open(&line.session, data) {
+            Ok((sequence, payload)) => self.take_payload(line, now, sequence, payload, deliver),
+            Err(DataError::Truncated) => line.drop_received(DropReason::Truncated, 1, None),
+            Err(DataError::CookieMismatch) => line.drop_received(DropReason::Cookie, 1, None),
         }
     }
 
-    fn take_data<'a>(
+    fn take_payload<'a>(
         &mut self,
-        port: &Port,
+        line: &Line,
         now: Instant,
-        data: V3Data<'a>,
-        deliver: &mut impl FnMut(Cow<'a, [u8]>),
+        sequence: Option<Sequence>,
+        payload: Payload<'a>,
+        deliver: &mut impl FnMut(Payload<'a>),
     ) {
-        let session = &*port.session;
+        let session = &*line.session;
         let followed = session.tuning.send_seq.load(Relaxed);
-        let welcome = follow_peer(session, data.sequence.is_some());
+        let welcome = follow_peer(session, sequence.is_some());
         let follows = session.tuning.send_seq.load(Relaxed);
-        if followed != follows && session.logs(DebugMask::SEQ, &port.carrier) {
+        if followed != follows && line.logs(DebugMask::SEQ) {
             let SessionKey { tunnel, session } = session.key;
             tracing::debug!(%tunnel, %session, send_seq = follows, "follows its peer");
         }
         if !welcome {
-            return port.drop_received(DropReason::SequenceMissing, 1, data.sequence);
+            return line.drop_received(DropReason::SequenceMissing, 1, sequence);
         }
         let timeout = session.tuning.reorder_timeout();
-        let fate = match data.sequence {
-            Some(number) => self
-                .order
-                .numbered(now, number, timeout, data.payload, deliver),
-            None => self.order.unnumbered(now, timeout, data.payload, deliver),
+        let fate = match sequence {
+            Some(number) => self.order.numbered(now, number, timeout, payload, deliver),
+            None => self.order.unnumbered(now, timeout, payload, deliver),
         };
         match fate {
             Fate::Delivered | Fate::Held { late: false } => {}
             Fate::FilledGap | Fate::Held { late: true } => session.rx.add(Stat::RxOosPackets, 1),
-            Fate::OutsideWindow => port.drop_received(DropReason::SequenceWindow, 1, data.sequence),
-            Fate::OutOfOrder => port.drop_received(DropReason::SequenceOrder, 1, data.sequence),
-            Fate::Duplicate => port.drop_received(DropReason::SequenceDuplicate, 1, data.sequence),
+            Fate::OutsideWindow => line.drop_received(DropReason::SequenceWindow, 1, sequence),
+            Fate::OutOfOrder => line.drop_received(DropReason::SequenceOrder, 1, sequence),
+            Fate::Duplicate => line.drop_received(DropReason::SequenceDuplicate, 1, sequence),
         }
     }
 
     /// Delivers what has waited long enough by `now`.
     pub(crate) fn expire<'a>(
         &mut self,
-        port: &Port,
+        line: &Line,
         now: Instant,
-        deliver: &mut impl FnMut(Cow<'a, [u8]>),
+        deliver: &mut impl FnMut(Payload<'a>),
     ) {
         let before = self.order.expected();
         self.order.expire(now, deliver);
-        if before != self.order.expected() && port.session.logs(DebugMask::SEQ, &port.carrier) {
-            let session = &port.session.key.session;
+        if before != self.order.expected() && line.logs(DebugMask::SEQ) {
+            let session = &line.session.key.session;
             tracing::debug!(%session, from = before, to = self.order.expected(), "gap given up");
         }
     }
+}
+
+/// Sequence number and payload of a packet, by what the session expects in front of it.
+fn open<'a>(
+    session: &Session,
+    data: &Data<'a>,
+) -> Result<(Option<Sequence>, Payload<'a>), DataError> {
+    let (sequence, octets, behind) = match data.body {
+        Body::V2 { sequence, payload } => (sequence, payload, 0),
+        Body::V3(rest) => {
+            let (cookie, sublayer) = session.expects();
+            let found = split_v3(rest, &cookie, sublayer)?;
+            let behind = rest.len() - found.payload.len();
+            (found.sequence, found.payload, behind)
+        }
+    };
+    let payload = Payload {
+        octets: Cow::Borrowed(octets),
+        header: data.before + behind,
+    };
+    Ok((sequence, payload))
 }
 
 /// Whether a packet with or without sequence number is welcome. In LAC mode this end then sends

@@ -1,9 +1,9 @@
 use crate::counters::DropReason;
 use crate::user::offload::merge::{Bundle, Merger};
+use crate::user::order::Payload;
 use crate::user::port::Port;
 use crate::user::{Event, Notify};
 use adit_wire::netlink::Stat;
-use std::borrow::Cow;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -30,13 +30,13 @@ impl<'a> Delivery<'a> {
     }
 
     /// Takes a frame for the port's device; a frame that the device must not see is counted.
-    pub(crate) fn take(&mut self, port: &Arc<Port>, frame: Cow<'a, [u8]>) {
-        let longest = port.mtu.load(Relaxed) as usize + ETHERNET + VLAN_TAG;
+    pub(crate) fn take(&mut self, port: &Arc<Port>, frame: Payload<'a>) {
+        let longest = port.device.mtu.load(Relaxed) as usize + ETHERNET + VLAN_TAG;
         if frame.len() < ETHERNET {
-            return port.drop_received(DropReason::FrameShort, 1, None);
+            return port.line.drop_received(DropReason::FrameShort, 1, None);
         }
         if frame.len() > longest {
-            return port.drop_received(DropReason::FrameMtu, 1, None);
+            return port.line.drop_received(DropReason::FrameMtu, 1, None);
         }
         let notify = self.notify;
         let merger = self.merger(port);
@@ -69,18 +69,17 @@ impl<'a> Delivery<'a> {
 
 /// Gives frames to the device and counts them.
 fn write(port: &Port, bundle: &Bundle<'_>, notify: &Notify) {
-    let session = &*port.session;
+    let session = &*port.line.session;
     let frames = bundle.frames.len();
-    match port.tap.write(bundle.pieces) {
+    match port.device.tap.write(bundle.pieces) {
         Ok(()) => {
-            let header = session.received_header_len(port.carrier.is_udp());
-            let octets: usize = bundle.frames.iter().map(|frame| frame.len() + header).sum();
+            let octets: usize = bundle.frames.iter().map(Payload::packet_len).sum();
             session.rx.add(Stat::RxPackets, frames as u64);
             session.rx.add(Stat::RxBytes, octets as u64);
         }
         Err(error) => {
-            port.drop_received(reason_of(&error), frames, None);
-            if error.raw_os_error() == Some(libc::EBADFD) && port.lose() {
+            port.line.drop_received(reason_of(&error), frames, None);
+            if error.raw_os_error() == Some(libc::EBADFD) && port.device.lose() {
                 notify(Event::DeviceLost(session.key));
             }
         }

@@ -6,7 +6,7 @@ use crate::spec::Device;
 use crate::sys::tap::Tap;
 use crate::user::carrier::Carrier;
 use crate::user::outbox::MAX_SEGMENTS;
-use crate::user::port::Port;
+use crate::user::port::Interface;
 use adit_wire::netlink::Errno;
 use netlink_packet_route::link::LinkAttribute;
 use rustix::fs::fstat;
@@ -144,36 +144,36 @@ impl Devices {
     }
 
     /// Sets a device's MTU.
-    pub(crate) fn set_mtu(&mut self, port: &Port, mtu: u32) -> Result<(), Error> {
+    pub(crate) fn set_mtu(&mut self, device: &Interface, mtu: u32) -> Result<(), Error> {
         check_mtu(mtu)?;
         self.links
-            .set(port.index, vec![LinkAttribute::Mtu(mtu)])
+            .set(device.index, vec![LinkAttribute::Mtu(mtu)])
             .map_err(|e| Error::system(&e, "mtu", &format!("cannot set MTU {mtu}")))
     }
 
     /// Removes devices that no thread uses any more. Many go in one order: the kernel waits for
     /// its readers once instead of once for each.
-    pub(crate) fn remove(&mut self, ports: Vec<Arc<Port>>) {
-        if ports.len() > 1 {
-            self.remove_together(&ports);
+    pub(crate) fn remove(&mut self, devices: Vec<Arc<Interface>>) {
+        if devices.len() > 1 {
+            self.remove_together(&devices);
         }
-        for port in ports {
-            let name = port.link().name;
+        for device in devices {
+            let name = device.link().name;
             if let Some(number) = name.strip_prefix(PREFIX).and_then(|n| n.parse().ok()) {
                 self.first_free = self.first_free.min(number);
             }
             // Fails on a device that is gone, which is what is wanted.
-            let _ = port.tap.forget();
+            let _ = device.tap.forget();
         }
     }
 
-    fn remove_together(&mut self, ports: &[Arc<Port>]) {
+    fn remove_together(&mut self, devices: &[Arc<Interface>]) {
         let group = unused_group();
         let mut any = false;
-        for port in ports.iter().filter(|port| is_here(&port.tap)) {
+        for device in devices.iter().filter(|device| is_here(&device.tap)) {
             any |= self
                 .links
-                .set(port.index, vec![LinkAttribute::Group(group)])
+                .set(device.index, vec![LinkAttribute::Group(group)])
                 .is_ok();
         }
         if any && let Err(error) = self.links.delete_group(group) {

@@ -15,6 +15,8 @@ mod control;
 mod decap;
 mod delivery;
 mod devices;
+mod key;
+mod line;
 mod log;
 mod offload;
 mod order;

@@ -1,21 +1,73 @@
 //! Sequence numbers at the receiver: the window, resynchronisation and the reorder queue
-//! (RFC 3931 §4.6.1, by the rules of Linux's driver, but safe at the wrap and driven by the clock).
+//! (RFC 2661 §5.4, RFC 3931 §4.6.1, by the rules of Linux's driver, but safe at the wrap and driven
+//! by the clock).
 
 use adit_wire::l2tp::Sequence;
 use std::borrow::Cow;
 use std::collections::VecDeque;
+use std::ops::Deref;
 use std::time::{Duration, Instant};
 
-/// Sequence numbers count modulo 2^24.
-const MASK: u32 = 0x00ff_ffff;
-/// A number is acceptable when it lies less than this far ahead of the expected one.
-const WINDOW: u32 = (1 << 23) - 1;
+/// How many bits a sequence number has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Width {
+    /// L2TPv2's Ns.
+    Bits16,
+    /// The default sublayer's of L2TPv3.
+    Bits24,
+}
+
+impl Width {
+    /// The largest number; the next one is 0.
+    pub(crate) const fn mask(self) -> u32 {
+        match self {
+            Width::Bits16 => 0xffff,
+            Width::Bits24 => Sequence::MAX,
+        }
+    }
+
+    /// A number is acceptable when it lies less than this far ahead of the expected one.
+    const fn window(self) -> u32 {
+        self.mask() / 2
+    }
+}
+
+/// What a session's packet carries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Payload<'a> {
+    pub(crate) octets: Cow<'a, [u8]>,
+    /// Octets of the packet in front of it.
+    pub(crate) header: usize,
+}
+
+impl Payload<'_> {
+    /// Octets of the whole L2TP packet.
+    pub(crate) fn packet_len(&self) -> usize {
+        self.header + self.octets.len()
+    }
+
+    pub(crate) fn into_owned(self) -> Payload<'static> {
+        Payload {
+            octets: Cow::Owned(self.octets.into_owned()),
+            header: self.header,
+        }
+    }
+}
+
 /// After more than this many consecutive numbers at a wrong place, that place is the right one.
 const RESYNC_AFTER: u32 = 4;
 /// Packets held per session; when one more comes, the gap before the first is given up.
 const MAX_HELD: usize = 256;
 /// How long a packet without a number waits behind a gap when no reorder timeout is set.
 const UNNUMBERED_WAIT: Duration = Duration::from_secs(1);
+
+impl Deref for Payload<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.octets
+    }
+}
 
 /// What became of a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +89,7 @@ pub(crate) enum Fate {
 /// The receiving side of one session's sequence.
 #[derive(Debug)]
 pub(crate) struct Order {
+    width: Width,
     expected: u32,
     /// Whether the next number is taken whatever it is: at the start, and after giving up a gap.
     take_next: bool,
@@ -55,12 +108,13 @@ struct Stray {
 struct Held {
     number: Option<u32>,
     until: Instant,
-    frame: Box<[u8]>,
+    payload: Payload<'static>,
 }
 
 impl Order {
-    pub(crate) fn new() -> Order {
+    pub(crate) fn new(width: Width) -> Order {
         Order {
+            width,
             expected: 0,
             take_next: true,
             stray: None,
@@ -79,22 +133,22 @@ impl Order {
     }
 
     /// Takes the packet with `number` received at `now`; a zero `timeout` does not reorder.
-    /// `deliver` gets every frame whose turn has come.
+    /// `deliver` gets every payload whose turn has come.
     pub(crate) fn numbered<'a>(
         &mut self,
         now: Instant,
         Sequence(number): Sequence,
         timeout: Duration,
-        frame: &'a [u8],
-        deliver: &mut impl FnMut(Cow<'a, [u8]>),
+        payload: Payload<'a>,
+        deliver: &mut impl FnMut(Payload<'a>),
     ) -> Fate {
-        if self.ahead(number) >= WINDOW && !self.resynchronise(number, deliver) {
+        if self.ahead(number) >= self.width.window() && !self.resynchronise(number, deliver) {
             return Fate::OutsideWindow;
         }
         if self.is_next(number) {
             let waited_for = !self.held.is_empty();
             self.pass(number);
-            deliver(Cow::Borrowed(frame));
+            deliver(payload);
             self.release(deliver);
             return if waited_for {
                 Fate::FilledGap
@@ -103,13 +157,13 @@ impl Order {
             };
         }
         if !timeout.is_zero() {
-            return self.hold(now + timeout, number, frame, deliver);
+            return self.hold(now + timeout, number, payload, deliver);
         }
         if !self.resynchronise(number, deliver) {
             return Fate::OutOfOrder;
         }
         self.pass(number);
-        deliver(Cow::Borrowed(frame));
+        deliver(payload);
         Fate::Delivered
     }
 
@@ -118,11 +172,11 @@ impl Order {
         &mut self,
         now: Instant,
         timeout: Duration,
-        frame: &'a [u8],
-        deliver: &mut impl FnMut(Cow<'a, [u8]>),
+        payload: Payload<'a>,
+        deliver: &mut impl FnMut(Payload<'a>),
     ) -> Fate {
         if self.held.is_empty() {
-            deliver(Cow::Borrowed(frame));
+            deliver(payload);
             return Fate::Delivered;
         }
         self.make_room(deliver);
@@ -134,7 +188,7 @@ impl Order {
         self.held.push_back(Held {
             number: None,
             until: now + wait,
-            frame: frame.into(),
+            payload: payload.into_owned(),
         });
         self.release(deliver);
         Fate::Held { late: false }
@@ -142,29 +196,29 @@ impl Order {
 
     /// Gives up waiting for what should have come before the packets whose time is over by `now`,
     /// and delivers them in order.
-    pub(crate) fn expire<'a>(&mut self, now: Instant, deliver: &mut impl FnMut(Cow<'a, [u8]>)) {
+    pub(crate) fn expire<'a>(&mut self, now: Instant, deliver: &mut impl FnMut(Payload<'a>)) {
         if let Some(last) = self.held.iter().rposition(|held| held.until <= now) {
             self.flush(last + 1, deliver);
         }
     }
 
     /// Delivers everything that waits, as when the session stops reordering.
-    pub(crate) fn drain<'a>(&mut self, deliver: &mut impl FnMut(Cow<'a, [u8]>)) {
+    pub(crate) fn drain<'a>(&mut self, deliver: &mut impl FnMut(Payload<'a>)) {
         self.flush(self.held.len(), deliver);
     }
 
-    fn flush<'a>(&mut self, count: usize, deliver: &mut impl FnMut(Cow<'a, [u8]>)) {
+    fn flush<'a>(&mut self, count: usize, deliver: &mut impl FnMut(Payload<'a>)) {
         for held in self.held.drain(..count) {
             if let Some(number) = held.number {
-                self.expected = (number + 1) & MASK;
+                self.expected = (number + 1) & self.width.mask();
             }
-            deliver(Cow::Owned(held.frame.into_vec()));
+            deliver(held.payload);
         }
         self.release(deliver);
     }
 
     fn ahead(&self, number: u32) -> u32 {
-        number.wrapping_sub(self.expected) & MASK
+        number.wrapping_sub(self.expected) & self.width.mask()
     }
 
     fn is_next(&self, number: u32) -> bool {
@@ -172,16 +226,16 @@ impl Order {
     }
 
     fn pass(&mut self, number: u32) {
-        self.expected = (number + 1) & MASK;
+        self.expected = (number + 1) & self.width.mask();
         self.take_next = false;
         self.stray = None;
     }
 
     /// Counts consecutive numbers at a wrong place; true once there are enough to believe them.
     /// What waited was sent before the peer's jump, so it goes out first.
-    fn resynchronise<'a>(&mut self, number: u32, deliver: &mut impl FnMut(Cow<'a, [u8]>)) -> bool {
+    fn resynchronise<'a>(&mut self, number: u32, deliver: &mut impl FnMut(Payload<'a>)) -> bool {
         let consecutive = match self.stray {
-            Some(stray) if (stray.last + 1) & MASK == number => stray.consecutive + 1,
+            Some(stray) if (stray.last + 1) & self.width.mask() == number => stray.consecutive + 1,
             Some(_) | None => 0,
         };
         self.stray = Some(Stray {
@@ -200,8 +254,8 @@ impl Order {
         &mut self,
         until: Instant,
         number: u32,
-        frame: &'a [u8],
-        deliver: &mut impl FnMut(Cow<'a, [u8]>),
+        payload: Payload<'a>,
+        deliver: &mut impl FnMut(Payload<'a>),
     ) -> Fate {
         let ahead = self.ahead(number);
         let place = |held: &Held| held.number.map(|number| self.ahead(number));
@@ -218,7 +272,7 @@ impl Order {
             Held {
                 number: Some(number),
                 until,
-                frame: frame.into(),
+                payload: payload.into_owned(),
             },
         );
         self.make_room(deliver);
@@ -227,14 +281,14 @@ impl Order {
         }
     }
 
-    fn make_room<'a>(&mut self, deliver: &mut impl FnMut(Cow<'a, [u8]>)) {
+    fn make_room<'a>(&mut self, deliver: &mut impl FnMut(Payload<'a>)) {
         if self.held.len() >= MAX_HELD {
             self.flush(1, deliver);
         }
     }
 
     /// Delivers from the front of the queue while the front's turn has come.
-    fn release<'a>(&mut self, deliver: &mut impl FnMut(Cow<'a, [u8]>)) {
+    fn release<'a>(&mut self, deliver: &mut impl FnMut(Payload<'a>)) {
         while let Some(held) = self.held.front() {
             match held.number {
                 Some(number) if number != self.expected => break,
@@ -242,7 +296,7 @@ impl Order {
                 None => {}
             }
             if let Some(held) = self.held.pop_front() {
-                deliver(Cow::Owned(held.frame.into_vec()));
+                deliver(held.payload);
             }
         }
     }

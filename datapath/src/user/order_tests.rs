@@ -1,6 +1,7 @@
 use super::*;
 use proptest::prelude::*;
 
+const MASK: u32 = Width::Bits24.mask();
 const TIMEOUT: Duration = Duration::from_millis(100);
 
 /// A receiver whose deliveries are recorded; a frame is its number's octets.
@@ -12,8 +13,12 @@ struct Bench {
 
 impl Bench {
     fn new() -> Bench {
+        Bench::of(Width::Bits24)
+    }
+
+    fn of(width: Width) -> Bench {
         Bench {
-            order: Order::new(),
+            order: Order::new(width),
             start: Instant::now(),
             out: Vec::new(),
         }
@@ -26,29 +31,42 @@ impl Bench {
     fn put(&mut self, ms: u64, timeout: Duration, number: u32) -> Fate {
         let now = self.at(ms);
         let out = &mut self.out;
-        let frame = number.to_be_bytes();
+        let octets = number.to_be_bytes();
+        let payload = payload(&octets);
         self.order
-            .numbered(now, Sequence(number), timeout, &frame, &mut |f| {
-                record(out, &f)
+            .numbered(now, Sequence(number), timeout, payload, &mut |p| {
+                record(out, &p)
             })
     }
 
     fn plain(&mut self, ms: u64, timeout: Duration, mark: u32) -> Fate {
         let now = self.at(ms);
         let out = &mut self.out;
+        let octets = mark.to_be_bytes();
+        let payload = payload(&octets);
         self.order
-            .unnumbered(now, timeout, &mark.to_be_bytes(), &mut |f| record(out, &f))
+            .unnumbered(now, timeout, payload, &mut |p| record(out, &p))
     }
 
     fn expire(&mut self, ms: u64) {
         let now = self.at(ms);
         let out = &mut self.out;
-        self.order.expire(now, &mut |f| record(out, &f));
+        self.order.expire(now, &mut |p| record(out, &p));
     }
 }
 
-fn record(out: &mut Vec<u32>, frame: &[u8]) {
-    out.push(u32::from_be_bytes(frame.try_into().unwrap()));
+/// A payload behind a header whose length tells it.
+fn payload(octets: &[u8]) -> Payload<'_> {
+    Payload {
+        octets: Cow::Borrowed(octets),
+        header: usize::from(octets[3]),
+    }
+}
+
+fn record(out: &mut Vec<u32>, payload: &Payload<'_>) {
+    let octets: &[u8] = &payload.octets;
+    assert_eq!(payload.packet_len(), usize::from(octets[3]) + 4);
+    out.push(u32::from_be_bytes(octets.try_into().unwrap()));
 }
 
 #[test]
@@ -61,6 +79,28 @@ fn the_first_number_is_taken_from_inside_the_window_only() {
         Bench::new().put(0, Duration::ZERO, 8_388_607),
         Fate::OutsideWindow
     );
+}
+
+#[test]
+fn two_octets_of_number_have_a_window_and_a_wrap_of_their_own() {
+    let first = |number| Bench::of(Width::Bits16).put(0, Duration::ZERO, number);
+    assert_eq!(first(32_766), Fate::Delivered);
+    assert_eq!(first(32_767), Fate::OutsideWindow);
+    assert_eq!(first(0xffff), Fate::OutsideWindow);
+    let mut b = Bench::of(Width::Bits16);
+    // Half the window at a time, so that each comes from inside the window.
+    for number in [30_000, 60_000, 0xfffe] {
+        b.put(0, TIMEOUT, number);
+        b.expire(1_000);
+    }
+    for (number, fate) in [
+        (0, Fate::Held { late: false }),
+        (0xffff, Fate::FilledGap),
+        (1, Fate::Delivered),
+    ] {
+        assert_eq!(b.put(1_000, TIMEOUT, number), fate, "{number}");
+    }
+    assert_eq!(b.out, [30_000, 60_000, 0xfffe, 0xffff, 0, 1]);
 }
 
 #[test]

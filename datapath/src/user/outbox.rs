@@ -58,19 +58,19 @@ impl Outbox {
     pub(crate) fn fill(&mut self, port: &Port) -> Supply {
         self.packets.clear();
         self.octets.clear();
-        let loops = OwnOuter::of(&port.carrier);
+        let loops = OwnOuter::of(&port.line.carrier);
         while self.octets.len() < FULL && self.packets.len() < MAX_PACKETS {
             let mut virtio = [0; HEADER_LEN];
-            let len = match port.tap.read(&mut virtio, &mut self.frame) {
+            let len = match port.device.tap.read(&mut virtio, &mut self.frame) {
                 Ok(len) => len.saturating_sub(HEADER_LEN),
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Supply::Dry,
                 Err(e) if e.raw_os_error() == Some(libc::EBADFD) => return Supply::Gone,
                 Err(_) => return Supply::Dry,
             };
             if loops.matches(&self.frame[..len]) {
-                port.drop_unsent(DropReason::Recursion, 1);
+                port.line.drop_unsent(DropReason::Recursion, 1);
             } else if self.wrap(port, &virtio, len).is_err() {
-                port.drop_unsent(DropReason::Malformed, 1);
+                port.line.drop_unsent(DropReason::Malformed, 1);
             }
         }
         Supply::More
@@ -85,14 +85,11 @@ impl Outbox {
         len: usize,
     ) -> Result<(), Malformed> {
         let virtio = VirtioHeader::read(virtio).ok_or(Malformed)?;
-        let udp = port.carrier.is_udp();
-        let header_len = port.session.header_len(udp);
         let (frame, octets, packets) =
             (&mut self.frame[..len], &mut self.octets, &mut self.packets);
         let mut append = |pieces: [&[u8]; 2]| {
             let start = octets.len();
-            octets.resize(start + header_len, 0);
-            port.session.write_header(&mut octets[start..], udp);
+            port.line.session.append_header(octets);
             pieces
                 .iter()
                 .for_each(|piece| octets.extend_from_slice(piece));
@@ -112,8 +109,10 @@ impl Outbox {
 
     /// Sends the packets; every one is counted, as sent or with the reason why not.
     pub(crate) fn send(&self, port: &Port) {
-        if !port.carrier.has_peer() {
-            return port.drop_unsent(DropReason::NoPeer, self.packets.len());
+        if !port.line.carrier.has_peer() {
+            return port
+                .line
+                .drop_unsent(DropReason::NoPeer, self.packets.len());
         }
         let mut sent = 0;
         while sent < self.packets.len() {
@@ -124,7 +123,7 @@ impl Outbox {
             let mut end = sent;
             while end < self.packets.len() && count < BATCH {
                 let start = end;
-                end += run(&self.packets[start..], &port.carrier);
+                end += run(&self.packets[start..], &port.line.carrier);
                 segments[count] = (end - start > 1).then_some(self.packets[start].len() as u16);
                 let octets = self.packets[start].start..self.packets[end - 1].end;
                 pieces[count] = IoSlice::new(&self.octets[octets]);
@@ -149,18 +148,19 @@ impl Outbox {
         ends: &[usize],
         first: usize,
     ) -> usize {
-        let send = || port.carrier.send(messages);
+        let send = || port.line.carrier.send(messages);
         // An error may be an ICMP answer to an earlier packet, which asking clears.
         match send().or_else(|_| send()) {
             Ok(count) => {
                 let end = ends[count.clamp(1, ends.len()) - 1];
                 let octets: usize = self.packets[first..end].iter().map(Range::len).sum();
-                count_sent(&port.session, end - first, octets);
+                count_sent(&port.line.session, end - first, octets);
                 end
             }
             Err(error)
                 if messages[0].segment.is_some()
                     && port
+                        .line
                         .carrier
                         .refuse_segments(self.packets[first].len(), &error) =>
             {
@@ -171,7 +171,7 @@ impl Outbox {
                 // A full buffer does not empty within a batch.
                 let full = reason == DropReason::SocketFull;
                 let end = if full { self.packets.len() } else { ends[0] };
-                port.drop_unsent(reason, end - first);
+                port.line.drop_unsent(reason, end - first);
                 end
             }
         }

@@ -1,14 +1,13 @@
 //! From the network to the devices: one thread for a share of the sockets.
 
-use crate::counters::DropReason;
 use crate::sys::batch::{self, BATCH, Received};
 use crate::user::Notify;
 use crate::user::carrier::Carrier;
-use crate::user::decap::{Receiver, session_id};
+use crate::user::decap::{self, Receiver};
 use crate::user::delivery::Delivery;
+use crate::user::key::Key;
 use crate::user::port::Port;
 use crate::user::worker::{Poll, Work};
-use adit_wire::l2tp::SessionId;
 use rustc_hash::FxHashMap;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -33,16 +32,16 @@ pub(crate) enum RxOrder {
     /// Serve it no longer, and none of its sessions.
     Unlisten(u64),
     /// Deliver a session's packets, or deliver them to another port.
-    Attach(u64, SessionId, Arc<Port>),
+    Attach(u64, Key, Arc<Port>),
     /// Deliver them no longer.
-    Detach(u64, SessionId),
+    Detach(u64, Key),
 }
 
 /// The receiving thread's state.
 pub(crate) struct Rx {
     ears: FxHashMap<u64, Ear>,
     /// When a packet that waits in a reorder queue is due, and whose it is.
-    due: BinaryHeap<Reverse<(Instant, u64, SessionId)>>,
+    due: BinaryHeap<Reverse<(Instant, u64, Key)>>,
     arena: Box<[u8]>,
     notify: Notify,
 }
@@ -50,7 +49,7 @@ pub(crate) struct Rx {
 /// A socket and the sessions that it carries.
 struct Ear {
     carrier: Arc<Carrier>,
-    sessions: FxHashMap<u32, Served>,
+    sessions: FxHashMap<Key, Served>,
 }
 
 struct Served {
@@ -91,22 +90,22 @@ impl Work for Rx {
                     poll.remove(&*ear.carrier);
                 }
             }
-            RxOrder::Attach(number, id, port) => {
+            RxOrder::Attach(number, key, port) => {
                 let Some(ear) = self.ears.get_mut(&number) else {
                     return;
                 };
-                match ear.sessions.entry(id.0) {
+                match ear.sessions.entry(key) {
                     // The peer goes on counting when a device comes back.
                     Entry::Occupied(mut served) => served.get_mut().port = port,
                     Entry::Vacant(free) => {
-                        let receiver = Receiver::new();
+                        let receiver = Receiver::new(&port.line.session);
                         free.insert(Served { port, receiver });
                     }
                 }
             }
-            RxOrder::Detach(number, id) => {
+            RxOrder::Detach(number, key) => {
                 if let Some(ear) = self.ears.get_mut(&number) {
-                    ear.sessions.remove(&id.0);
+                    ear.sessions.remove(&key);
                 }
             }
         }
@@ -132,7 +131,7 @@ impl Work for Rx {
                 for packet in received.datagrams(slot) {
                     let due = ear.take(now, packet, &mut delivery);
                     self.due
-                        .extend(due.map(|(at, id)| Reverse((at, token, id))));
+                        .extend(due.map(|(at, key)| Reverse((at, token, key))));
                 }
             }
             delivery.finish();
@@ -143,7 +142,7 @@ impl Work for Rx {
     }
 
     fn tick(&mut self, now: Instant) -> Option<Instant> {
-        while let Some(Reverse((at, number, id))) = self.due.peek().copied() {
+        while let Some(Reverse((at, number, key))) = self.due.peek().copied() {
             if at > now {
                 return Some(at);
             }
@@ -151,12 +150,12 @@ impl Work for Rx {
             let served = self
                 .ears
                 .get_mut(&number)
-                .and_then(|ear| ear.sessions.get_mut(&id.0));
+                .and_then(|ear| ear.sessions.get_mut(&key));
             if let Some(Served { port, receiver }) = served {
                 let mut delivery = Delivery::new(&self.notify);
-                receiver.expire(port, now, &mut |frame| delivery.take(port, frame));
+                receiver.expire(&port.line, now, &mut |frame| delivery.take(port, frame));
                 delivery.finish();
-                let next = receiver.deadline().map(|at| Reverse((at, number, id)));
+                let next = receiver.deadline().map(|at| Reverse((at, number, key)));
                 self.due.extend(next);
             }
         }
@@ -172,24 +171,25 @@ impl Ear {
         now: Instant,
         packet: &'a [u8],
         delivery: &mut Delivery<'a>,
-    ) -> Option<(Instant, SessionId)> {
-        let (id, rest) = match session_id(self.carrier.framing(), packet) {
-            Ok(found) => found,
+    ) -> Option<(Instant, Key)> {
+        let data = match decap::data(self.carrier.framing(), packet) {
+            Ok(data) => data,
             Err(reason) => {
                 self.carrier.drop_stray(reason, packet.len());
                 return None;
             }
         };
-        let Some(Served { port, receiver }) = self.sessions.get_mut(&id) else {
-            self.carrier
-                .drop_stray(DropReason::UnknownSession, packet.len());
+        let Some(Served { port, receiver }) = self.sessions.get_mut(&data.key) else {
+            self.carrier.drop_unknown(data.key, packet.len());
             return None;
         };
         let before = receiver.deadline();
-        receiver.take(port, now, rest, &mut |frame| delivery.take(port, frame));
+        receiver.take(&port.line, now, &data, &mut |frame| {
+            delivery.take(port, frame);
+        });
         let after = receiver.deadline();
         after
             .filter(|at| before.is_none_or(|before| *at < before))
-            .map(|at| (at, SessionId(id)))
+            .map(|at| (at, data.key))
     }
 }

@@ -1,23 +1,24 @@
 use crate::counters::Tally;
-use crate::spec::{DebugMask, Retuning, Sequencing, SessionKey, SessionSpec, SessionTuning};
+use crate::spec::{
+    DebugMask, Retuning, Sequencing, SessionKey, SessionSpec, SessionTuning, TunnelSpec,
+};
 use crate::user::carrier::Carrier;
+use crate::user::key::Key;
 use crate::user::log::LogBudget;
-use adit_wire::l2tp::{Cookie, Sequence, SessionId, Sublayer, write_v3};
+use crate::user::order::Width;
+use adit_wire::l2tp::{Cookie, Sequence, SessionId, Sublayer, TunnelId, V2DataHeader, write_v3};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 use std::time::Duration;
 
-/// The longest L2TP data header: UDP's version word, session id, cookie, sublayer.
+/// The longest L2TP data header that is sent: UDP's version word, session id, cookie, sublayer.
 pub(crate) const MAX_HEADER: usize = 20;
 
 /// A session as both directions see it. What is not atomic never changes.
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) key: SessionKey,
-    peer_id: SessionId,
-    cookie: Cookie,
-    pub(crate) peer_cookie: Cookie,
-    pub(crate) sublayer: Sublayer,
+    format: Format,
     pub(crate) tuning: Tuning,
     /// The number of the next packet to send.
     next_ns: AtomicU32,
@@ -26,6 +27,22 @@ pub(crate) struct Session {
     /// Moved by sending threads.
     pub(crate) tx: Tally,
     pub(crate) log: LogBudget,
+}
+
+/// What stands in front of a session's payloads. The ids are the peer's.
+#[derive(Debug, Clone, Copy)]
+enum Format {
+    V2 {
+        tunnel: TunnelId,
+        session: SessionId,
+    },
+    V3 {
+        udp: bool,
+        session: SessionId,
+        cookie: Cookie,
+        peer_cookie: Cookie,
+        sublayer: Sublayer,
+    },
 }
 
 /// [`SessionTuning`] for threads.
@@ -39,18 +56,15 @@ pub(crate) struct Tuning {
 }
 
 impl Session {
-    /// A session that numbers its packets from `from` on.
-    pub(crate) fn new(spec: &SessionSpec, from: Sequencing) -> Session {
+    /// A session of `tunnel` that numbers its packets from `from` on.
+    pub(crate) fn new(tunnel: &TunnelSpec, spec: &SessionSpec, from: Sequencing) -> Session {
         let tuning = SessionTuning {
             send_seq: from.send_seq,
             ..spec.tuning
         };
         Session {
             key: spec.key,
-            peer_id: spec.peer_id,
-            cookie: spec.cookie,
-            peer_cookie: spec.peer_cookie,
-            sublayer: spec.sublayer,
+            format: Format::of(tunnel, spec),
             tuning: Tuning::new(&tuning),
             next_ns: AtomicU32::new(from.next_ns.0),
             rx: Tally::default(),
@@ -59,36 +73,125 @@ impl Session {
         }
     }
 
+    /// What the peer's packets are recognised by.
+    pub(crate) fn wire_key(&self) -> Key {
+        match self.format {
+            Format::V2 { .. } => Key::v2(self.key.tunnel, self.key.session),
+            Format::V3 { .. } => Key::v3(self.key.session),
+        }
+    }
+
+    /// How many bits its sequence numbers have.
+    pub(crate) fn width(&self) -> Width {
+        match self.format {
+            Format::V2 { .. } => Width::Bits16,
+            Format::V3 { .. } => Width::Bits24,
+        }
+    }
+
+    /// The cookie and the sublayer that the peer's packets carry. Version 2 has neither.
+    pub(crate) fn expects(&self) -> (Cookie, Sublayer) {
+        match self.format {
+            Format::V2 { .. } => (Cookie::EMPTY, Sublayer::None),
+            Format::V3 {
+                peer_cookie,
+                sublayer,
+                ..
+            } => (peer_cookie, sublayer),
+        }
+    }
+
     /// How the session numbers its packets now.
     pub(crate) fn sequencing(&self) -> Sequencing {
         Sequencing {
             send_seq: self.tuning.send_seq.load(Relaxed),
-            next_ns: Sequence(self.next_ns.load(Relaxed) & Sequence::MAX),
+            next_ns: Sequence(self.next_ns.load(Relaxed) & self.width().mask()),
         }
     }
 
-    /// Octets of the header that [`Session::write_header`] writes.
-    pub(crate) fn header_len(&self, udp: bool) -> usize {
-        header_len(udp, &self.cookie, self.sublayer)
-    }
-
-    /// Octets of the header that the peer's packets carry.
-    pub(crate) fn received_header_len(&self, udp: bool) -> usize {
-        header_len(udp, &self.peer_cookie, self.sublayer)
+    /// Octets of the header that [`Session::append_header`] writes, as the session is tuned now.
+    pub(crate) fn header_len(&self) -> usize {
+        match self.format {
+            Format::V2 { .. } if self.tuning.send_seq.load(Relaxed) => 10,
+            Format::V2 { .. } => 6,
+            // Over UDP a version word stands in front of the session id (RFC 3931 §4.1.2.1).
+            Format::V3 {
+                udp,
+                cookie,
+                sublayer,
+                ..
+            } => usize::from(udp) * 4 + 4 + cookie.len() + sublayer.len(),
+        }
     }
 
     /// Writes the header of the next packet to send, which takes a sequence number if the session
-    /// sends them. `out` has [`Session::header_len`] octets.
-    pub(crate) fn write_header(&self, out: &mut [u8], udp: bool) {
-        let numbered = self.sublayer == Sublayer::Default && self.tuning.send_seq.load(Relaxed);
-        let number = numbered.then(|| Sequence(self.next_ns.fetch_add(1, Relaxed) & Sequence::MAX));
-        write_v3(out, udp, self.peer_id, &self.cookie, self.sublayer, number);
+    /// sends them.
+    pub(crate) fn append_header(&self, out: &mut Vec<u8>) {
+        let start = out.len();
+        out.resize(start + MAX_HEADER, 0);
+        let len = self.write_header(&mut out[start..]);
+        out.truncate(start + len);
+    }
+
+    fn write_header(&self, out: &mut [u8]) -> usize {
+        let number = self.number();
+        let written = match self.format {
+            Format::V2 { tunnel, session } => {
+                let header = V2DataHeader {
+                    tunnel,
+                    session,
+                    has_length: false,
+                    ns: number.map(|number| number.0 as u16),
+                    offset: None,
+                    priority: false,
+                };
+                header.write(out, 0).ok()
+            }
+            Format::V3 {
+                udp,
+                session,
+                cookie,
+                sublayer,
+                ..
+            } => write_v3(out, udp, session, &cookie, sublayer, number),
+        };
+        written.unwrap_or(0)
+    }
+
+    /// The next packet's number, when it gets one.
+    fn number(&self) -> Option<Sequence> {
+        let room = match self.format {
+            Format::V2 { .. } => true,
+            Format::V3 { sublayer, .. } => sublayer == Sublayer::Default,
+        };
+        let numbered = room && self.tuning.send_seq.load(Relaxed);
+        let mask = self.width().mask();
+        numbered.then(|| Sequence(self.next_ns.fetch_add(1, Relaxed) & mask))
     }
 
     /// Whether a line of `class` is wanted by this session or its tunnel, and affordable now.
     pub(crate) fn logs(&self, class: u32, carrier: &Carrier) -> bool {
         (DebugMask(self.tuning.debug.load(Relaxed)).has(class) || carrier.debug().has(class))
             && self.log.take()
+    }
+}
+
+impl Format {
+    fn of(tunnel: &TunnelSpec, spec: &SessionSpec) -> Format {
+        // Version 2 has 16 bits for an id; Linux's driver leaves the others off as well.
+        match tunnel.version {
+            2 => Format::V2 {
+                tunnel: TunnelId(tunnel.peer_id.0 & 0xffff),
+                session: SessionId(spec.peer_id.0 & 0xffff),
+            },
+            _ => Format::V3 {
+                udp: tunnel.encap.is_udp(),
+                session: spec.peer_id,
+                cookie: spec.cookie,
+                peer_cookie: spec.peer_cookie,
+                sublayer: spec.sublayer,
+            },
+        }
     }
 }
 
@@ -127,11 +230,6 @@ impl Tuning {
     pub(crate) fn reorder_timeout(&self) -> Duration {
         Duration::from_nanos(self.reorder_timeout_ns.load(Relaxed))
     }
-}
-
-/// Over UDP a version word stands in front of the session id (RFC 3931 §4.1.2.1).
-fn header_len(udp: bool, cookie: &Cookie, sublayer: Sublayer) -> usize {
-    usize::from(udp) * 4 + 4 + cookie.len() + sublayer.len()
 }
 
 fn nanoseconds(time: Duration) -> u64 {

@@ -42,14 +42,14 @@ impl Work for Tx {
     fn obey(&mut self, poll: &Poll, order: TxOrder) {
         match order {
             TxOrder::Attach(number, port) => {
-                if let Err(error) = poll.add(&port.tap, number) {
+                if let Err(error) = poll.add(&port.device.tap, number) {
                     tracing::error!(%error, "cannot wait for a session's device");
                 }
                 self.ports.insert(number, port);
             }
             TxOrder::Detach(number) => {
                 if let Some(port) = self.ports.remove(&number) {
-                    poll.remove(&port.tap);
+                    poll.remove(&port.device.tap);
                 }
             }
         }
@@ -66,10 +66,10 @@ impl Work for Tx {
                 Supply::More => {}
                 Supply::Dry => return,
                 Supply::Gone => {
-                    if port.lose() {
-                        (self.notify)(Event::DeviceLost(port.session.key));
+                    if port.device.lose() {
+                        (self.notify)(Event::DeviceLost(port.line.session.key));
                     }
-                    poll.remove(&port.tap);
+                    poll.remove(&port.device.tap);
                     self.ports.remove(&token);
                     return;
                 }

@@ -1,24 +1,24 @@
 //! A thread that follows what others do to the sessions' devices.
 
 use crate::link::{LinkEvent, LinkMonitor, Links};
-use crate::user::port::Port;
+use crate::user::port::Interface;
 use rustc_hash::FxHashMap;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The ports whose devices are followed, by interface index.
+/// The devices that are followed, by interface index.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Watched {
-    ports: Arc<Mutex<FxHashMap<u32, Arc<Port>>>>,
+    devices: Arc<Mutex<FxHashMap<u32, Arc<Interface>>>>,
 }
 
 impl Watched {
-    pub(crate) fn add(&self, port: Arc<Port>) {
-        self.with(|ports| ports.insert(port.index, port));
+    pub(crate) fn add(&self, device: Arc<Interface>) {
+        self.with(|devices| devices.insert(device.index, device));
     }
 
     pub(crate) fn remove(&self, index: u32) {
-        self.with(|ports| ports.remove(&index));
+        self.with(|devices| devices.remove(&index));
     }
 
     /// Starts the thread. It lives as long as the process: it holds a socket and nothing else
@@ -42,24 +42,24 @@ impl Watched {
     fn take(&self, event: LinkEvent, links: &mut Links) {
         match event {
             LinkEvent::Changed(link) => {
-                let port = self.with(|ports| ports.get(&link.index).cloned());
-                if let Some(port) = port {
-                    port.see(link);
+                let device = self.with(|devices| devices.get(&link.index).cloned());
+                if let Some(device) = device {
+                    device.see(link);
                 }
             }
             LinkEvent::Gone(index) => self.remove(index),
             LinkEvent::Overrun => {
-                let all = self.with(|ports| ports.values().cloned().collect::<Vec<_>>());
-                for port in all {
-                    if let Ok(link) = links.by_index(port.index) {
-                        port.see(link);
+                let all = self.with(|devices| devices.values().cloned().collect::<Vec<_>>());
+                for device in all {
+                    if let Ok(link) = links.by_index(device.index) {
+                        device.see(link);
                     }
                 }
             }
         }
     }
 
-    fn with<T>(&self, f: impl FnOnce(&mut FxHashMap<u32, Arc<Port>>) -> T) -> T {
-        f(&mut self.ports.lock().unwrap_or_else(PoisonError::into_inner))
+    fn with<T>(&self, f: impl FnOnce(&mut FxHashMap<u32, Arc<Interface>>) -> T) -> T {
+        f(&mut self.devices.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -127,7 +127,7 @@ impl Engine {
         if !self.await_outcome(Object::Session(key), outcome, now) {
             return;
         }
-        let device = self.datapath.device(key).ok();
+        let device = self.datapath.device(key).ok().flatten();
         if device.as_ref() == self.devices.get(&key) {
             return;
         }

@@ -4,8 +4,8 @@ use super::{keyword, missing};
 use crate::control::{AUTOMATIC_MTU, MTU, REORDER_TIMEOUT_MAX, interface_name};
 use adit_datapath::Error;
 use adit_datapath::spec::{
-    DebugMask, Encap, Pmtudisc, Retuning, SessionKey, SessionSpec, SessionTuning, TunnelRetuning,
-    TunnelSpec, TunnelTuning, TxChecksum, UdpChecksum,
+    DebugMask, Encap, Pmtudisc, Pseudowire, Retuning, SessionKey, SessionSpec, SessionTuning,
+    TunnelRetuning, TunnelSpec, TunnelTuning, TxChecksum, UdpChecksum,
 };
 use adit_wire::l2tp::{SessionId, Sublayer, TunnelId};
 use adit_wire::netlink::{Attr, Attributes, Encapsulation, Errno, pw_type};
@@ -143,6 +143,7 @@ pub(crate) fn session_spec(a: &Attributes) -> Result<SessionSpec, Error> {
     Ok(SessionSpec {
         key: SessionKey { tunnel, session },
         peer_id,
+        pseudowire: Pseudowire::Ethernet,
         ifname: a.ifname.clone(),
         cookie: a.cookie.unwrap_or_default(),
         peer_cookie: a.peer_cookie.unwrap_or_default(),

@@ -1,7 +1,7 @@
 //! What is refused, by field, value and remedy.
 
 use crate::Error;
-use crate::spec::{Encap, SessionKey};
+use crate::spec::{Encap, Pseudowire, SessionKey};
 use adit_wire::l2tp::TunnelId;
 use adit_wire::netlink::Errno;
 
@@ -21,6 +21,11 @@ pub(super) fn no_session(key: SessionKey) -> Error {
 pub(super) fn session_exists(key: SessionKey) -> Error {
     let text = format!("session {} is in use; choose another id", key.session);
     Error::new(Errno::EEXIST, "session_id", text)
+}
+
+pub(super) fn not_served(pseudowire: Pseudowire) -> Error {
+    let text = format!("{pseudowire:?} sessions are not served yet; choose Ethernet");
+    Error::new(Errno::EPROTONOSUPPORT, "pw_type", text)
 }
 
 /// Names the field that the system refused: a missing address is the local one's fault, a

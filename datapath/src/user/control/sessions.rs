@@ -1,28 +1,42 @@
 //! Sessions: what is done to them one by one, and together.
 
-use super::refusal::{no_session, no_tunnel, session_exists};
-use super::{Member, Old, UserDatapath};
+use super::refusal::{no_session, no_tunnel, not_served, session_exists};
+use super::{Member, Old, Tunnel, UserDatapath};
 use crate::Error;
 use crate::counters::Counters;
-use crate::spec::{DebugMask, Retuning, Sequencing, SessionKey, SessionSpec};
+use crate::spec::{DebugMask, Pseudowire, Retuning, Sequencing, SessionKey, SessionSpec};
 use crate::user::devices::default_mtu;
-use crate::user::port::Port;
+use crate::user::line::Line;
+use crate::user::port::{Interface, Port};
 use crate::user::rx::RxOrder;
 use crate::user::session::Session;
 use crate::user::tx::TxOrder;
+use adit_wire::l2tp::TunnelId;
 use std::sync::Arc;
 
 impl UserDatapath {
+    fn tunnel(&self, id: TunnelId) -> Result<&Tunnel, Error> {
+        self.tunnels.get(&id).ok_or_else(|| no_tunnel(id))
+    }
+
     pub(super) fn add_session(
         &mut self,
         spec: &SessionSpec,
         old: Old<'_>,
         from: Sequencing,
     ) -> Result<(), Error> {
+        match spec.pseudowire {
+            Pseudowire::Ethernet => {}
+            Pseudowire::Ppp => return Err(not_served(spec.pseudowire)),
+        }
         match self.sessions.get(&spec.key) {
-            None => self.install(spec, Arc::new(Session::new(spec, from)), old),
+            None => {
+                let tunnel = self.tunnel(spec.key.tunnel)?;
+                let session = Session::new(&tunnel.spec, spec, from);
+                self.install(spec, Arc::new(session), old)
+            }
             Some(member) if !same_identity(&member.spec, spec) => Err(session_exists(spec.key)),
-            Some(member) if member.port.is_lost() => self.restore(spec),
+            Some(member) if member.port.device.is_lost() => self.restore(spec),
             Some(member) => {
                 let change = Retuning::between(&member.spec.tuning, &spec.tuning);
                 self.tune_session(spec.key, &change)
@@ -36,9 +50,9 @@ impl UserDatapath {
         let Some(member) = self.sessions.get(&spec.key) else {
             return Ok(());
         };
-        let (session, lost) = (member.session.clone(), member.port.link());
+        let (session, lost) = (member.session.clone(), member.port.device.link());
         let before = member.spec.clone();
-        self.watched.remove(member.port.index);
+        self.watched.remove(member.port.device.index);
         self.tx_of(member.port_number)
             .order(TxOrder::Detach(member.port_number));
         self.tx_of(member.port_number).settle();
@@ -55,15 +69,14 @@ impl UserDatapath {
         old: Old<'_>,
     ) -> Result<(), Error> {
         let key = spec.key;
-        let tunnel = self
-            .tunnels
-            .get(&key.tunnel)
-            .ok_or_else(|| no_tunnel(key.tunnel))?;
+        let tunnel = self.tunnel(key.tunnel)?;
         let (carrier, carrier_number) = (tunnel.carrier.clone(), tunnel.carrier_number);
-        if self.clashes(key, carrier_number) {
+        let wire_key = session.wire_key();
+        let owner = self.keys.get(&(carrier_number, wire_key));
+        if owner.is_some_and(|owner| *owner != key) {
             return Err(session_exists(key));
         }
-        let header = session.header_len(carrier.is_udp());
+        let header = session.header_len();
         let mtu = spec
             .tuning
             .mtu
@@ -73,11 +86,16 @@ impl UserDatapath {
             Old::Left(device) => self.devices.adopt(device)?,
             Old::Lost(link) => self.devices.remake(link)?,
         };
-        let port = Arc::new(Port::new(session.clone(), carrier, tap, link));
+        let device = Arc::new(Interface::new(tap, link));
+        self.watched.add(device.clone());
+        let line = Arc::new(Line {
+            session: session.clone(),
+            carrier,
+        });
+        let port = Arc::new(Port { line, device });
         let port_number = self.number();
-        self.watched.add(port.clone());
         let rx = self.rx_of(carrier_number);
-        rx.order(RxOrder::Attach(carrier_number, key.session, port.clone()));
+        rx.order(RxOrder::Attach(carrier_number, wire_key, port.clone()));
         let tx = self.tx_of(port_number);
         tx.order(TxOrder::Attach(port_number, port.clone()));
         rx.settle();
@@ -91,30 +109,18 @@ impl UserDatapath {
             carrier_number,
         };
         member.log("carried");
+        self.keys.insert((carrier_number, wire_key), key);
         self.sessions.insert(key, member);
         Ok(())
-    }
-
-    /// Whether another tunnel of the same socket has a session of this id. Nothing but the id
-    /// tells their packets apart.
-    fn clashes(&self, key: SessionKey, carrier_number: u64) -> bool {
-        let mut sharing = self
-            .tunnels
-            .iter()
-            .filter(|(id, tunnel)| **id != key.tunnel && tunnel.carrier_number == carrier_number);
-        sharing.any(|(id, _)| {
-            self.sessions
-                .contains_key(&SessionKey { tunnel: *id, ..key })
-        })
     }
 
     pub(super) fn tune_session(&mut self, key: SessionKey, change: &Retuning) -> Result<(), Error> {
         let member = self.sessions.get_mut(&key).ok_or_else(|| no_session(key))?;
         if let Some(mtu) = change.mtu {
-            let header = member.session.header_len(member.port.carrier.is_udp());
-            let automatic = || default_mtu(&member.port.carrier, header);
+            let header = member.session.header_len();
+            let automatic = || default_mtu(&member.port.line.carrier, header);
             let mtu = mtu.map_or_else(automatic, u32::from);
-            self.devices.set_mtu(&member.port, mtu)?;
+            self.devices.set_mtu(&member.port.device, mtu)?;
         }
         member.session.tuning.change(change);
         member.spec.tuning = change.of(&member.spec.tuning);
@@ -128,7 +134,7 @@ impl UserDatapath {
             .filter_map(|key| self.sessions.remove_entry(key))
             .collect();
         for (key, member) in &gone {
-            self.detach(key, member);
+            self.detach(member);
             if let Some(tunnel) = self.tunnels.get_mut(&key.tunnel) {
                 tunnel.retired += member.counters();
             }
@@ -137,20 +143,24 @@ impl UserDatapath {
     }
 
     /// Tells the threads to serve a session no longer.
-    pub(super) fn detach(&self, key: &SessionKey, member: &Member) {
+    pub(super) fn detach(&mut self, member: &Member) {
         let (carrier, port) = (member.carrier_number, member.port_number);
+        let wire_key = member.session.wire_key();
+        self.keys.remove(&(carrier, wire_key));
         self.rx_of(carrier)
-            .order(RxOrder::Detach(carrier, key.session));
+            .order(RxOrder::Detach(carrier, wire_key));
         self.tx_of(port).order(TxOrder::Detach(port));
-        self.watched.remove(member.port.index);
+        self.watched.remove(member.port.device.index);
         member.log("removed");
     }
 
     /// Removes the devices of detached sessions, once no thread uses them.
     pub(super) fn remove_devices(&mut self, gone: Vec<(SessionKey, Member)>) {
         self.settle();
-        self.devices
-            .remove(gone.into_iter().map(|(_, member)| member.port).collect());
+        let devices = gone
+            .into_iter()
+            .map(|(_, member)| member.port.device.clone());
+        self.devices.remove(devices.collect());
     }
 }
 
@@ -164,9 +174,9 @@ impl Member {
 
     /// Says what became of the session, where that is wanted.
     fn log(&self, what: &str) {
-        if self.session.logs(DebugMask::DEBUG, &self.port.carrier) {
+        if self.port.line.logs(DebugMask::DEBUG) {
             let SessionKey { tunnel, session } = self.session.key;
-            tracing::debug!(%tunnel, %session, device = self.port.link().name, "session {what}");
+            tracing::debug!(%tunnel, %session, device = self.port.device.link().name, "session {what}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::flow::{Layout, Transport, flag};
 use super::virtio::{ChecksumState, Kind, Segments, VirtioHeader};
-use std::borrow::Cow;
+use crate::user::order::Payload;
 use std::io::IoSlice;
 
 /// Flows that are joined at a time; one more ends the oldest.
@@ -30,7 +30,7 @@ pub(crate) struct Bundle<'b> {
     /// The virtio header, then the frame in pieces.
     pub(crate) pieces: &'b [IoSlice<'b>],
     /// The frames that it stands for, as they came.
-    pub(crate) frames: &'b [Cow<'b, [u8]>],
+    pub(crate) frames: &'b [Payload<'b>],
 }
 
 /// Consecutive frames of one flow; all but the last have payloads of one size.
@@ -40,7 +40,7 @@ struct Run<'a> {
     key: Key,
     /// Of the first frame.
     layout: Layout,
-    frames: Vec<Cow<'a, [u8]>>,
+    frames: Vec<Payload<'a>>,
     /// Octets of payload in each frame but the last.
     size: usize,
     /// Octets of payload in all.
@@ -68,7 +68,7 @@ struct Key {
 
 impl<'a> Merger<'a> {
     /// Takes a frame. `out` gets what became complete by it.
-    pub(crate) fn push(&mut self, frame: Cow<'a, [u8]>, out: &mut impl FnMut(Bundle<'_>)) {
+    pub(crate) fn push(&mut self, frame: Payload<'a>, out: &mut impl FnMut(Bundle<'_>)) {
         let Some((layout, key)) = mergeable(&frame) else {
             self.flush(out);
             return write_plain(VirtioHeader::PLAIN, frame, out);
@@ -147,7 +147,7 @@ fn udp_len(frame: &[u8], layout: &Layout) -> usize {
 }
 
 impl<'a> Run<'a> {
-    fn start(key: Key, layout: Layout, frame: Cow<'a, [u8]>) -> Run<'a> {
+    fn start(key: Key, layout: Layout, frame: Payload<'a>) -> Run<'a> {
         let size = layout.end - layout.payload;
         let next = Next {
             sequence: None,
@@ -190,12 +190,7 @@ impl<'a> Run<'a> {
     }
 
     /// Appends the frame, or gives it back when it does not continue the run.
-    fn join(
-        &mut self,
-        key: &Key,
-        layout: &Layout,
-        frame: Cow<'a, [u8]>,
-    ) -> Result<(), Cow<'a, [u8]>> {
+    fn join(&mut self, key: &Key, layout: &Layout, frame: Payload<'a>) -> Result<(), Payload<'a>> {
         let payload = layout.end - layout.payload;
         let packet = self.layout.payload - self.layout.network + self.payload + payload;
         let room = self.frames.len() < MAX_FRAMES && packet <= MAX_PACKET;
@@ -208,7 +203,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    fn append(&mut self, layout: &Layout, frame: Cow<'a, [u8]>) {
+    fn append(&mut self, layout: &Layout, frame: Payload<'a>) {
         let payload = layout.end - layout.payload;
         let pushes =
             layout.transport == Transport::Tcp && frame[layout.segment + 13] & flag::PSH != 0;
@@ -290,7 +285,7 @@ impl<'a> Run<'a> {
     }
 }
 
-fn write_plain(virtio: VirtioHeader, frame: Cow<'_, [u8]>, out: &mut impl FnMut(Bundle<'_>)) {
+fn write_plain(virtio: VirtioHeader, frame: Payload<'_>, out: &mut impl FnMut(Bundle<'_>)) {
     let virtio = virtio.write();
     let pieces = [IoSlice::new(&virtio), IoSlice::new(&frame)];
     out(Bundle {

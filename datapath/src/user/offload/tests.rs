@@ -2,6 +2,7 @@ use super::merge::{Bundle, Merger};
 use super::split::{complete, split};
 use super::*;
 use crate::user::offload::virtio::{ChecksumState, Kind, Segments};
+use crate::user::order::Payload;
 use proptest::prelude::*;
 use std::borrow::Cow;
 
@@ -145,6 +146,13 @@ impl Shape {
     }
 }
 
+fn payload(frame: &[u8]) -> Payload<'_> {
+    Payload {
+        octets: Cow::Borrowed(frame),
+        header: 8,
+    }
+}
+
 /// What a device would be given for these frames: each write's octets.
 fn merged(frames: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let mut writes = Vec::new();
@@ -159,7 +167,7 @@ fn merged(frames: &[Vec<u8>]) -> Vec<Vec<u8>> {
     };
     let mut merger = Merger::default();
     for frame in frames {
-        merger.push(Cow::Borrowed(frame), &mut out);
+        merger.push(payload(frame), &mut out);
     }
     merger.flush(&mut out);
     writes

@@ -1,5 +1,25 @@
 use super::*;
-use adit_wire::l2tp::TunnelId;
+use crate::spec::{Encap, Pseudowire, TunnelTuning, TxChecksum, UdpChecksum};
+use std::net::{Ipv4Addr, SocketAddr};
+
+/// A tunnel over UDP of this version.
+pub(crate) fn tunnel(version: u8) -> TunnelSpec {
+    let end = SocketAddr::from((Ipv4Addr::LOCALHOST, 9));
+    TunnelSpec {
+        id: TunnelId(1),
+        peer_id: TunnelId(0x1_0009),
+        version,
+        encap: Encap::Udp {
+            local: end,
+            remote: end,
+            checksum: UdpChecksum {
+                tx: TxChecksum::Never,
+                rx: false,
+            },
+        },
+        tuning: TunnelTuning::default(),
+    }
+}
 
 /// A session without cookies.
 pub(crate) fn spec(tuning: SessionTuning) -> SessionSpec {
@@ -9,6 +29,7 @@ pub(crate) fn spec(tuning: SessionTuning) -> SessionSpec {
             session: SessionId(1),
         },
         peer_id: SessionId(2),
+        pseudowire: Pseudowire::Ethernet,
         ifname: None,
         cookie: Cookie::EMPTY,
         peer_cookie: Cookie::EMPTY,
@@ -17,11 +38,17 @@ pub(crate) fn spec(tuning: SessionTuning) -> SessionSpec {
     }
 }
 
-/// The sublayer of the next packet.
+/// The header of the next packet.
+fn header(session: &Session) -> Vec<u8> {
+    let (mut out, before) = (vec![0xee], session.header_len());
+    session.append_header(&mut out);
+    assert_eq!(out.remove(0), 0xee);
+    assert_eq!(out.len(), before);
+    out
+}
+
 fn sublayer(session: &Session) -> u32 {
-    let mut header = [0; 8];
-    session.write_header(&mut header, false);
-    u32::from_be_bytes([header[4], header[5], header[6], header[7]])
+    u32::from_be_bytes(*header(session).last_chunk().unwrap())
 }
 
 #[test]
@@ -30,10 +57,26 @@ fn numbers_go_on_from_where_they_were_and_wrap() {
         send_seq: true,
         next_ns: Sequence(Sequence::MAX),
     };
-    let session = Session::new(&spec(SessionTuning::default()), from);
+    let session = Session::new(&tunnel(3), &spec(SessionTuning::default()), from);
     assert_eq!(session.sequencing(), from);
     assert_eq!(sublayer(&session), 0x40ff_ffff);
     assert_eq!(sublayer(&session), 0x4000_0000);
+    assert_eq!(session.sequencing().next_ns, Sequence(1));
+}
+
+#[test]
+fn version_2_numbers_in_two_octets_and_in_a_longer_header() {
+    let spec = spec(SessionTuning::default());
+    let from = Sequencing {
+        send_seq: false,
+        next_ns: Sequence(0xff_ffff),
+    };
+    let session = Session::new(&tunnel(2), &spec, from);
+    assert_eq!(header(&session), [0, 2, 0, 9, 0, 2]);
+    assert_eq!(session.sequencing().next_ns, Sequence(0xffff));
+    session.tuning.send_seq.store(true, Relaxed);
+    assert_eq!(header(&session), [8, 2, 0, 9, 0, 2, 0xff, 0xff, 0, 0]);
+    assert_eq!(header(&session), [8, 2, 0, 9, 0, 2, 0, 0, 0, 0]);
     assert_eq!(session.sequencing().next_ns, Sequence(1));
 }
 
@@ -47,7 +90,7 @@ fn a_change_leaves_alone_what_it_does_not_name() {
         ..SessionTuning::default()
     };
     let spec = spec(tuning);
-    let session = Session::new(&spec, spec.sequencing());
+    let session = Session::new(&tunnel(3), &spec, spec.sequencing());
     // As learnt from a peer.
     session.tuning.send_seq.store(true, Relaxed);
     session.tuning.change(&Retuning {

@@ -1,0 +1,41 @@
+use crate::counters::DropReason;
+use crate::spec::{DebugMask, SessionKey};
+use crate::user::carrier::Carrier;
+use crate::user::session::Session;
+use adit_wire::l2tp::Sequence;
+use std::sync::Arc;
+
+/// A session and the socket that it reaches its peer by.
+#[derive(Debug)]
+pub(crate) struct Line {
+    pub(crate) session: Arc<Session>,
+    pub(crate) carrier: Arc<Carrier>,
+}
+
+impl Line {
+    /// Counts `count` packets that were received and dropped, and says so where that is wanted:
+    /// with a sequence number the line is about sequences, else about data.
+    pub(crate) fn drop_received(&self, reason: DropReason, count: usize, number: Option<Sequence>) {
+        self.session.rx.drop(reason, count as u64);
+        let class = number.map_or(DebugMask::DATA, |_| DebugMask::SEQ);
+        if self.logs(class) {
+            let SessionKey { tunnel, session } = self.session.key;
+            let (number, reason) = (number.map(|number| number.0), reason.name());
+            tracing::debug!(%tunnel, %session, count, number, reason, "dropped");
+        }
+    }
+
+    /// Counts `count` packets that could not be sent, and says so where that is wanted.
+    pub(crate) fn drop_unsent(&self, reason: DropReason, count: usize) {
+        self.session.tx.drop(reason, count as u64);
+        if count > 0 && self.logs(DebugMask::DATA) {
+            let SessionKey { tunnel, session } = self.session.key;
+            tracing::debug!(%tunnel, %session, count, reason = reason.name(), "dropped");
+        }
+    }
+
+    /// Whether a log line of `class` is wanted by the session or its tunnel, and affordable now.
+    pub(crate) fn logs(&self, class: u32) -> bool {
+        self.session.logs(class, &self.carrier)
+    }
+}
