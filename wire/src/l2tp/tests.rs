@@ -1,3 +1,5 @@
+mod avp;
+mod control;
 mod data;
 mod golden;
 mod headers;
