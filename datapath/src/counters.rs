@@ -70,6 +70,10 @@ drop_reasons! {
     SocketError = 19, "tx_socket_error";
     /// To send: the device gave a super-frame that is none.
     Malformed = 20, "tx_malformed";
+    /// Received: not from the tunnel's peer.
+    PeerAddress = 21, "rx_peer_address";
+    /// Received: a control message, while too many others wait to be read.
+    ControlOverflow = 22, "rx_control_overflow";
 }
 
 /// A reading of one object's counters.
@@ -114,7 +118,9 @@ impl DropReason {
             | Why::FrameMtu
             | Why::DeviceDown
             | Why::DeviceWrite
-            | Why::SocketOverflow => &[Stat::RxErrors],
+            | Why::SocketOverflow
+            | Why::PeerAddress
+            | Why::ControlOverflow => &[Stat::RxErrors],
             Why::NoPeer
             | Why::SocketFull
             | Why::TooBig

@@ -17,8 +17,38 @@ mod sys;
 pub use error::Error;
 
 use adit_wire::l2tp::TunnelId;
+use adit_wire::netlink::Errno;
 use counters::Counters;
-use spec::{Change, Device, Inventory, Sequencing, SessionKey, SessionSpec};
+use spec::{
+    Change, Device, Inventory, ListenerAddress, ListenerId, ListenerSpec, Sequencing, SessionKey,
+    SessionSpec,
+};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+/// A control message as it came, or as it shall go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ControlMessage<'a> {
+    /// The peer's address, with port 0 over IP.
+    pub peer: SocketAddr,
+    /// This end's address. One to send needs it where the listener is bound to every address.
+    pub local: Option<IpAddr>,
+    /// The message: the payload of UDP, or of IP with the zero session id in front.
+    pub octets: &'a [u8],
+}
+
+/// What takes a listener's control messages, on a thread that moves packets: it must not block.
+/// Gives false for one that it has no room for.
+pub type ControlSink = Arc<dyn Fn(ListenerId, ControlMessage<'_>) -> bool + Send + Sync>;
+
+/// A way to a peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Route {
+    /// The address that packets leave from.
+    pub local: IpAddr,
+    /// The MTU, outer IP header included.
+    pub mtu: u32,
+}
 
 /// Something that moves packets as told: in user space today.
 ///
@@ -47,6 +77,48 @@ pub trait Datapath: Send {
         sessions
             .iter()
             .try_for_each(|key| self.apply(&Change::RemoveSession(*key)))
+    }
+
+    /// Opens a listener, whose control messages go to `sink`, and gives what it is bound to.
+    /// Opened twice it is opened once. A data path that has no shared sockets refuses.
+    fn listen(
+        &mut self,
+        listener: &ListenerSpec,
+        _sink: ControlSink,
+    ) -> Result<ListenerAddress, Error> {
+        let text = format!("{:?} cannot be shared by this data path", listener.local);
+        Err(Error::new(Errno::EOPNOTSUPP, "listener", text))
+    }
+
+    /// Closes a listener and removes the tunnels that use its socket.
+    fn unlisten(&mut self, _listener: ListenerId) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Sends control messages by a listener's socket, in order. What the host will not take is
+    /// lost, as anything may be on the way: the control protocol repeats it.
+    fn send_control(&mut self, listener: ListenerId, _messages: &[ControlMessage<'_>]) {
+        let _ = listener;
+    }
+
+    /// Sends a tunnel's packets to another address of its peer's, and takes them from there. For
+    /// tunnels on a listener's socket.
+    fn move_peer(&mut self, tunnel: TunnelId, _remote: SocketAddr) -> Result<(), Error> {
+        let text = format!("the peer of tunnel {tunnel} cannot move; make the tunnel anew");
+        Err(Error::new(Errno::EOPNOTSUPP, "tunnel_id", text))
+    }
+
+    /// By which address packets leave for `remote` from a socket of `listener`, and the MTU of
+    /// their route.
+    fn route(&mut self, listener: ListenerId, _remote: IpAddr) -> Result<Route, Error> {
+        let text = format!("{listener:?} is not open");
+        Err(Error::new(Errno::ENODEV, "listener", text))
+    }
+
+    /// The counters of a listener: of what belonged to none of its tunnels.
+    fn listener_counters(&mut self, listener: ListenerId) -> Result<Counters, Error> {
+        let text = format!("{listener:?} is not open");
+        Err(Error::new(Errno::ENODEV, "listener", text))
     }
 
     /// What is really there: a tunnel with its socket, a session with its device.

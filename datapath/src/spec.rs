@@ -111,7 +111,66 @@ impl Encap {
     }
 }
 
-/// A static tunnel.
+/// Names a listener, for as long as it is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ListenerId(pub u32);
+
+/// A socket that many tunnels share, and that gives and takes control messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListenerSpec {
+    /// Its name.
+    pub id: ListenerId,
+    /// What it is bound to. The unspecified address is every address of the host, port 0 one that
+    /// the system chooses.
+    pub local: ListenerAddress,
+    /// The device that packets come and go by; `None` leaves it to the routes.
+    pub interface: Option<String>,
+    /// Checksums of UDP packets.
+    pub checksum: UdpChecksum,
+}
+
+/// What a listener is bound to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ListenerAddress {
+    /// UDP, address and port.
+    Udp(SocketAddr),
+    /// IP protocol 115.
+    Ip(IpAddr),
+}
+
+impl ListenerAddress {
+    /// The address without its port.
+    pub fn ip(&self) -> IpAddr {
+        match self {
+            ListenerAddress::Udp(local) => local.ip(),
+            ListenerAddress::Ip(local) => *local,
+        }
+    }
+}
+
+/// How a tunnel uses a listener's socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Via {
+    /// Whose socket it is.
+    pub listener: ListenerId,
+    /// Whose packets are taken for the peer's.
+    pub source: PeerSource,
+}
+
+/// Whose packets a tunnel on a shared socket takes for its peer's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PeerSource {
+    /// Those from the peer's address and port.
+    #[default]
+    Exact,
+    /// Those from the peer's address, by whatever port: behind some NATs data come by another
+    /// port than control messages.
+    AnyPort,
+    /// Everybody's; only cookies keep others out.
+    Anywhere,
+}
+
+/// A tunnel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TunnelSpec {
     /// Local id, unique in the namespace.
@@ -120,8 +179,12 @@ pub struct TunnelSpec {
     pub peer_id: TunnelId,
     /// L2TP version: 2, whose ids have 16 bits and whose sessions carry PPP, or 3.
     pub version: u8,
-    /// Addresses and encapsulation.
+    /// Addresses and encapsulation. On a listener's socket the local address is the one that the
+    /// tunnel's packets leave from, never the unspecified one.
     pub encap: Encap,
+    /// The listener whose socket carries the tunnel; `None` gives it a socket of its own. What
+    /// such a tunnel has ends with the process: its devices are not kept for a successor.
+    pub via: Option<Via>,
     /// What may change.
     pub tuning: TunnelTuning,
 }

@@ -104,6 +104,7 @@ proptest! {
                 remote: SocketAddr::new(remote, ports[1]),
                 checksum: UdpChecksum { tx, rx },
             },
+            via: None,
             tuning: TunnelTuning::default(),
         };
         let (command, a) = read(&create_tunnel(&spec, 1));

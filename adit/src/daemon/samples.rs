@@ -24,6 +24,7 @@ pub(super) fn udp(id: u16) -> TunnelSpec {
                 rx: false,
             },
         },
+        via: None,
         tuning: TunnelTuning::default(),
     }
 }
@@ -100,6 +101,7 @@ pub(super) fn any_tunnel() -> impl Strategy<Value = TunnelSpec> {
             peer_id: TunnelId(peer),
             version: 3,
             encap,
+            via: None,
             tuning,
         }
     })

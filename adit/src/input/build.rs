@@ -17,6 +17,7 @@ pub fn tunnel(fields: &Fields) -> Result<TunnelSpec, FieldError> {
         peer_id: TunnelId(fields.demand(&PEER_TUNNEL_ID)?),
         version: 3,
         encap: encap(fields)?,
+        via: None,
         tuning: tunnel_retuning(fields)?.of(&TunnelTuning::default()),
     })
 }

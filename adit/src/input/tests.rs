@@ -80,6 +80,7 @@ fn an_ip_tunnel_has_addresses_only() {
                 local: [192, 168, 1, 1].into(),
                 remote: [192, 168, 1, 2].into(),
             },
+            via: None,
             tuning: TunnelTuning::default(),
         }
     );

@@ -43,6 +43,7 @@ fn tunnel(id: u32, peer: u32, debug: u32) -> TunnelSpec {
         peer_id,
         version: 3,
         encap,
+        via: None,
         tuning: TunnelTuning {
             debug,
             ..TunnelTuning::default()

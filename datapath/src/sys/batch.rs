@@ -1,6 +1,9 @@
 //! Many packets in one system call, and many segments in one packet of the call.
 
+use super::cmsg::Controls;
+use socket2::{SockAddr, SockAddrStorage};
 use std::io::{self, IoSlice, IoSliceMut};
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 /// Most messages in one call.
@@ -11,6 +14,16 @@ pub(crate) const BATCH: usize = 64;
 pub(crate) struct Message<'a> {
     pub(crate) pieces: &'a [IoSlice<'a>],
     pub(crate) segment: Option<u16>,
+    /// Where to, on a socket that is not connected.
+    pub(crate) to: Option<&'a Target>,
+}
+
+/// The addresses of a packet on a socket that is not connected.
+#[derive(Debug, Clone)]
+pub(crate) struct Target {
+    pub(crate) to: SockAddr,
+    /// The address to send from, on a socket that is bound to every address.
+    pub(crate) from: Option<IpAddr>,
 }
 
 /// What was received as one.
@@ -20,6 +33,10 @@ pub(crate) struct Received {
     pub(crate) len: usize,
     /// Octets of each datagram but the last, when there are several.
     pub(crate) segment: Option<usize>,
+    /// Who sent it; told when asked for.
+    pub(crate) from: Option<SocketAddr>,
+    /// The address it was sent to; told by sockets that were set up to.
+    pub(crate) to: Option<IpAddr>,
 }
 
 impl Received {
@@ -32,44 +49,36 @@ impl Received {
     }
 }
 
-/// One control message with a number, as sent (UDP_SEGMENT) and received (UDP_GRO).
-#[repr(C)]
-#[derive(Clone, Copy)]
-struct Control {
-    len: usize,
-    level: libc::c_int,
-    kind: libc::c_int,
-    /// A u16 for UDP_SEGMENT, an int for UDP_GRO.
-    value: [u8; 8],
-}
-
-const NO_CONTROL: Control = Control {
-    len: 0,
-    level: 0,
-    kind: 0,
-    value: [0; 8],
-};
-const CONTROL_HEADER: usize = size_of::<Control>() - 8;
-
-/// Receives up to [`BATCH`] messages, one into each slot, and tells in `received` what came. Gives
-/// how many; WouldBlock when there is none. What is longer than its slot is cut.
+/// Receives up to [`BATCH`] messages, one into each slot, and tells in `received` what came, with
+/// the sender where `senders` says so. Gives how many; WouldBlock when there is none. What is
+/// longer than its slot is cut.
 pub(crate) fn receive(
     socket: BorrowedFd<'_>,
     slots: &mut [IoSliceMut<'_>],
     received: &mut [Received; BATCH],
+    senders: bool,
 ) -> io::Result<usize> {
     let count = slots.len().min(BATCH);
-    let mut controls = [NO_CONTROL; BATCH];
+    let mut controls = [Controls::EMPTY; BATCH];
     let mut messages = [EMPTY; BATCH];
+    let mut names: Vec<SockAddrStorage> = Vec::new();
     for ((message, slot), control) in messages.iter_mut().zip(slots).zip(&mut controls) {
         message.msg_hdr.msg_iov = std::ptr::from_mut(slot).cast();
         message.msg_hdr.msg_iovlen = 1;
         message.msg_hdr.msg_control = std::ptr::from_mut(control).cast();
-        message.msg_hdr.msg_controllen = size_of::<Control>() as _;
+        message.msg_hdr.msg_controllen = size_of::<Controls>() as _;
+    }
+    if senders {
+        names.resize_with(count, SockAddrStorage::zeroed);
+        for (message, name) in messages.iter_mut().zip(&mut names) {
+            message.msg_hdr.msg_name = std::ptr::from_mut(name).cast();
+            message.msg_hdr.msg_namelen = name.size_of();
+        }
     }
     // SAFETY: the first `count` messages point at one iovec each (an IoSliceMut is one), which
-    // point at distinct writable memory, and at one control buffer each of the given length; all
-    // of it lives through the call, and the kernel may write any octets there.
+    // point at distinct writable memory, at one control buffer each of the given length, and at
+    // one address storage each of the given length or none; all of it lives through the call, and
+    // the kernel may write any octets there.
     let got = unsafe {
         libc::recvmmsg(
             socket.as_raw_fd(),
@@ -82,52 +91,49 @@ pub(crate) fn receive(
     let got = super::check(got)?.unsigned_abs() as usize;
     for ((out, message), control) in received.iter_mut().zip(&messages[..got]).zip(&controls) {
         #[allow(clippy::unnecessary_cast)] // musl's is a u32
-        let segment = segment_size(control, message.msg_hdr.msg_controllen as usize);
+        let told = control.read(message.msg_hdr.msg_controllen as usize);
         *out = Received {
             len: message.msg_len as usize,
-            segment,
+            segment: told.segment,
+            from: None,
+            to: told.destination,
         };
+    }
+    for ((out, message), name) in received.iter_mut().zip(&messages[..got]).zip(names) {
+        // SAFETY: the kernel wrote an address of `msg_namelen` octets there, or none.
+        let name = unsafe { SockAddr::new(name, message.msg_hdr.msg_namelen) };
+        out.from = name.as_socket();
     }
     Ok(got)
 }
 
-fn segment_size(control: &Control, len: usize) -> Option<usize> {
-    let is_gro = len >= CONTROL_HEADER + size_of::<libc::c_int>()
-        && (control.level, control.kind) == (libc::SOL_UDP, libc::UDP_GRO);
-    let value = libc::c_int::from_ne_bytes(*control.value.first_chunk()?);
-    if is_gro {
-        usize::try_from(value).ok().filter(|size| *size > 0)
-    } else {
-        None
-    }
-}
-
-/// Sends up to [`BATCH`] messages on a connected socket and gives how many went; an error is that
-/// of the first.
+/// Sends up to [`BATCH`] messages and gives how many went; an error is that of the first.
 pub(crate) fn send(socket: BorrowedFd<'_>, out: &[Message<'_>]) -> io::Result<usize> {
     let count = out.len().min(BATCH);
-    let mut controls = [NO_CONTROL; BATCH];
+    let mut controls = [Controls::EMPTY; BATCH];
     let mut messages = [EMPTY; BATCH];
     for ((message, one), control) in messages.iter_mut().zip(out).zip(&mut controls) {
         message.msg_hdr.msg_iov = one.pieces.as_ptr().cast_mut().cast();
         message.msg_hdr.msg_iovlen = one.pieces.len() as _;
+        let mut len = 0;
         if let Some(size) = one.segment {
-            let len = CONTROL_HEADER + size_of::<u16>();
-            let [low, high] = size.to_ne_bytes();
-            let value = [low, high, 0, 0, 0, 0, 0, 0];
-            *control = Control {
-                len,
-                level: libc::SOL_UDP,
-                kind: libc::UDP_SEGMENT,
-                value,
-            };
+            len = control.segment(len, size);
+        }
+        if let Some(target) = one.to {
+            message.msg_hdr.msg_name = target.to.as_ptr().cast_mut().cast();
+            message.msg_hdr.msg_namelen = target.to.len();
+            if let Some(from) = target.from {
+                len = control.source(len, from);
+            }
+        }
+        if len > 0 {
             message.msg_hdr.msg_control = std::ptr::from_mut(control).cast();
-            message.msg_hdr.msg_controllen = size_of::<Control>() as _;
+            message.msg_hdr.msg_controllen = len as _;
         }
     }
-    // SAFETY: the first `count` messages point at their iovecs (an IoSlice is one) and at most one
-    // control buffer each of the given length, all of which the kernel only reads and which lives
-    // through the call.
+    // SAFETY: the first `count` messages point at their iovecs (an IoSlice is one), at most one
+    // control buffer each of which so many octets are written, and at most one address of the
+    // given length, all of which the kernel only reads and which lives through the call.
     let sent = unsafe {
         libc::sendmmsg(
             socket.as_raw_fd(),

@@ -2,6 +2,7 @@
 #![allow(unsafe_code)]
 
 pub(crate) mod batch;
+mod cmsg;
 pub(crate) mod socket;
 pub(crate) mod tap;
 

@@ -18,6 +18,26 @@ pub(crate) fn udp(
     remote: SocketAddr,
     checksum: UdpChecksum,
 ) -> io::Result<Socket> {
+    let socket = new_udp(local, checksum)?;
+    let peer = (remote.port() != 0).then_some(remote);
+    prepare(&socket, local)?;
+    peer.map_or(Ok(()), |peer| socket.connect(&SockAddr::from(peer)))?;
+    Ok(socket)
+}
+
+/// A UDP socket bound to `local`, by `interface` alone if one is given, that tells to which
+/// address a packet came.
+pub(crate) fn udp_listener(
+    local: SocketAddr,
+    interface: Option<&str>,
+    checksum: UdpChecksum,
+) -> io::Result<Socket> {
+    let socket = new_udp(local, checksum)?;
+    listen(&socket, local, interface)?;
+    Ok(socket)
+}
+
+fn new_udp(local: SocketAddr, checksum: UdpChecksum) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(local), Type::DGRAM, Some(Protocol::UDP))?;
     if local.is_ipv6() {
         socket.set_only_v6(true)?;
@@ -40,10 +60,18 @@ pub(crate) fn udp(
     }
     // Without it, datagrams come one by one (Linux 5.0).
     let _ = set_int(socket.as_fd(), libc::SOL_UDP, libc::UDP_GRO, 1);
-    let peer = (remote.port() != 0).then_some(remote);
-    prepare(&socket, local)?;
-    peer.map_or(Ok(()), |peer| socket.connect(&SockAddr::from(peer)))?;
     Ok(socket)
+}
+
+fn listen(socket: &Socket, local: SocketAddr, interface: Option<&str>) -> io::Result<()> {
+    let (level, name) = if local.is_ipv4() {
+        (libc::SOL_IP, libc::IP_PKTINFO)
+    } else {
+        (libc::SOL_IPV6, libc::IPV6_RECVPKTINFO)
+    };
+    set_int(socket.as_fd(), level, name, 1)?;
+    socket.bind_device(interface.map(str::as_bytes))?;
+    prepare(socket, local)
 }
 
 /// Whether an IPv4 UDP socket sends checksums.
@@ -59,11 +87,45 @@ pub(crate) fn set_checksums(socket: &Socket, on: bool) -> io::Result<()> {
 /// A raw socket for protocol 115 between exactly these two addresses.
 pub(crate) fn ip(local: IpAddr, remote: IpAddr) -> io::Result<Socket> {
     let local = SocketAddr::new(local, 0);
-    let protocol = Protocol::from(IPPROTO_L2TP);
-    let socket = Socket::new(Domain::for_address(local), Type::RAW, Some(protocol))?;
+    let socket = new_ip(local)?;
     prepare(&socket, local)?;
     socket.connect(&SockAddr::from(SocketAddr::new(remote, 0)))?;
     Ok(socket)
+}
+
+/// A raw socket for protocol 115 bound to `local`, by `interface` alone if one is given, that
+/// tells to which address a packet came.
+pub(crate) fn ip_listener(local: IpAddr, interface: Option<&str>) -> io::Result<Socket> {
+    let local = SocketAddr::new(local, 0);
+    let socket = new_ip(local)?;
+    listen(&socket, local, interface)?;
+    Ok(socket)
+}
+
+fn new_ip(local: SocketAddr) -> io::Result<Socket> {
+    let protocol = Protocol::from(IPPROTO_L2TP);
+    Socket::new(Domain::for_address(local), Type::RAW, Some(protocol))
+}
+
+/// The address that packets to `remote` leave from, by the socket's own `local` one and its
+/// interface, and the MTU of their route.
+pub(crate) fn route(
+    local: SocketAddr,
+    remote: SocketAddr,
+    interface: Option<&str>,
+) -> io::Result<(IpAddr, u32)> {
+    let socket = Socket::new(
+        Domain::for_address(remote),
+        Type::DGRAM,
+        Some(Protocol::UDP),
+    )?;
+    socket.bind_device(interface.map(str::as_bytes))?;
+    socket.bind(&SockAddr::from(SocketAddr::new(local.ip(), 0)))?;
+    // Any port does: nothing is sent.
+    socket.connect(&SockAddr::from(SocketAddr::new(remote.ip(), 9)))?;
+    let chosen = socket.local_addr()?.as_socket().map(|chosen| chosen.ip());
+    let mtu = route_mtu(&socket, remote.is_ipv4())?;
+    Ok((chosen.unwrap_or(local.ip()), mtu))
 }
 
 /// Whether packets may be fragmented.

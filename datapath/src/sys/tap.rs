@@ -4,8 +4,7 @@ use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 
-/// One open TAP device. The device is persistent: it outlives the process unless
-/// [`Tap::forget`] is called, so that addresses and bridge ports survive a crash.
+/// One open TAP device, which goes with the process unless [`Tap::keep`] was called.
 #[derive(Debug)]
 pub(crate) struct Tap {
     file: File,
@@ -15,9 +14,7 @@ pub(crate) struct Tap {
 impl Tap {
     /// Makes a device of this name. EBUSY when the name is taken.
     pub(crate) fn create(name: &str) -> io::Result<Tap> {
-        let tap = Tap::open(name, libc::IFF_TUN_EXCL)?;
-        tap.set_persistent(true)?;
-        Ok(tap)
+        Tap::open(name, libc::IFF_TUN_EXCL)
     }
 
     /// Takes over a device that an earlier process left behind.
@@ -55,6 +52,11 @@ impl Tap {
             .map(|c| *c as u8)
             .take_while(|c| *c != 0);
         Ok(String::from_utf8_lossy(&octets.collect::<Vec<_>>()).into_owned())
+    }
+
+    /// Lets the device outlive the process, so that addresses and bridge ports survive a crash.
+    pub(crate) fn keep(&self) -> io::Result<()> {
+        self.set_persistent(true)
     }
 
     /// Lets the device go away with this descriptor.

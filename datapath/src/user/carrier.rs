@@ -1,24 +1,31 @@
 use crate::counters::{Counters, DropReason, Tally};
-use crate::spec::{DebugMask, Encap, TunnelSpec, TunnelTuning, TxChecksum};
-use crate::sys::batch::{self, Message};
+use crate::spec::{
+    DebugMask, Encap, ListenerAddress, ListenerId, ListenerSpec, TunnelSpec, TunnelTuning,
+    TxChecksum,
+};
+use crate::sys::batch::{self, BATCH, Message};
 use crate::sys::socket;
 use crate::user::key::Key;
 use crate::user::log::LogBudget;
-use std::io;
-use std::net::{IpAddr, SocketAddr};
+use crate::user::remote::target;
+use crate::{ControlMessage, ControlSink};
+use adit_wire::ip::ipv4_payload;
+use std::io::{self, IoSlice};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicU32, AtomicUsize};
 use std::sync::{Mutex, PoisonError};
 
 /// A socket that carries sessions: a UDP tunnel has one of its own, the protocol-115 tunnels
-/// between the same two addresses share one, as nothing but the session id tells them apart.
+/// between the same two addresses share one, as nothing but the session id tells them apart, and
+/// a listener's is for all tunnels that want it.
 #[derive(Debug)]
 pub(crate) struct Carrier {
     socket: socket2::Socket,
     pub(crate) encap: Encap,
-    /// The version of all its tunnels.
-    version: u8,
+    /// The version of all its tunnels; a listener's may be of any.
+    version: Option<u8>,
     debug: AtomicU32,
     /// For a tunnel that does not mind checksums: whether the socket now adds them.
     spare_checksums: Option<Mutex<bool>>,
@@ -27,6 +34,20 @@ pub(crate) struct Carrier {
     /// What belongs to no session.
     pub(crate) strays: Tally,
     pub(crate) log: LogBudget,
+    /// Where control messages go; a listener has such a place.
+    pub(crate) upcall: Option<Upcall>,
+}
+
+/// A listener's name, and what takes its control messages.
+pub(crate) struct Upcall {
+    pub(crate) listener: ListenerId,
+    pub(crate) sink: ControlSink,
+}
+
+impl std::fmt::Debug for Upcall {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Upcall").field(&self.listener).finish()
+    }
 }
 
 /// How a socket gives packets.
@@ -50,7 +71,46 @@ impl Carrier {
             } => socket::udp(local, remote, checksum)?,
             Encap::Ip { local, remote } => socket::ip(local, remote)?,
         };
+        Ok(Carrier::new(socket, encap, Some(version)))
+    }
+
+    /// A listener's socket, whose control messages go to `sink`.
+    pub(crate) fn listen(spec: &ListenerSpec, sink: ControlSink) -> io::Result<Carrier> {
+        let interface = spec.interface.as_deref();
+        let (socket, encap) = match spec.local {
+            ListenerAddress::Udp(local) => {
+                let (checksum, remote) = (spec.checksum, nowhere(local.ip()));
+                let socket = socket::udp_listener(local, interface, checksum)?;
+                let bound = socket.local_addr()?.as_socket();
+                let local = bound.unwrap_or(local);
+                (
+                    socket,
+                    Encap::Udp {
+                        local,
+                        remote,
+                        checksum,
+                    },
+                )
+            }
+            ListenerAddress::Ip(local) => {
+                let remote = nowhere(local).ip();
+                (
+                    socket::ip_listener(local, interface)?,
+                    Encap::Ip { local, remote },
+                )
+            }
+        };
         Ok(Carrier {
+            upcall: Some(Upcall {
+                listener: spec.id,
+                sink,
+            }),
+            ..Carrier::new(socket, encap, None)
+        })
+    }
+
+    fn new(socket: socket2::Socket, encap: Encap, version: Option<u8>) -> Carrier {
+        Carrier {
             socket,
             encap,
             version,
@@ -59,7 +119,13 @@ impl Carrier {
             longest_segment: AtomicUsize::new(longest_segment(&encap)),
             strays: Tally::default(),
             log: LogBudget::default(),
-        })
+            upcall: None,
+        }
+    }
+
+    /// Whether tunnels with different peers share the socket.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.upcall.is_some()
     }
 
     /// `spec`, whose socket this is, with the port that the system chose where any was asked for.
@@ -90,6 +156,36 @@ impl Carrier {
             *on = wanted;
         }
         batch::send(self.socket.as_fd(), messages)
+    }
+
+    /// Sends control messages by a listener's socket, in order. What the host refuses is lost.
+    pub(crate) fn send_control(&self, messages: &[ControlMessage<'_>]) {
+        for messages in messages.chunks(BATCH) {
+            let targets: Vec<_> = messages
+                .iter()
+                .map(|message| target(message.peer, message.local.filter(|_| self.is_wildcard())))
+                .collect();
+            let pieces: Vec<_> = messages.iter().map(|m| [IoSlice::new(m.octets)]).collect();
+            let mut out: Vec<_> = pieces
+                .iter()
+                .zip(&targets)
+                .map(|(pieces, target)| Message {
+                    pieces,
+                    segment: None,
+                    to: Some(target),
+                })
+                .collect();
+            while !out.is_empty() {
+                // An error is that of the first, or an ICMP answer to an earlier one.
+                let sent = self.send(&out).or_else(|_| self.send(&out));
+                out.drain(..sent.unwrap_or(1).max(1));
+            }
+        }
+    }
+
+    /// Whether the socket is bound to every address of the host.
+    pub(crate) fn is_wildcard(&self) -> bool {
+        self.encap.local().is_unspecified()
     }
 
     /// Whether packets of `len` octets may go to the socket as segments of one message.
@@ -138,6 +234,16 @@ impl Carrier {
         socket::route_mtu(&self.socket, self.encap.local().is_ipv4()).unwrap_or(1500)
     }
 
+    /// The MTU of the route to the peer of a tunnel, which on a shared socket is one of many.
+    pub(crate) fn route_mtu_to(&self, encap: &Encap) -> u32 {
+        if !self.is_shared() {
+            return self.route_mtu();
+        }
+        let end = |ip| SocketAddr::new(ip, 0);
+        let route = socket::route(end(encap.local()), end(encap.remote()), None);
+        route.map_or(1500, |(_, mtu)| mtu)
+    }
+
     /// The outer addresses, with ports of 0 where there are none.
     pub(crate) fn endpoints(&self) -> (SocketAddr, SocketAddr) {
         let plain = |ip: IpAddr| SocketAddr::new(ip, 0);
@@ -159,11 +265,30 @@ impl Carrier {
         socket::set_ttl(&self.socket, v4, tuning.ttl)
     }
 
+    /// Hands a control message up, from `from` to `local`, if anybody wants it.
+    pub(crate) fn hand_up(&self, packet: &[u8], from: Option<SocketAddr>, local: Option<IpAddr>) {
+        let (Some(upcall), Some(peer)) = (&self.upcall, from) else {
+            return self.drop_stray(DropReason::Control, packet.len());
+        };
+        let octets = match self.framing() {
+            Framing::Ipv4 => ipv4_payload(packet).map_or(packet, |(_, payload)| payload),
+            Framing::Udp | Framing::Ipv6 => packet,
+        };
+        let message = ControlMessage {
+            peer,
+            local,
+            octets,
+        };
+        if !(upcall.sink)(upcall.listener, message) {
+            self.drop_stray(DropReason::ControlOverflow, packet.len());
+        }
+    }
+
     /// Counts a data packet of which no session knows.
     pub(crate) fn drop_unknown(&self, key: Key, octets: usize) {
-        let reason = match key.version() == self.version {
-            true => DropReason::UnknownSession,
-            false => DropReason::Version,
+        let reason = match self.version {
+            Some(version) if version != key.version() => DropReason::Version,
+            Some(_) | None => DropReason::UnknownSession,
         };
         self.drop_stray(reason, octets);
     }
@@ -171,7 +296,7 @@ impl Carrier {
     /// Counts a packet that belongs to no session.
     pub(crate) fn drop_stray(&self, reason: DropReason, octets: usize) {
         self.strays.drop(reason, 1);
-        let control = reason == DropReason::Control;
+        let control = matches!(reason, DropReason::Control | DropReason::ControlOverflow);
         let class = if control {
             DebugMask::CONTROL
         } else {
@@ -189,6 +314,14 @@ impl Carrier {
         let mut counters = self.strays.read();
         counters += overflow.read();
         counters
+    }
+}
+
+/// The remote end of a socket that has none.
+fn nowhere(local: IpAddr) -> SocketAddr {
+    match local {
+        IpAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+        IpAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
     }
 }
 

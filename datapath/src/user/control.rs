@@ -1,31 +1,35 @@
 use crate::counters::Counters;
 use crate::link::Link;
 use crate::spec::{
-    Change, DebugMask, Device, Inventory, Sequencing, SessionKey, SessionSpec, TunnelRetuning,
-    TunnelSpec, TunnelTuning,
+    Change, DebugMask, Device, Inventory, ListenerAddress, ListenerId, ListenerSpec, Sequencing,
+    SessionKey, SessionSpec, TunnelRetuning, TunnelSpec, TunnelTuning,
 };
 use crate::user::Notify;
 use crate::user::carrier::Carrier;
 use crate::user::devices::Devices;
 use crate::user::key::Key;
 use crate::user::port::Port;
+use crate::user::remote::Remote;
 use crate::user::rx::{Rx, RxOrder};
 use crate::user::session::Session;
 use crate::user::tx::{Tx, TxOrder};
 use crate::user::watch::Watched;
 use crate::user::worker::Handle;
-use crate::{Datapath, Error};
+use crate::{ControlMessage, ControlSink, Datapath, Error, Route};
 use adit_wire::l2tp::TunnelId;
 use adit_wire::netlink::Errno;
 use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
+mod listeners;
 mod refusal;
 mod sessions;
 
-use refusal::{no_session, no_tunnel, socket_error};
+use listeners::Listener;
+use refusal::{no_listener, no_session, no_tunnel, socket_error};
 
 /// Most threads a direction; more would only contend.
 const MAX_WORKERS: usize = 16;
@@ -48,6 +52,7 @@ pub struct UserDatapath {
     /// Who gets the packets of this key that come to the socket of this number. Nothing but the
     /// key tells whose they are, even when several tunnels share the socket.
     keys: BTreeMap<(u64, Key), SessionKey>,
+    listeners: BTreeMap<ListenerId, Listener>,
     devices: Devices,
     watched: Watched,
     rx: Vec<Handle<RxOrder>>,
@@ -60,6 +65,8 @@ struct Tunnel {
     spec: TunnelSpec,
     carrier: Arc<Carrier>,
     carrier_number: u64,
+    /// Where the peer is, on a listener's socket.
+    remote: Option<Arc<Remote>>,
     /// What the sessions that are gone have counted.
     retired: Counters,
 }
@@ -98,6 +105,7 @@ impl UserDatapath {
             tunnels: BTreeMap::new(),
             sessions: BTreeMap::new(),
             keys: BTreeMap::new(),
+            listeners: BTreeMap::new(),
             devices: Devices::open().map_err(failed)?,
             watched,
             rx: (0..count)
@@ -131,6 +139,7 @@ impl UserDatapath {
             return self.tune_tunnel(spec.id, &change);
         }
         let (carrier, carrier_number) = self.carrier(spec)?;
+        let remote = Remote::of(spec, carrier.is_wildcard()).map(Arc::new);
         let (spec, retired) = (*spec, Counters::default());
         if spec.tuning.debug.has(DebugMask::DEBUG) {
             let (local, remote) = carrier.endpoints();
@@ -142,15 +151,25 @@ impl UserDatapath {
                 spec,
                 carrier,
                 carrier_number,
+                remote,
                 retired,
             },
         );
         self.tune_tunnel(spec.id, &TunnelRetuning::default())
     }
 
-    /// The socket for a new tunnel: that of its neighbours over protocol 115, else a new one.
+    /// The socket for a new tunnel: that of its listener, or of its neighbours over protocol 115,
+    /// else a new one.
     fn carrier(&mut self, spec: &TunnelSpec) -> Result<(Arc<Carrier>, u64), Error> {
-        let shared = |tunnel: &&Tunnel| !spec.encap.is_udp() && tunnel.spec.encap == spec.encap;
+        if let Some(via) = spec.via {
+            let listener = self.listeners.get(&via.listener);
+            let listener = listener.ok_or_else(|| no_listener(via.listener))?;
+            return Ok((listener.carrier.clone(), listener.carrier_number));
+        }
+        let shared = |tunnel: &&Tunnel| {
+            let own = tunnel.spec.via.is_none() && !spec.encap.is_udp();
+            own && tunnel.spec.encap == spec.encap
+        };
         if let Some(tunnel) = self.tunnels.values().find(shared) {
             return Ok((tunnel.carrier.clone(), tunnel.carrier_number));
         }
@@ -193,7 +212,7 @@ impl UserDatapath {
             .extract_if(SessionKey::all_of(id), |_, _| true)
             .collect();
         gone.iter().for_each(|(_, member)| self.detach(member));
-        if !shared {
+        if !shared && tunnel.spec.via.is_none() {
             self.rx_of(number).order(RxOrder::Unlisten(number));
         }
         self.remove_devices(gone);
@@ -264,6 +283,35 @@ impl Datapath for UserDatapath {
         self.devices.discard(device)
     }
 
+    fn listen(
+        &mut self,
+        listener: &ListenerSpec,
+        sink: ControlSink,
+    ) -> Result<ListenerAddress, Error> {
+        self.open_listener(listener, sink)
+    }
+
+    fn unlisten(&mut self, listener: ListenerId) -> Result<(), Error> {
+        self.close_listener(listener);
+        Ok(())
+    }
+
+    fn send_control(&mut self, listener: ListenerId, messages: &[ControlMessage<'_>]) {
+        self.send_messages(listener, messages);
+    }
+
+    fn move_peer(&mut self, tunnel: TunnelId, remote: SocketAddr) -> Result<(), Error> {
+        self.move_tunnel(tunnel, remote)
+    }
+
+    fn route(&mut self, listener: ListenerId, remote: IpAddr) -> Result<Route, Error> {
+        self.route_to(listener, remote)
+    }
+
+    fn listener_counters(&mut self, listener: ListenerId) -> Result<Counters, Error> {
+        self.strays_of(listener)
+    }
+
     fn inventory(&mut self) -> Inventory {
         let there = self
             .sessions
@@ -298,8 +346,10 @@ impl Datapath for UserDatapath {
 
     fn tunnel_counters(&mut self, id: TunnelId) -> Result<Counters, Error> {
         let tunnel = self.tunnels.get(&id).ok_or_else(|| no_tunnel(id))?;
-        let mut counters = tunnel.carrier.counters();
-        counters += tunnel.retired;
+        let mut counters = tunnel.retired;
+        if tunnel.spec.via.is_none() {
+            counters += tunnel.carrier.counters();
+        }
         for (_, member) in self.sessions.range(SessionKey::all_of(id)) {
             counters += member.counters();
         }

@@ -2,7 +2,7 @@
 
 use crate::Error;
 use crate::link::{Link, Links};
-use crate::spec::Device;
+use crate::spec::{Device, TunnelSpec};
 use crate::sys::tap::Tap;
 use crate::user::carrier::Carrier;
 use crate::user::outbox::MAX_SEGMENTS;
@@ -46,14 +46,25 @@ impl Devices {
     }
 
     /// Makes the device of a session, under the first free `l2tpethN` when no name is asked for.
-    /// Nothing is left when it fails.
-    pub(crate) fn make(&mut self, name: Option<&str>, mtu: u32) -> Result<(Tap, Link), Error> {
+    /// It outlives this process if it is to be kept. Nothing is left when it fails.
+    pub(crate) fn make(
+        &mut self,
+        name: Option<&str>,
+        mtu: u32,
+        keep: bool,
+    ) -> Result<(Tap, Link), Error> {
         check_mtu(mtu)?;
         let tap = match name {
             Some(name) => self.create(name),
             None => self.create_numbered(),
         }?;
         let link = self.adjust(&tap, vec![LinkAttribute::Mtu(mtu)]);
+        let link = link.and_then(|link| {
+            if keep {
+                tap.keep()?;
+            }
+            Ok(link)
+        });
         let failed = |e| Error::system(&e, "name", "cannot set up the new device");
         link.map(|link| (tap, Link { mtu, ..link })).map_err(failed)
     }
@@ -79,8 +90,8 @@ impl Devices {
     }
 
     /// Makes a device again that somebody deleted, with the name and address it had.
-    pub(crate) fn remake(&mut self, lost: &Link) -> Result<(Tap, Link), Error> {
-        let (tap, link) = self.make(Some(&lost.name), lost.mtu)?;
+    pub(crate) fn remake(&mut self, lost: &Link, keep: bool) -> Result<(Tap, Link), Error> {
+        let (tap, link) = self.make(Some(&lost.name), lost.mtu, keep)?;
         let address = LinkAttribute::Address(lost.address.clone());
         match self.links.set(link.index, vec![address]) {
             Ok(()) => Ok((
@@ -184,10 +195,10 @@ impl Devices {
 
 /// The MTU of a session's device by Linux's rule: what the route leaves behind all headers, or
 /// 1500 minus these where there is no route or too small a one.
-pub(crate) fn default_mtu(carrier: &Carrier, header: usize) -> u32 {
+pub(crate) fn default_mtu(carrier: &Carrier, tunnel: &TunnelSpec, header: usize) -> u32 {
     let overhead = header as u32 + ETHERNET + carrier.encap.overhead();
     let fits = carrier
-        .route_mtu()
+        .route_mtu_to(&tunnel.encap)
         .checked_sub(overhead)
         .filter(|mtu| MTU_RANGE.contains(mtu));
     fits.unwrap_or(NO_ROUTE_MTU - overhead)

@@ -1,8 +1,10 @@
 use crate::counters::DropReason;
 use crate::spec::{DebugMask, SessionKey};
 use crate::user::carrier::Carrier;
+use crate::user::remote::Remote;
 use crate::user::session::Session;
 use adit_wire::l2tp::Sequence;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// A session and the socket that it reaches its peer by.
@@ -10,9 +12,32 @@ use std::sync::Arc;
 pub(crate) struct Line {
     pub(crate) session: Arc<Session>,
     pub(crate) carrier: Arc<Carrier>,
+    /// Where the peer is, on a socket that others share.
+    pub(crate) remote: Option<Arc<Remote>>,
 }
 
 impl Line {
+    /// Whether there is a peer to send to.
+    pub(crate) fn has_peer(&self) -> bool {
+        self.remote.is_some() || self.carrier.has_peer()
+    }
+
+    /// Whether a packet that came `from` there is the peer's. A socket of the session's own takes
+    /// no others.
+    pub(crate) fn admits(&self, from: Option<SocketAddr>) -> bool {
+        self.remote
+            .as_ref()
+            .is_none_or(|remote| remote.admits(from))
+    }
+
+    /// The outer addresses, with ports of 0 where there are none.
+    pub(crate) fn endpoints(&self) -> (SocketAddr, SocketAddr) {
+        match &self.remote {
+            Some(remote) => remote.peer().endpoints(),
+            None => self.carrier.endpoints(),
+        }
+    }
+
     /// Counts `count` packets that were received and dropped, and says so where that is wanted:
     /// with a sequence number the line is about sequences, else about data.
     pub(crate) fn drop_received(&self, reason: DropReason, count: usize, number: Option<Sequence>) {

@@ -23,6 +23,7 @@ mod order;
 mod outbox;
 mod port;
 mod recursion;
+mod remote;
 mod rx;
 mod session;
 mod tx;

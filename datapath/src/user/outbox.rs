@@ -58,7 +58,7 @@ impl Outbox {
     pub(crate) fn fill(&mut self, port: &Port) -> Supply {
         self.packets.clear();
         self.octets.clear();
-        let loops = OwnOuter::of(&port.line.carrier);
+        let loops = OwnOuter::of(&port.line);
         while self.octets.len() < FULL && self.packets.len() < MAX_PACKETS {
             let mut virtio = [0; HEADER_LEN];
             let len = match port.device.tap.read(&mut virtio, &mut self.frame) {
@@ -109,11 +109,13 @@ impl Outbox {
 
     /// Sends the packets; every one is counted, as sent or with the reason why not.
     pub(crate) fn send(&self, port: &Port) {
-        if !port.line.carrier.has_peer() {
+        if !port.line.has_peer() {
             return port
                 .line
                 .drop_unsent(DropReason::NoPeer, self.packets.len());
         }
+        let peer = port.line.remote.as_ref().map(|remote| remote.peer());
+        let to = peer.as_ref().map(|peer| &peer.target);
         let mut sent = 0;
         while sent < self.packets.len() {
             let mut ends = [0; BATCH];
@@ -133,6 +135,7 @@ impl Outbox {
             let message = |at: usize| Message {
                 pieces: &pieces[at..=at],
                 segment: segments[at],
+                to,
             };
             let messages: [Message<'_>; BATCH] = std::array::from_fn(message);
             sent = self.send_messages(port, &messages[..count], &ends[..count], sent);

@@ -1,4 +1,4 @@
-use crate::user::carrier::Carrier;
+use crate::user::line::Line;
 use adit_wire::ip::{ethernet_payload, ipv4_payload, ipv6_payload, udp_ports};
 use std::net::{IpAddr, SocketAddr};
 
@@ -11,12 +11,12 @@ pub(crate) struct OwnOuter {
 }
 
 impl OwnOuter {
-    pub(crate) fn of(carrier: &Carrier) -> OwnOuter {
-        let (local, remote) = carrier.endpoints();
+    pub(crate) fn of(line: &Line) -> OwnOuter {
+        let (local, remote) = line.endpoints();
         OwnOuter {
             local,
             remote,
-            udp: carrier.is_udp(),
+            udp: line.carrier.is_udp(),
         }
     }
 

@@ -1,5 +1,6 @@
 //! From the network to the devices: one thread for a share of the sockets.
 
+use crate::counters::DropReason;
 use crate::sys::batch::{self, BATCH, Received};
 use crate::user::Notify;
 use crate::user::carrier::Carrier;
@@ -119,7 +120,12 @@ impl Work for Rx {
         let mut slots: Vec<_> = slots.map(IoSliceMut::new).collect();
         for _ in 0..BATCHES_A_TURN {
             let mut received = [Received::default(); BATCH];
-            let count = match batch::receive(ear.carrier.as_fd(), &mut slots, &mut received) {
+            let count = match batch::receive(
+                ear.carrier.as_fd(),
+                &mut slots,
+                &mut received,
+                ear.carrier.is_shared(),
+            ) {
                 Ok(count) => count,
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
                 // An ICMP error about an earlier packet: reading has cleared it.
@@ -129,7 +135,7 @@ impl Work for Rx {
             let mut delivery = Delivery::new(&self.notify);
             for (slot, received) in slots.iter().zip(&received[..count]) {
                 for packet in received.datagrams(slot) {
-                    let due = ear.take(now, packet, &mut delivery);
+                    let due = ear.take(now, packet, received, &mut delivery);
                     self.due
                         .extend(due.map(|(at, key)| Reverse((at, token, key))));
                 }
@@ -170,10 +176,15 @@ impl Ear {
         &mut self,
         now: Instant,
         packet: &'a [u8],
+        received: &Received,
         delivery: &mut Delivery<'a>,
     ) -> Option<(Instant, Key)> {
         let data = match decap::data(self.carrier.framing(), packet) {
             Ok(data) => data,
+            Err(DropReason::Control) => {
+                self.carrier.hand_up(packet, received.from, received.to);
+                return None;
+            }
             Err(reason) => {
                 self.carrier.drop_stray(reason, packet.len());
                 return None;
@@ -183,6 +194,10 @@ impl Ear {
             self.carrier.drop_unknown(data.key, packet.len());
             return None;
         };
+        if !port.line.admits(received.from) {
+            port.line.drop_received(DropReason::PeerAddress, 1, None);
+            return None;
+        }
         let before = receiver.deadline();
         receiver.take(&port.line, now, &data, &mut |frame| {
             delivery.take(port, frame);

@@ -36,6 +36,7 @@ pub(crate) fn tunnel_spec(a: &Attributes) -> Result<TunnelSpec, Error> {
         peer_id,
         version,
         encap,
+        via: None,
         tuning: tunnel_retuning(a)?.of(&TunnelTuning::default()),
     })
 }

@@ -1,7 +1,7 @@
 //! What is refused, by field, value and remedy.
 
 use crate::Error;
-use crate::spec::{Encap, Pseudowire, SessionKey};
+use crate::spec::{Encap, ListenerAddress, ListenerId, ListenerSpec, Pseudowire, SessionKey};
 use adit_wire::l2tp::TunnelId;
 use adit_wire::netlink::Errno;
 
@@ -26,6 +26,36 @@ pub(super) fn session_exists(key: SessionKey) -> Error {
 pub(super) fn not_served(pseudowire: Pseudowire) -> Error {
     let text = format!("{pseudowire:?} sessions are not served yet; choose Ethernet");
     Error::new(Errno::EPROTONOSUPPORT, "pw_type", text)
+}
+
+pub(super) fn no_listener(id: ListenerId) -> Error {
+    let text = format!("there is no listener {}; open it first", id.0);
+    Error::new(Errno::ENODEV, "listener", text)
+}
+
+/// As [`socket_error`], for a listener.
+pub(super) fn listener_error(error: &std::io::Error, listener: &ListenerSpec) -> Error {
+    let local = match listener.local {
+        ListenerAddress::Udp(local) => local.to_string(),
+        ListenerAddress::Ip(local) => local.to_string(),
+    };
+    let (field, value, remedy) = match (error.raw_os_error(), &listener.interface) {
+        (Some(libc::ENODEV), Some(name)) => {
+            ("interface", name.clone(), "give a device of this host")
+        }
+        (Some(libc::EADDRINUSE), _) => {
+            let remedy = "stop the program that has it, or give another port";
+            ("port", local, remedy)
+        }
+        (Some(libc::EACCES | libc::EPERM), _) => (
+            "encap",
+            local,
+            "give the daemon CAP_NET_RAW and CAP_NET_BIND_SERVICE",
+        ),
+        _ => ("local", local, "give an address of this host"),
+    };
+    let errno = Errno(error.raw_os_error().unwrap_or(Errno::EIO.0));
+    Error::new(errno, field, format!("{value}: {error}; {remedy}"))
 }
 
 /// Names the field that the system refused: a missing address is the local one's fault, a

@@ -71,6 +71,7 @@ impl UserDatapath {
         let key = spec.key;
         let tunnel = self.tunnel(key.tunnel)?;
         let (carrier, carrier_number) = (tunnel.carrier.clone(), tunnel.carrier_number);
+        let (remote, keep) = (tunnel.remote.clone(), tunnel.spec.via.is_none());
         let wire_key = session.wire_key();
         let owner = self.keys.get(&(carrier_number, wire_key));
         if owner.is_some_and(|owner| *owner != key) {
@@ -80,17 +81,18 @@ impl UserDatapath {
         let mtu = spec
             .tuning
             .mtu
-            .map_or_else(|| default_mtu(&carrier, header), u32::from);
+            .map_or_else(|| default_mtu(&carrier, &tunnel.spec, header), u32::from);
         let (tap, link) = match old {
-            Old::None => self.devices.make(spec.ifname.as_deref(), mtu)?,
+            Old::None => self.devices.make(spec.ifname.as_deref(), mtu, keep)?,
             Old::Left(device) => self.devices.adopt(device)?,
-            Old::Lost(link) => self.devices.remake(link)?,
+            Old::Lost(link) => self.devices.remake(link, keep)?,
         };
         let device = Arc::new(Interface::new(tap, link));
         self.watched.add(device.clone());
         let line = Arc::new(Line {
             session: session.clone(),
             carrier,
+            remote,
         });
         let port = Arc::new(Port { line, device });
         let port_number = self.number();
@@ -115,10 +117,12 @@ impl UserDatapath {
     }
 
     pub(super) fn tune_session(&mut self, key: SessionKey, change: &Retuning) -> Result<(), Error> {
+        let tunnel = self.tunnels.get(&key.tunnel);
+        let tunnel = tunnel.ok_or_else(|| no_tunnel(key.tunnel))?;
         let member = self.sessions.get_mut(&key).ok_or_else(|| no_session(key))?;
         if let Some(mtu) = change.mtu {
             let header = member.session.header_len();
-            let automatic = || default_mtu(&member.port.line.carrier, header);
+            let automatic = || default_mtu(&tunnel.carrier, &tunnel.spec, header);
             let mtu = mtu.map_or_else(automatic, u32::from);
             self.devices.set_mtu(&member.port.device, mtu)?;
         }

@@ -24,6 +24,7 @@ fn tunnel(local: Ipv4Addr) -> TunnelSpec {
                 rx: false,
             },
         },
+        via: None,
         tuning: TunnelTuning::default(),
     }
 }

@@ -17,6 +17,7 @@ pub(crate) fn tunnel(version: u8) -> TunnelSpec {
                 rx: false,
             },
         },
+        via: None,
         tuning: TunnelTuning::default(),
     }
 }

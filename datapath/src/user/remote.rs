@@ -1,0 +1,97 @@
+//! The peer of a tunnel on a shared socket: where its packets go, and which come from it.
+
+use crate::spec::{Encap, PeerSource, TunnelSpec};
+use crate::sys::batch::Target;
+use socket2::SockAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+
+/// See the [module](self). All sessions of a tunnel share one, so that a peer that moves takes
+/// them along.
+#[derive(Debug)]
+pub(crate) struct Remote {
+    source: PeerSource,
+    peer: RwLock<Peer>,
+}
+
+/// Where a peer is.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    /// This end's address, as the peer knows it.
+    local: SocketAddr,
+    address: SocketAddr,
+    /// The same for the system.
+    pub(crate) target: Target,
+}
+
+impl Remote {
+    /// The remote end of a tunnel on a listener's socket; none where the tunnel has its own. `wildcard`
+    /// says that the socket is bound to every address.
+    pub(crate) fn of(tunnel: &TunnelSpec, wildcard: bool) -> Option<Remote> {
+        let via = tunnel.via?;
+        Some(Remote {
+            source: via.source,
+            peer: RwLock::new(Peer::of(&tunnel.encap, wildcard)),
+        })
+    }
+
+    /// Where the peer is now.
+    pub(crate) fn peer(&self) -> RwLockReadGuard<'_, Peer> {
+        self.peer.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that the peer is elsewhere.
+    pub(crate) fn move_to(&self, encap: &Encap, wildcard: bool) {
+        let moved = Peer::of(encap, wildcard);
+        *self.peer.write().unwrap_or_else(PoisonError::into_inner) = moved;
+    }
+
+    /// Whether a packet that came `from` there is the peer's.
+    pub(crate) fn admits(&self, from: Option<SocketAddr>) -> bool {
+        let same_host = |from: &SocketAddr| from.ip() == self.peer().address.ip();
+        match self.source {
+            PeerSource::Anywhere => true,
+            PeerSource::AnyPort => from.as_ref().is_some_and(same_host),
+            PeerSource::Exact => from.is_some_and(|from| {
+                let port = from.port() == self.peer().address.port();
+                same_host(&from) && port
+            }),
+        }
+    }
+}
+
+impl Peer {
+    /// The outer addresses of both ends.
+    pub(crate) fn endpoints(&self) -> (SocketAddr, SocketAddr) {
+        (self.local, self.address)
+    }
+
+    fn of(encap: &Encap, wildcard: bool) -> Peer {
+        let (local, address) = match encap {
+            Encap::Udp { local, remote, .. } => (*local, *remote),
+            Encap::Ip { local, remote } => {
+                (SocketAddr::new(*local, 0), SocketAddr::new(*remote, 0))
+            }
+        };
+        let target = Target {
+            to: SockAddr::from(address),
+            from: wildcard.then(|| encap.local()),
+        };
+        Peer {
+            local,
+            address,
+            target,
+        }
+    }
+}
+
+/// An address for the system, as control messages go.
+pub(crate) fn target(to: SocketAddr, from: Option<IpAddr>) -> Target {
+    Target {
+        to: SockAddr::from(to),
+        from,
+    }
+}
+
+#[cfg(test)]
+mod tests;
