@@ -3,6 +3,7 @@
 //! [`config`] holds what the driver decides, [`Input`] what happens, [`Output`] what is to be done.
 //! Below, a tunnel is a v2 tunnel or a v3 control connection.
 
+pub mod auth;
 mod call;
 pub mod channel;
 pub mod config;

@@ -244,18 +244,20 @@ codec!(vendor: VendorValue<'_>,
     put(out, value.value)
 });
 
-codec!(digest: MessageDigest<'_>,
+codec!(
+/// The type, then 16 or 20 octets. RFC 3931 §5.4.1 numbers the types from 0 in one place and
+/// from 1 in another; the length tells them apart, and what is written counts from 0.
+digest: MessageDigest<'_>,
 |octets| {
-    let ([kind], octets) = head(octets)?;
-    let kind = match kind {
-        0 => DigestType::HmacMd5,
-        1 => DigestType::HmacSha1,
-        _ => return Err(Fault::Range),
+    let ([number], octets) = head(octets)?;
+    let kind = match octets.len() {
+        16 => DigestType::HmacMd5,
+        20 => DigestType::HmacSha1,
+        _ => return Err(Fault::Length),
     };
-    if octets.len() == kind.octets() {
-        Ok(MessageDigest { kind, octets })
-    } else {
-        Err(Fault::Length)
+    match number.checked_sub(kind.number()) {
+        Some(0 | 1) => Ok(MessageDigest { kind, octets }),
+        _ => Err(Fault::Range),
     }
 },
 |value, out| {
