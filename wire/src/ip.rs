@@ -8,7 +8,7 @@ mod ethernet;
 mod v4;
 mod v6;
 
-pub use checksum::Checksum;
+pub use checksum::{Checksum, ones_complement_sum};
 pub use ethernet::{EthernetView, ethernet_payload};
 pub use v4::{Ipv4View, ipv4_payload};
 pub use v6::{Ipv6View, ipv6_payload};

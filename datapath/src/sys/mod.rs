@@ -2,6 +2,7 @@
 #![allow(unsafe_code)]
 
 pub(crate) mod batch;
+pub(crate) mod checksum;
 mod cmsg;
 pub(crate) mod socket;
 pub(crate) mod tap;

@@ -24,12 +24,17 @@ impl Checksum {
 
     /// Adds `octets` behind those added before.
     pub fn add(&mut self, octets: &[u8]) {
-        let sum = sum(octets);
+        self.add_sum(ones_complement_sum(octets), octets.len());
+    }
+
+    /// Adds `octets` octets, whose [`ones_complement_sum`] is `sum`, behind those added before. A
+    /// 16-bit word is the sum of itself.
+    pub fn add_sum(&mut self, sum: u16, octets: usize) {
         // A sum over octets in the other halves of their words is the sum with its own halves
         // swapped (RFC 1071 §2 B).
         let sum = if self.odd { sum.swap_bytes() } else { sum };
         self.sum = fold(u64::from(self.sum) + u64::from(sum));
-        self.odd ^= octets.len() % 2 == 1;
+        self.odd ^= octets % 2 == 1;
     }
 
     /// The checksum to put into a header whose checksum field counted as 0. Over a packet whose
@@ -41,8 +46,10 @@ impl Checksum {
     }
 }
 
-/// The folded one's complement sum of one slice, as if a zero stood behind an odd end.
-fn sum(octets: &[u8]) -> u16 {
+/// The folded one's complement sum of one slice, as if a zero stood behind an odd end (RFC 1071).
+// Inlined, it is compiled for the instructions that its caller may use.
+#[inline]
+pub fn ones_complement_sum(octets: &[u8]) -> u16 {
     // 32-bit words fold to the same sum as 16-bit words (RFC 1071 §2 C), and words of the host's
     // order to that sum in the host's order (§2 B), which needs no swap of each. A u64 holds the
     // carries of 16 GiB.
@@ -57,6 +64,7 @@ fn sum(octets: &[u8]) -> u16 {
     u16::from_be(fold(total + u64::from(u32::from_ne_bytes(last))))
 }
 
+#[inline]
 fn fold(mut sum: u64) -> u16 {
     while sum > 0xffff {
         sum = (sum & 0xffff) + (sum >> 16);

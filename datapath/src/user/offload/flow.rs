@@ -1,3 +1,4 @@
+use crate::sys::checksum::sum;
 use adit_wire::ip::{Checksum, ethernet_payload, ipv4_payload, ipv6_payload};
 
 const ETHERTYPE_IPV4: u16 = 0x0800;
@@ -87,21 +88,19 @@ impl Layout {
         })
     }
 
-    /// The sum of the pseudo header (RFC 9293 §3.1, RFC 8200 §8.1) for a segment of `len` octets.
-    pub(super) fn pseudo_header(&self, frame: &[u8], len: usize) -> Checksum {
+    /// The sum of the pseudo header (RFC 9293 §3.1, RFC 8200 §8.1) but for the segment's length.
+    pub(super) fn pseudo_header(&self, frame: &[u8]) -> Checksum {
         let addresses = if self.v4 { 12..20 } else { 8..40 };
         let mut sum = Checksum::new();
         sum.add(&frame[self.network + addresses.start..self.network + addresses.end]);
         sum.add(&[0, self.transport.protocol()]);
-        sum.add(&(len as u32).to_be_bytes());
         sum
     }
 
-    /// Whether the checksums are there and right, IPv4's and the transport's.
-    pub(super) fn checksums_are_right(&self, frame: &[u8]) -> bool {
-        let mut header = Checksum::new();
-        header.add(&frame[self.network..self.segment]);
-        if self.v4 && header.finish() != 0 {
+    /// Whether the checksums are there and right, IPv4's and the transport's; `pseudo_header` is
+    /// what [`Layout::pseudo_header`] gives for the frame.
+    pub(super) fn checksums_are_right(&self, frame: &[u8], pseudo_header: Checksum) -> bool {
+        if self.v4 && sum(&frame[self.network..self.segment]) != 0xffff {
             return false;
         }
         let at = self.segment + self.transport.checksum_at();
@@ -109,9 +108,17 @@ impl Layout {
             return false;
         }
         let segment = &frame[self.segment..self.end];
-        let mut sum = self.pseudo_header(frame, segment.len());
-        sum.add(segment);
-        sum.finish() == 0
+        let mut total = pseudo_header;
+        total.add_sum(segment.len() as u16, 2);
+        total.add_sum(sum(segment), segment.len());
+        total.finish() == 0
+    }
+
+    /// The length of the IP packet as `frame`, which has this layout up to its payload, tells it.
+    pub(super) fn total_len(&self, frame: &[u8]) -> usize {
+        let at = self.network + if self.v4 { 2 } else { 4 };
+        let len = usize::from(u16::from_be_bytes([frame[at], frame[at + 1]]));
+        len + if self.v4 { 0 } else { 40 }
     }
 
     /// Makes the IP header in `headers` that of a packet that ends `len` octets behind its start.

@@ -1,8 +1,10 @@
 //! From consecutive frames of a flow to the one super-frame that stands for them.
 
 use super::flow::{Layout, Transport, flag};
+use super::key::{Key, MAX_HEADERS};
 use super::virtio::{ChecksumState, Kind, Segments, VirtioHeader};
 use crate::user::order::Payload;
+use adit_wire::ip::Checksum;
 use std::io::IoSlice;
 
 /// Flows that are joined at a time; one more ends the oldest.
@@ -10,10 +12,6 @@ const MAX_RUNS: usize = 8;
 
 /// Frames in one super-frame: the kernel's bound for UDP, and far more than latency wants.
 const MAX_FRAMES: usize = 64;
-
-/// Headers of a frame that is joined: Ethernet with two tags, IPv6 or IPv4 with options, TCP with
-/// options.
-const MAX_HEADERS: usize = 142;
 
 /// The longest IP packet.
 const MAX_PACKET: usize = 65_535;
@@ -23,6 +21,8 @@ const MAX_PACKET: usize = 65_535;
 #[derive(Debug, Default)]
 pub(crate) struct Merger<'a> {
     runs: Vec<Run<'a>>,
+    /// The run that was continued or started last.
+    latest: usize,
 }
 
 /// One frame or several as one, for a single write to a device.
@@ -40,6 +40,8 @@ struct Run<'a> {
     key: Key,
     /// Of the first frame.
     layout: Layout,
+    /// What every frame's pseudo header has in common.
+    pseudo_header: Checksum,
     frames: Vec<Payload<'a>>,
     /// Octets of payload in each frame but the last.
     size: usize,
@@ -58,35 +60,34 @@ struct Next {
     ipv4_id: Option<u16>,
 }
 
-/// A frame's headers without what differs from frame to frame of a run: lengths, checksums, IPv4
-/// id, TCP sequence number and PSH. One comparison tells whether a frame may join.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Key {
-    octets: [u8; MAX_HEADERS],
-    len: usize,
-}
-
 impl<'a> Merger<'a> {
     /// Takes a frame. `out` gets what became complete by it.
     pub(crate) fn push(&mut self, frame: Payload<'a>, out: &mut impl FnMut(Bundle<'_>)) {
-        let Some((layout, key)) = mergeable(&frame) else {
+        // Most frames follow the one before them, and need no closer look.
+        if let Some(run) = self.runs.get_mut(self.latest)
+            && let Some(layout) = run.layout_of_next(&frame)
+        {
+            return run.append(&layout, frame);
+        }
+        let Some(layout) = mergeable(&frame) else {
             self.flush(out);
             return write_plain(VirtioHeader::PLAIN, frame, out);
         };
-        let Some(at) = self
-            .runs
-            .iter()
-            .position(|run| run.is_of_flow(&layout, &frame))
-        else {
-            if self.runs.len() == MAX_RUNS {
-                self.runs.remove(0).finish(out);
+        let mut runs = self.runs.iter();
+        let at = match runs.position(|run| run.is_of_flow(&layout, &frame)) {
+            None if self.runs.len() == MAX_RUNS => Some(0),
+            None => None,
+            Some(at) if self.runs[at].admits(&layout, &frame) => {
+                self.latest = at;
+                return self.runs[at].append(&layout, frame);
             }
-            return self.runs.push(Run::start(key, layout, frame));
+            Some(at) => Some(at),
         };
-        if let Err(frame) = self.runs[at].join(&key, &layout, frame) {
+        if let Some(at) = at {
             self.runs.remove(at).finish(out);
-            self.runs.push(Run::start(key, layout, frame));
         }
+        self.latest = self.runs.len();
+        self.runs.push(Run::start(layout, frame));
     }
 
     /// Ends every run.
@@ -97,48 +98,20 @@ impl<'a> Merger<'a> {
     }
 }
 
-/// Layout and key of a frame that may stand in a super-frame: TCP with data and no flags but ACK
-/// and PSH, or UDP with a checksum; its checksums right, without IPv6 extension headers, and with
-/// nothing behind the packet.
-fn mergeable(frame: &[u8]) -> Option<(Layout, Key)> {
+/// The layout of a frame that may stand in a super-frame: TCP with data and no flags but ACK and
+/// PSH, or UDP with a checksum; its checksums right, without IPv6 extension headers, headers no
+/// longer than those of any usual flow, and with nothing behind the packet.
+fn mergeable(frame: &[u8]) -> Option<Layout> {
     let layout = Layout::of(frame)?;
     let plain_flags = match layout.transport {
         Transport::Tcp => frame[layout.segment + 13] & !flag::PSH == flag::ACK,
         Transport::Udp => udp_len(frame, &layout) == layout.end - layout.segment,
     };
     let plain_ip = layout.v4 || layout.segment - layout.network == 40;
+    let usual = layout.payload <= MAX_HEADERS;
     let whole = layout.end == frame.len() && layout.payload < layout.end;
-    if !plain_flags || !plain_ip || !whole {
-        return None;
-    }
-    let key = Key::of(&layout, frame)?;
-    layout.checksums_are_right(frame).then_some((layout, key))
-}
-
-impl Key {
-    /// `None` when the headers are longer than those of any usual flow.
-    fn of(layout: &Layout, frame: &[u8]) -> Option<Key> {
-        let len = layout.payload;
-        let mut octets = [0; MAX_HEADERS];
-        octets.get_mut(..len)?.copy_from_slice(&frame[..len]);
-        let mut blank = |at: usize, count: usize| octets[at..at + count].fill(0);
-        let (network, segment) = (layout.network, layout.segment);
-        if layout.v4 {
-            blank(network + 2, 4);
-            blank(network + 10, 2);
-        } else {
-            blank(network + 4, 2);
-        }
-        match layout.transport {
-            Transport::Tcp => {
-                blank(segment + 4, 4);
-                blank(segment + 13, 1);
-                blank(segment + 16, 2);
-            }
-            Transport::Udp => blank(segment + 4, 4),
-        }
-        Some(Key { octets, len })
-    }
+    let fit = plain_flags && plain_ip && usual && whole;
+    (fit && layout.checksums_are_right(frame, layout.pseudo_header(frame))).then_some(layout)
 }
 
 fn udp_len(frame: &[u8], layout: &Layout) -> usize {
@@ -147,7 +120,7 @@ fn udp_len(frame: &[u8], layout: &Layout) -> usize {
 }
 
 impl<'a> Run<'a> {
-    fn start(key: Key, layout: Layout, frame: Payload<'a>) -> Run<'a> {
+    fn start(layout: Layout, frame: Payload<'a>) -> Run<'a> {
         let size = layout.end - layout.payload;
         let next = Next {
             sequence: None,
@@ -155,7 +128,8 @@ impl<'a> Run<'a> {
         };
         let frames = Vec::with_capacity(MAX_FRAMES);
         let mut run = Run {
-            key,
+            key: Key::of(&layout, &frame),
+            pseudo_header: layout.pseudo_header(&frame),
             layout,
             frames,
             size,
@@ -189,18 +163,36 @@ impl<'a> Run<'a> {
             && ends(layout, frame) == ends(&self.layout, &self.frames[0])
     }
 
-    /// Appends the frame, or gives it back when it does not continue the run.
-    fn join(&mut self, key: &Key, layout: &Layout, frame: Payload<'a>) -> Result<(), Payload<'a>> {
+    /// The layout of a frame that continues the run and may be appended to it. `None` for one that
+    /// does not, or that needs a closer look.
+    fn layout_of_next(&self, frame: &[u8]) -> Option<Layout> {
+        if !self.key.matches(frame) {
+            return None;
+        }
+        let end = self.layout.network + self.layout.total_len(frame);
+        let layout = Layout { end, ..self.layout };
+        let udp = layout.transport == Transport::Udp;
+        let whole = end == frame.len()
+            && layout.payload < end
+            && !(udp && udp_len(frame, &layout) != end - layout.segment);
+        (whole
+            && self.is_next(&layout, frame)
+            && layout.checksums_are_right(frame, self.pseudo_header))
+        .then_some(layout)
+    }
+
+    /// Whether the frame, which is mergeable, continues the run.
+    fn admits(&self, layout: &Layout, frame: &[u8]) -> bool {
+        self.is_next(layout, frame) && self.key.matches(frame)
+    }
+
+    fn is_next(&self, layout: &Layout, frame: &[u8]) -> bool {
         let payload = layout.end - layout.payload;
         let packet = self.layout.payload - self.layout.network + self.payload + payload;
         let room = self.frames.len() < MAX_FRAMES && packet <= MAX_PACKET;
-        let follows = sequence(layout, &frame) == self.next.sequence
-            && ipv4_id(layout, &frame) == self.next.ipv4_id;
-        if self.closed || !room || payload > self.size || !follows || *key != self.key {
-            return Err(frame);
-        }
-        self.append(layout, frame);
-        Ok(())
+        let follows = sequence(layout, frame) == self.next.sequence
+            && ipv4_id(layout, frame) == self.next.ipv4_id;
+        !self.closed && room && payload <= self.size && follows
     }
 
     fn append(&mut self, layout: &Layout, frame: Payload<'a>) {
@@ -245,7 +237,9 @@ impl<'a> Run<'a> {
         let mut headers = self.frames[0][..layout.payload].to_vec();
         let segment_len = layout.payload - layout.segment + self.payload;
         layout.set_total_len(&mut headers, layout.segment - layout.network + segment_len);
-        let sum = !layout.pseudo_header(&headers, segment_len).finish();
+        let mut sum = self.pseudo_header;
+        sum.add_sum(segment_len as u16, 2);
+        let sum = !sum.finish();
         let segment = &mut headers[layout.segment..];
         match layout.transport {
             Transport::Tcp => {

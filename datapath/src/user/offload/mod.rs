@@ -5,6 +5,7 @@
 //! peer sent into what a device takes. Neither is needed for anything but speed.
 
 mod flow;
+mod key;
 pub(crate) mod merge;
 pub(crate) mod split;
 mod virtio;
