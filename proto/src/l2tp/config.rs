@@ -2,6 +2,7 @@
 
 use super::Encapsulation;
 use adit_wire::l2tp::Sublayer;
+use adit_wire::l2tp::avp::DigestType;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -49,6 +50,8 @@ pub struct TunnelConfig {
     /// Whether the peer must prove that it knows a secret: by a response to a challenge (v2), by
     /// digests (v3).
     pub authenticate: bool,
+    /// How digests are made (v3).
+    pub digest: DigestType,
     /// Whether AVPs that may be hidden are (RFC 2661 §4.3). Needs a secret.
     pub hide: bool,
     /// Whether an SCCRQ carries a tie breaker, so that simultaneous opens leave one tunnel.
@@ -239,6 +242,7 @@ impl TunnelConfig {
             router_id: 0,
             secrets: Vec::new(),
             authenticate: false,
+            digest: DigestType::HmacMd5,
             hide: false,
             tie_breaker: false,
             receive_window: 32,

@@ -1,5 +1,6 @@
 mod digests;
 mod hidden;
+mod tunnel;
 
 use super::Keys;
 use crate::l2tp::config::Secret;
