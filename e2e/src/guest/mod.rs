@@ -6,6 +6,7 @@
 //! `e2e/guest/init` is all that runs in it.
 
 mod answers;
+mod archive;
 mod kit;
 
 pub use kit::{Kit, Unavailable};
@@ -42,10 +43,36 @@ impl Guest {
     /// # Errors
     /// What starting QEMU meets, or a guest that is not ready in time, with the end of `console`.
     pub fn boot(kit: &Kit, namespace: &Namespace, tap: &str, console: &Path) -> io::Result<Guest> {
+        Guest::start(kit, &kit.initramfs(), namespace, tap, console)
+    }
+
+    /// As [`Guest::boot`], with programs of the host's in the guest's /sbin.
+    ///
+    /// # Errors
+    /// As [`Guest::boot`], and what reading the programs meets.
+    pub fn boot_with(
+        kit: &Kit,
+        programs: &[&Path],
+        namespace: &Namespace,
+        tap: &str,
+        console: &Path,
+    ) -> io::Result<Guest> {
+        let image = tempfile::Builder::new().suffix(".cpio").tempfile()?;
+        fs::write(&image, archive::extended(&kit.initramfs(), programs)?)?;
+        Guest::start(kit, image.path(), namespace, tap, console)
+    }
+
+    fn start(
+        kit: &Kit,
+        initramfs: &Path,
+        namespace: &Namespace,
+        tap: &str,
+        console: &Path,
+    ) -> io::Result<Guest> {
         let complaints = fs::File::create(console)?;
         let mut qemu = namespace
             .command(kit.qemu())
-            .args(machine(kit))
+            .args(machine(kit, initramfs))
             .args(devices(tap, console))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -97,12 +124,12 @@ impl Drop for Guest {
     }
 }
 
-fn machine(kit: &Kit) -> Vec<String> {
+fn machine(kit: &Kit, initramfs: &Path) -> Vec<String> {
     let machine = "-machine q35 -accel tcg,thread=multi -cpu max -smp 1 -m 256 \
                    -nodefaults -no-user-config -display none -no-reboot";
     let mut words: Vec<String> = machine.split_whitespace().map(str::to_owned).collect();
     words.extend(["-kernel".into(), kit.kernel().display().to_string()]);
-    words.extend(["-initrd".into(), kit.initramfs().display().to_string()]);
+    words.extend(["-initrd".into(), initramfs.display().to_string()]);
     // A panic reboots at once, which QEMU makes an exit: a guest never hangs in it.
     let line = "console=ttyS0 quiet panic=-1 mitigations=off";
     words.extend(["-append".into(), line.into()]);

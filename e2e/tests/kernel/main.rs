@@ -1,6 +1,7 @@
 //! Against the real driver: pseudowires between Adit, in a namespace, and Linux's own L2TP, in a
 //! guest beside it. One daemon and one guest serve all of them, one after another.
 
+mod conform;
 mod counters;
 mod guest;
 mod rig;
@@ -37,6 +38,11 @@ fn main() -> ExitCode {
         "a_guest_obeys_and_ends",
         guest::a_guest_obeys_and_ends,
     )];
+    let conform = Arc::clone(&shared);
+    tests.push(test("the_kernel_answers_as_written_down", move || {
+        let rig = conform.as_ref().as_ref().map_err(String::as_str)?;
+        conform::answers_as_written_down(&mut rig.lock().unwrap_or_else(PoisonError::into_inner))
+    }));
     tests.extend(
         variants()
             .into_iter()

@@ -29,7 +29,8 @@ impl Rig {
     pub(crate) fn new() -> Result<Rig, Box<dyn Error>> {
         let host = Host::new("adit");
         let console = Path::new(env!("CARGO_TARGET_TMPDIR")).join("kernel-console.log");
-        let guest = Guest::boot(&Kit::find()?, &host, TAP, &console)?;
+        let conform = Path::new(env!("CARGO_BIN_EXE_adit-conform"));
+        let guest = Guest::boot_with(&Kit::find()?, &[conform], &host, TAP, &console)?;
         let mut rig = Rig { host, guest };
         let (adit, kernel) = (Side::Adit.end(), Side::Kernel.end());
         rig.host.add_address(TAP, &format!("{}/24", adit.v4))?;

@@ -1,0 +1,69 @@
+//! Asks the L2TP and PPP interfaces of the system it runs on a fixed list of questions and prints
+//! the answers, one a line, with whatever differs from run to run left out.
+//!
+//!   adit-conform [--new-namespace] [PREFIX...]      runs the cases whose names begin so, or all
+//!   adit-conform --list
+//!
+//! The same program runs under Linux's own driver and under the emulation of it; the answers are
+//! to be the same. Every case is a process of its own that starts with no tunnel.
+
+mod address;
+mod case;
+mod cases;
+mod netlink;
+mod numbers;
+mod ppp;
+mod pppox;
+mod sys;
+mod tidy;
+
+use case::{Case, Entry};
+use std::process::ExitCode;
+
+/// Much longer than any case takes, also where a kernel runs in software emulation.
+const SECONDS: u32 = 30;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (options, prefixes): (Vec<&str>, Vec<&str>) = arguments
+        .iter()
+        .map(String::as_str)
+        .partition(|argument| argument.starts_with("--"));
+    let wanted = |entry: &Entry| {
+        prefixes.is_empty() || prefixes.iter().any(|prefix| entry.name.starts_with(prefix))
+    };
+    let entries: Vec<Entry> = cases::all().into_iter().filter(wanted).collect();
+    if options.contains(&"--list") {
+        entries.iter().for_each(|entry| println!("{}", entry.name));
+        return ExitCode::SUCCESS;
+    }
+    if options.contains(&"--new-namespace")
+        && let Err(error) = sys::enter_new_namespace()
+    {
+        eprintln!("a network namespace: {error}");
+        return ExitCode::FAILURE;
+    }
+    for entry in entries {
+        run(entry);
+    }
+    ExitCode::SUCCESS
+}
+
+fn run(entry: Entry) {
+    let name = entry.name.clone();
+    let ended = sys::in_child(SECONDS, || {
+        (entry.body)(&mut Case::new(entry.name));
+    });
+    let mut case = Case::new(name);
+    match ended {
+        Ok(0) => {}
+        Ok(status) if libc::WIFSIGNALED(status) => {
+            case.say("end", format!("signal {}", libc::WTERMSIG(status)));
+        }
+        Ok(_) => case.say("end", "panic"),
+        Err(error) => case.say("end", error),
+    }
+    if let Err(error) = tidy::tidy() {
+        case.say("left behind", error);
+    }
+}
