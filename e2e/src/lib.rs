@@ -8,6 +8,7 @@ mod pair;
 mod probe;
 mod program;
 mod relay;
+mod routed;
 
 pub use harness::{Test, eventually, run, run_where, test};
 pub use host::{Host, Refusal};
@@ -15,3 +16,4 @@ pub use pair::{Encap, Family, Pair, Setup, Side, address_device};
 pub use probe::{Probe, bridged, frame};
 pub use program::program;
 pub use relay::{Disturbance, Relay, lose_every, relayed, swap_every};
+pub use routed::Routed;

@@ -10,6 +10,7 @@ mod lifecycle;
 mod many;
 mod matrix;
 mod mtu;
+mod path;
 mod refusals;
 mod relay;
 mod reload;
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
             lab::tests(),
             matrix::tests(),
             mtu::tests(),
+            path::tests(),
             checksum::tests(),
             sequence::tests(),
             relay::tests(),

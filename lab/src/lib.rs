@@ -24,6 +24,7 @@ mod link;
 mod namespace;
 mod ping;
 mod root;
+mod route;
 mod rtnetlink;
 mod sys;
 mod tap;

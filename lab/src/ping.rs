@@ -1,5 +1,5 @@
 use crate::namespace::Namespace;
-use rustix::net::sockopt::{Timeout, set_socket_timeout};
+use rustix::net::sockopt::{self, Timeout, set_socket_timeout};
 use rustix::net::{
     AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, SocketType, ipproto, recv, sendto,
     socket_with,
@@ -19,6 +19,7 @@ pub struct Ping {
     count: u16,
     interval: Duration,
     timeout: Duration,
+    whole: bool,
 }
 
 /// What became of a [`Ping`].
@@ -55,6 +56,7 @@ impl Ping {
             count: 1,
             interval: Duration::ZERO,
             timeout: Duration::from_secs(5),
+            whole: false,
         }
     }
 
@@ -78,10 +80,19 @@ impl Ping {
         Ping { timeout, ..self }
     }
 
+    /// Requests that nobody may fragment.
+    pub fn unfragmented(self) -> Ping {
+        Ping {
+            whole: true,
+            ..self
+        }
+    }
+
     /// Sends the requests from `namespace`.
     ///
     /// # Errors
-    /// EPERM without CAP_NET_RAW, and what sending meets, such as ENETUNREACH.
+    /// EPERM without CAP_NET_RAW, and what sending meets, such as ENETUNREACH, or EMSGSIZE for
+    /// requests that must not be fragmented and are known not to fit.
     pub fn run(&self, namespace: &Namespace) -> io::Result<PingReport> {
         namespace.run(|| self.run_here())
     }
@@ -115,7 +126,17 @@ impl Ping {
             IpAddr::V6(_) => (AddressFamily::INET6, ipproto::ICMPV6),
         };
         let flags = SocketFlags::CLOEXEC;
-        Ok(socket_with(family, SocketType::RAW, flags, Some(protocol))?)
+        let socket = socket_with(family, SocketType::RAW, flags, Some(protocol))?;
+        match self.target {
+            IpAddr::V4(_) if self.whole => {
+                sockopt::set_ip_mtu_discover(&socket, sockopt::Ipv4PathMtuDiscovery::DO)?;
+            }
+            IpAddr::V6(_) if self.whole => {
+                sockopt::set_ipv6_mtu_discover(&socket, sockopt::Ipv6PathMtuDiscovery::DO)?;
+            }
+            IpAddr::V4(_) | IpAddr::V6(_) => {}
+        }
+        Ok(socket)
     }
 
     fn request(&self, id: u16, sequence: u16) -> Vec<u8> {

@@ -1,4 +1,4 @@
-use super::{get_int, set_int};
+use super::{error_queue, get_int, set_int};
 use crate::spec::{Pmtudisc, UdpChecksum};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use std::io;
@@ -153,6 +153,7 @@ pub(crate) fn set_ttl(socket: &Socket, v4: bool, ttl: Option<NonZeroU8>) -> io::
 fn prepare(socket: &Socket, local: SocketAddr) -> io::Result<()> {
     socket.set_nonblocking(true)?;
     set_discovery(socket, local.is_ipv4(), Pmtudisc::Dont)?;
+    error_queue::ask(socket.as_fd(), local.is_ipv4())?;
     set_buffer(socket, libc::SO_RCVBUFFORCE, libc::SO_RCVBUF)?;
     set_buffer(socket, libc::SO_SNDBUFFORCE, libc::SO_SNDBUF)?;
     socket.bind(&SockAddr::from(local))

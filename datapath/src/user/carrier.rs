@@ -4,9 +4,9 @@ use crate::spec::{
     TxChecksum,
 };
 use crate::sys::batch::{self, BATCH, Message};
-use crate::sys::socket;
+use crate::sys::{error_queue, socket};
 use crate::user::key::Key;
-use crate::user::log::LogBudget;
+use crate::user::log::{LogBudget, LookBudget};
 use crate::user::remote::target;
 use crate::{ControlMessage, ControlSink};
 use adit_wire::ip::ipv4_payload;
@@ -16,6 +16,9 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicU32, AtomicUsize};
 use std::sync::{Mutex, PoisonError};
+
+/// Errors taken at a time.
+const MAX_ERRORS: usize = 64;
 
 /// A socket that carries sessions: a UDP tunnel has one of its own, the protocol-115 tunnels
 /// between the same two addresses share one, as nothing but the session id tells them apart, and
@@ -34,6 +37,7 @@ pub(crate) struct Carrier {
     /// What belongs to no session.
     pub(crate) strays: Tally,
     pub(crate) log: LogBudget,
+    looks: LookBudget,
     /// Where control messages go; a listener has such a place.
     pub(crate) upcall: Option<Upcall>,
 }
@@ -119,6 +123,7 @@ impl Carrier {
             longest_segment: AtomicUsize::new(longest_segment(&encap)),
             strays: Tally::default(),
             log: LogBudget::default(),
+            looks: LookBudget::default(),
             upcall: None,
         }
     }
@@ -193,15 +198,15 @@ impl Carrier {
         len <= self.longest_segment.load(Relaxed)
     }
 
-    /// Learns from the `error` that segments of `len` octets met: they do not fit the route, which
+    /// Learns from the `error` that segments of `len` octets met: they do not fit the path, which
     /// a packet by itself need not, or the socket or its device cannot cut at all. False when the
     /// error says something else.
-    pub(crate) fn refuse_segments(&self, len: usize, error: &io::Error) -> bool {
+    pub(crate) fn refuse_segments(&self, len: usize, path_mtu: u32, error: &io::Error) -> bool {
+        let fits = path_mtu.saturating_sub(self.encap.overhead()) as usize;
         let longest = match error.raw_os_error() {
-            Some(libc::EMSGSIZE) => {
-                let fits = self.route_mtu().saturating_sub(self.encap.overhead()) as usize;
-                fits.min(len.saturating_sub(1))
-            }
+            Some(libc::EMSGSIZE) => fits.min(len.saturating_sub(1)),
+            // Kernels before 6.13 say so too.
+            Some(libc::EINVAL) if len > fits => fits,
             Some(libc::EIO | libc::EINVAL | libc::ENOPROTOOPT) => 0,
             _ => return false,
         };
@@ -210,6 +215,25 @@ impl Carrier {
             tracing::warn!(%remote, %error, longest, "longer packets are sent one by one");
         }
         true
+    }
+
+    /// Forgets what lengths packets may have, since the path has changed.
+    pub(crate) fn forget_lengths(&self) {
+        let longest = longest_segment(&self.encap);
+        // A socket that cannot cut at all cannot do so now.
+        let able = |now| (now != 0).then_some(longest);
+        let _ = self.longest_segment.fetch_update(Relaxed, Relaxed, able);
+    }
+
+    /// Takes what ICMP and this host have said of packets sent earlier. Tells whether one was too
+    /// big, for its path to be looked at.
+    pub(crate) fn take_errors(&self) -> bool {
+        let errors = std::iter::from_fn(|| error_queue::take(self.as_fd()));
+        // Somebody may send them as fast as they are taken.
+        let mut too_big = errors
+            .take(MAX_ERRORS)
+            .filter(|error| *error == libc::EMSGSIZE);
+        too_big.next().is_some() && self.looks.take()
     }
 
     /// What stands in front of the L2TP header in what the socket gives.
@@ -227,21 +251,6 @@ impl Carrier {
             Encap::Udp { remote, .. } => remote.port() != 0,
             Encap::Ip { .. } => true,
         }
-    }
-
-    /// The MTU of the route to the peer. Without one, what an Ethernet has.
-    pub(crate) fn route_mtu(&self) -> u32 {
-        socket::route_mtu(&self.socket, self.encap.local().is_ipv4()).unwrap_or(1500)
-    }
-
-    /// The MTU of the route to the peer of a tunnel, which on a shared socket is one of many.
-    pub(crate) fn route_mtu_to(&self, encap: &Encap) -> u32 {
-        if !self.is_shared() {
-            return self.route_mtu();
-        }
-        let end = |ip| SocketAddr::new(ip, 0);
-        let route = socket::route(end(encap.local()), end(encap.remote()), None);
-        route.map_or(1500, |(_, mtu)| mtu)
     }
 
     /// The outer addresses, with ports of 0 where there are none.

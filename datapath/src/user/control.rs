@@ -8,6 +8,8 @@ use crate::user::Notify;
 use crate::user::carrier::Carrier;
 use crate::user::devices::Devices;
 use crate::user::key::Key;
+use crate::user::outer::Outer;
+use crate::user::path::{Path, Paths};
 use crate::user::port::Port;
 use crate::user::remote::Remote;
 use crate::user::rx::{Rx, RxOrder};
@@ -55,6 +57,7 @@ pub struct UserDatapath {
     listeners: BTreeMap<ListenerId, Listener>,
     devices: Devices,
     watched: Watched,
+    paths: Paths,
     rx: Vec<Handle<RxOrder>>,
     tx: Vec<Handle<TxOrder>>,
     last_number: u64,
@@ -67,6 +70,7 @@ struct Tunnel {
     carrier_number: u64,
     /// Where the peer is, on a listener's socket.
     remote: Option<Arc<Remote>>,
+    outer: Arc<Outer>,
     /// What the sessions that are gone have counted.
     retired: Counters,
 }
@@ -108,6 +112,7 @@ impl UserDatapath {
             listeners: BTreeMap::new(),
             devices: Devices::open().map_err(failed)?,
             watched,
+            paths: Paths::start().map_err(failed)?,
             rx: (0..count)
                 .map(rx)
                 .collect::<Result<_, _>>()
@@ -140,6 +145,7 @@ impl UserDatapath {
         }
         let (carrier, carrier_number) = self.carrier(spec)?;
         let remote = Remote::of(spec, carrier.is_wildcard()).map(Arc::new);
+        let outer = Arc::new(Outer::new(self.path(spec)));
         let (spec, retired) = (*spec, Counters::default());
         if spec.tuning.debug.has(DebugMask::DEBUG) {
             let (local, remote) = carrier.endpoints();
@@ -152,10 +158,20 @@ impl UserDatapath {
                 carrier,
                 carrier_number,
                 remote,
+                outer,
                 retired,
             },
         );
         self.tune_tunnel(spec.id, &TunnelRetuning::default())
+    }
+
+    /// The path of a new tunnel.
+    fn path(&mut self, spec: &TunnelSpec) -> Arc<Path> {
+        let listener = spec.via.and_then(|via| self.listeners.get(&via.listener));
+        match listener {
+            Some(listener) => self.paths.movable(&spec.encap, listener.interface()),
+            None => self.paths.of(&spec.encap),
+        }
     }
 
     /// The socket for a new tunnel: that of its listener, or of its neighbours over protocol 115,
@@ -185,6 +201,7 @@ impl UserDatapath {
     fn tune_tunnel(&mut self, id: TunnelId, change: &TunnelRetuning) -> Result<(), Error> {
         let tunnel = self.tunnels.get_mut(&id).ok_or_else(|| no_tunnel(id))?;
         tunnel.spec.tuning = change.of(&tunnel.spec.tuning);
+        tunnel.outer.tune(&tunnel.spec.tuning);
         let number = tunnel.carrier_number;
         let carrier = tunnel.carrier.clone();
         let sharing = self
@@ -237,6 +254,7 @@ impl UserDatapath {
     fn settle(&self) {
         self.rx.iter().for_each(Handle::settle);
         self.tx.iter().for_each(Handle::settle);
+        self.paths.follower.settle();
     }
 }
 

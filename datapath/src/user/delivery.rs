@@ -6,7 +6,6 @@ use crate::user::{Event, Notify};
 use adit_wire::netlink::Stat;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 
 /// Ethernet's header, and the VLAN tag that may stand in front of a full-sized payload.
 const ETHERNET: usize = 14;
@@ -31,7 +30,7 @@ impl<'a> Delivery<'a> {
 
     /// Takes a frame for the port's device; a frame that the device must not see is counted.
     pub(crate) fn take(&mut self, port: &Arc<Port>, frame: Payload<'a>) {
-        let longest = port.device.mtu.load(Relaxed) as usize + ETHERNET + VLAN_TAG;
+        let longest = port.device.receive_mtu() as usize + ETHERNET + VLAN_TAG;
         if frame.len() < ETHERNET {
             return port.line.drop_received(DropReason::FrameShort, 1, None);
         }

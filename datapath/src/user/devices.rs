@@ -2,9 +2,9 @@
 
 use crate::Error;
 use crate::link::{Link, Links};
-use crate::spec::{Device, TunnelSpec};
+use crate::spec::Device;
 use crate::sys::tap::Tap;
-use crate::user::carrier::Carrier;
+use crate::user::line::Line;
 use crate::user::outbox::MAX_SEGMENTS;
 use crate::user::port::Interface;
 use adit_wire::netlink::Errno;
@@ -193,12 +193,11 @@ impl Devices {
     }
 }
 
-/// The MTU of a session's device by Linux's rule: what the route leaves behind all headers, or
-/// 1500 minus these where there is no route or too small a one.
-pub(crate) fn default_mtu(carrier: &Carrier, tunnel: &TunnelSpec, header: usize) -> u32 {
-    let overhead = header as u32 + ETHERNET + carrier.encap.overhead();
-    let fits = carrier
-        .route_mtu_to(&tunnel.encap)
+/// The MTU of a session's device by Linux's rule: what the path leaves behind all headers, or
+/// 1500 minus these where it is too small.
+pub(crate) fn mtu_of(line: &Line, path_mtu: u32) -> u32 {
+    let overhead = line.overhead() as u32 + ETHERNET;
+    let fits = path_mtu
         .checked_sub(overhead)
         .filter(|mtu| MTU_RANGE.contains(mtu));
     fits.unwrap_or(NO_ROUTE_MTU - overhead)
@@ -230,7 +229,7 @@ fn name_taken(name: &str) -> Error {
 }
 
 /// Whether the device is in this process's namespace, where its index means it.
-fn is_here(tap: &Tap) -> bool {
+pub(crate) fn is_here(tap: &Tap) -> bool {
     let there = tap.namespace().and_then(|ns| Ok(fstat(ns)?));
     let here = std::fs::File::open("/proc/thread-self/ns/net").and_then(|ns| Ok(fstat(ns)?));
     match (there, here) {

@@ -1,6 +1,7 @@
 use crate::counters::DropReason;
 use crate::spec::{DebugMask, SessionKey};
 use crate::user::carrier::Carrier;
+use crate::user::outer::Outer;
 use crate::user::remote::Remote;
 use crate::user::session::Session;
 use adit_wire::l2tp::Sequence;
@@ -14,6 +15,7 @@ pub(crate) struct Line {
     pub(crate) carrier: Arc<Carrier>,
     /// Where the peer is, on a socket that others share.
     pub(crate) remote: Option<Arc<Remote>>,
+    pub(crate) outer: Arc<Outer>,
 }
 
 impl Line {
@@ -36,6 +38,17 @@ impl Line {
             Some(remote) => remote.peer().endpoints(),
             None => self.carrier.endpoints(),
         }
+    }
+
+    /// Octets of headers in front of a payload that is sent, the outer IP header among them.
+    pub(crate) fn overhead(&self) -> usize {
+        self.carrier.encap.overhead() as usize + self.session.header_len()
+    }
+
+    /// Octets of the longest payload that may be sent, where that is known beforehand.
+    pub(crate) fn longest_payload(&self) -> Option<usize> {
+        let packet = self.outer.longest_packet()?;
+        Some(packet.saturating_sub(self.overhead()))
     }
 
     /// Counts `count` packets that were received and dropped, and says so where that is wanted:

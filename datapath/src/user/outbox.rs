@@ -1,7 +1,7 @@
 use crate::counters::DropReason;
 use crate::sys::batch::{BATCH, Message};
 use crate::user::carrier::Carrier;
-use crate::user::offload::split::{MAX_HEADERS, Malformed, complete, split};
+use crate::user::offload::split::{MAX_HEADERS, Malformed, complete, first, split};
 use crate::user::offload::{HEADER_LEN, VirtioHeader};
 use crate::user::port::Port;
 use crate::user::recursion::OwnOuter;
@@ -87,6 +87,12 @@ impl Outbox {
         let virtio = VirtioHeader::read(virtio).ok_or(Malformed)?;
         let (frame, octets, packets) =
             (&mut self.frame[..len], &mut self.octets, &mut self.packets);
+        if let Some(longest) = port.line.longest_payload()
+            && frame.len() > longest
+            && refuse(port, &virtio, frame, longest)?
+        {
+            return Ok(());
+        }
         let mut append = |pieces: [&[u8]; 2]| {
             let start = octets.len();
             port.line.session.append_header(octets);
@@ -151,21 +157,21 @@ impl Outbox {
         ends: &[usize],
         first: usize,
     ) -> usize {
-        let send = || port.line.carrier.send(messages);
-        // An error may be an ICMP answer to an earlier packet, which asking clears.
-        match send().or_else(|_| send()) {
+        let line = &port.line;
+        match send_all(&line.carrier, messages) {
             Ok(count) => {
                 let end = ends[count.clamp(1, ends.len()) - 1];
                 let octets: usize = self.packets[first..end].iter().map(Range::len).sum();
-                count_sent(&port.line.session, end - first, octets);
+                count_sent(&line.session, end - first, octets);
                 end
             }
             Err(error)
                 if messages[0].segment.is_some()
-                    && port
-                        .line
-                        .carrier
-                        .refuse_segments(self.packets[first].len(), &error) =>
+                    && line.carrier.refuse_segments(
+                        self.packets[first].len(),
+                        line.outer.path.look(),
+                        &error,
+                    ) =>
             {
                 first
             }
@@ -174,11 +180,47 @@ impl Outbox {
                 // A full buffer does not empty within a batch.
                 let full = reason == DropReason::SocketFull;
                 let end = if full { self.packets.len() } else { ends[0] };
-                port.line.drop_unsent(reason, end - first);
+                if reason == DropReason::TooBig {
+                    self.refuse(port, first);
+                } else {
+                    line.drop_unsent(reason, end - first);
+                }
                 end
             }
         }
     }
+
+    /// Drops a packet that the socket has found too long for the path.
+    fn refuse(&self, port: &Port, packet: usize) {
+        let line = &port.line;
+        let admitted = line.outer.path.look() as usize;
+        line.outer.path.suspect();
+        let octets = &self.octets[self.packets[packet].clone()];
+        let frame = octets.get(line.session.header_len()..).unwrap_or_default();
+        // The kernel knows of a bound beyond the path: the longest packet of IP, or the link's.
+        let longest = admitted.saturating_sub(line.overhead());
+        port.refuse(frame, longest.min(frame.len().saturating_sub(1)), 1);
+    }
+}
+
+/// Drops a frame, of whose kind none longer than `longest` octets goes out, unless it stands for
+/// several that are short enough. Tells whether it did.
+fn refuse(
+    port: &Port,
+    virtio: &VirtioHeader,
+    frame: &mut [u8],
+    longest: usize,
+) -> Result<bool, Malformed> {
+    let Some(segments) = virtio.segments else {
+        port.refuse(frame, longest, 1);
+        return Ok(true);
+    };
+    let (first, count) = first(&segments, frame)?;
+    let too_long = first.len() > longest;
+    if too_long {
+        port.refuse(&first, longest, count);
+    }
+    Ok(too_long)
 }
 
 /// How many packets from the first on go into one message: equal ones, and one shorter.
@@ -192,6 +234,22 @@ fn run(packets: &[Range<usize>], carrier: &Carrier) -> usize {
     let equal = candidates.take_while(|packet| packet.len() == size).count();
     let shorter = packets.get(equal).is_some_and(|packet| packet.len() < size);
     (equal + usize::from(shorter && equal < most)).max(1)
+}
+
+/// Sends as [`Carrier::send`] does. An error may be about an earlier packet, which asking clears,
+/// and there may be several.
+fn send_all(carrier: &Carrier, messages: &[Message<'_>]) -> io::Result<usize> {
+    const ATTEMPTS: usize = 3;
+    let mut outcome = carrier.send(messages);
+    for _ in 1..ATTEMPTS {
+        match &outcome {
+            Err(error) if reason_of(error) != DropReason::SocketFull => {
+                outcome = carrier.send(messages);
+            }
+            Ok(_) | Err(_) => break,
+        }
+    }
+    outcome
 }
 
 fn count_sent(session: &Session, packets: usize, octets: usize) {

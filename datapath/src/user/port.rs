@@ -1,6 +1,10 @@
+use crate::counters::DropReason;
 use crate::link::Link;
 use crate::sys::tap::Tap;
+use crate::user::inner::too_big;
 use crate::user::line::Line;
+use crate::user::offload::VirtioHeader;
+use std::io::IoSlice;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,9 +23,30 @@ pub(crate) struct Interface {
     /// Interface index, in the namespace where the device was made.
     pub(crate) index: u32,
     pub(crate) mtu: AtomicU32,
+    /// The MTU that it was last given without being asked; 0 when somebody asked for one.
+    automatic: AtomicU32,
+    /// The largest of these.
+    largest: AtomicU32,
     /// The device as it was last seen.
     link: Mutex<Link>,
     lost: AtomicBool,
+}
+
+impl Port {
+    /// Drops `count` frames, of which `frame` is the first: they are longer than the path admits.
+    /// Its sender is told by a frame back, if it is IP and there have not been many of late.
+    pub(crate) fn refuse(&self, frame: &[u8], longest: usize, count: usize) {
+        self.line.drop_unsent(DropReason::TooBig, count);
+        let told = self.line.session.answers.take();
+        if let Some(answer) = told.then(|| too_big::answer(frame, longest)).flatten() {
+            let virtio = VirtioHeader::PLAIN.write();
+            // A device that is down or full takes none, and its sender will ask again.
+            let _ = self
+                .device
+                .tap
+                .write(&[IoSlice::new(&virtio), IoSlice::new(&answer)]);
+        }
+    }
 }
 
 impl Interface {
@@ -30,6 +55,8 @@ impl Interface {
             tap,
             index: link.index,
             mtu: AtomicU32::new(link.mtu),
+            automatic: AtomicU32::new(0),
+            largest: AtomicU32::new(0),
             link: Mutex::new(link),
             lost: AtomicBool::new(false),
         }
@@ -47,6 +74,34 @@ impl Interface {
     pub(crate) fn see(&self, link: Link) {
         self.mtu.store(link.mtu, Relaxed);
         *self.link.lock().unwrap_or_else(PoisonError::into_inner) = link;
+    }
+
+    /// Notes that it has this MTU because the path admits it.
+    pub(crate) fn set_automatic(&self, mtu: u32) {
+        self.mtu.store(mtu, Relaxed);
+        self.automatic.store(mtu, Relaxed);
+        self.largest.fetch_max(mtu, Relaxed);
+    }
+
+    /// Notes that somebody asked for this MTU.
+    pub(crate) fn set_by_hand(&self, mtu: u32) {
+        self.automatic.store(0, Relaxed);
+        self.mtu.store(mtu, Relaxed);
+    }
+
+    /// Whether its MTU may follow the path: nobody has asked for one, nor set one on the device.
+    pub(crate) fn is_automatic(&self) -> bool {
+        self.automatic.load(Relaxed) == self.mtu.load(Relaxed)
+    }
+
+    /// The longest packets taken from the peer. The MTU that follows the path to the peer says
+    /// nothing about the path from there.
+    pub(crate) fn receive_mtu(&self) -> u32 {
+        let mtu = self.mtu.load(Relaxed);
+        match self.is_automatic() {
+            true => mtu.max(self.largest.load(Relaxed)),
+            false => mtu,
+        }
     }
 
     /// Notes that the device has gone; true the first time.

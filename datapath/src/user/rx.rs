@@ -127,9 +127,15 @@ impl Work for Rx {
                 ear.carrier.is_shared(),
             ) {
                 Ok(count) => count,
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
-                // An ICMP error about an earlier packet: reading has cleared it.
-                Err(_) => continue,
+                Err(e) => {
+                    // An ICMP error about an earlier packet, which reading has cleared, or one
+                    // that only waits in the queue of errors.
+                    ear.take_errors();
+                    if e.kind() == io::ErrorKind::WouldBlock {
+                        break;
+                    }
+                    continue;
+                }
             };
             let now = Instant::now();
             let mut delivery = Delivery::new(&self.notify);
@@ -170,6 +176,16 @@ impl Work for Rx {
 }
 
 impl Ear {
+    /// Takes what is said of packets sent earlier. When one was too big, its path is looked at.
+    fn take_errors(&self) {
+        if !self.carrier.take_errors() {
+            return;
+        }
+        for served in self.sessions.values() {
+            served.port.line.outer.path.suspect();
+        }
+    }
+
     /// Takes one received packet. Gives the session and its deadline when the packet is the one
     /// that made its reorder queue wait.
     fn take<'a>(

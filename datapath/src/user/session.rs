@@ -4,7 +4,7 @@ use crate::spec::{
 };
 use crate::user::carrier::Carrier;
 use crate::user::key::Key;
-use crate::user::log::LogBudget;
+use crate::user::log::{AnswerBudget, LogBudget};
 use crate::user::order::Width;
 use adit_wire::l2tp::{Cookie, Sequence, SessionId, Sublayer, TunnelId, V2DataHeader, write_v3};
 use std::sync::atomic::Ordering::Relaxed;
@@ -27,6 +27,7 @@ pub(crate) struct Session {
     /// Moved by sending threads.
     pub(crate) tx: Tally,
     pub(crate) log: LogBudget,
+    pub(crate) answers: AnswerBudget,
 }
 
 /// What stands in front of a session's payloads. The ids are the peer's.
@@ -70,6 +71,7 @@ impl Session {
             rx: Tally::default(),
             tx: Tally::default(),
             log: LogBudget::default(),
+            answers: AnswerBudget::default(),
         }
     }
 

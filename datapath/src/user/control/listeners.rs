@@ -21,6 +21,13 @@ pub(super) struct Listener {
     pub(super) carrier_number: u64,
 }
 
+impl Listener {
+    /// The device that packets come and go by, where one was asked for.
+    pub(super) fn interface(&self) -> Option<&str> {
+        self.spec.interface.as_deref()
+    }
+}
+
 impl UserDatapath {
     pub(super) fn open_listener(
         &mut self,
@@ -91,6 +98,7 @@ impl UserDatapath {
         if let Some(remote) = &tunnel.remote {
             remote.move_to(&tunnel.spec.encap, tunnel.carrier.is_wildcard());
         }
+        tunnel.outer.path.move_to(&tunnel.spec.encap);
         Ok(())
     }
 

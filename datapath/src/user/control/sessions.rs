@@ -5,8 +5,9 @@ use super::{Member, Old, Tunnel, UserDatapath};
 use crate::Error;
 use crate::counters::Counters;
 use crate::spec::{DebugMask, Pseudowire, Retuning, Sequencing, SessionKey, SessionSpec};
-use crate::user::devices::default_mtu;
+use crate::user::devices::mtu_of;
 use crate::user::line::Line;
+use crate::user::path::PathOrder;
 use crate::user::port::{Interface, Port};
 use crate::user::rx::RxOrder;
 use crate::user::session::Session;
@@ -53,6 +54,8 @@ impl UserDatapath {
         let (session, lost) = (member.session.clone(), member.port.device.link());
         let before = member.spec.clone();
         self.watched.remove(member.port.device.index);
+        let forget = PathOrder::Forget(member.port.clone());
+        self.paths.follower.order(forget);
         self.tx_of(member.port_number)
             .order(TxOrder::Detach(member.port_number));
         self.tx_of(member.port_number).settle();
@@ -77,23 +80,14 @@ impl UserDatapath {
         if owner.is_some_and(|owner| *owner != key) {
             return Err(session_exists(key));
         }
-        let header = session.header_len();
-        let mtu = spec
-            .tuning
-            .mtu
-            .map_or_else(|| default_mtu(&carrier, &tunnel.spec, header), u32::from);
-        let (tap, link) = match old {
-            Old::None => self.devices.make(spec.ifname.as_deref(), mtu, keep)?,
-            Old::Left(device) => self.devices.adopt(device)?,
-            Old::Lost(link) => self.devices.remake(link, keep)?,
-        };
-        let device = Arc::new(Interface::new(tap, link));
-        self.watched.add(device.clone());
         let line = Arc::new(Line {
             session: session.clone(),
             carrier,
             remote,
+            outer: tunnel.outer.clone(),
         });
+        let device = Arc::new(self.interface(spec, &line, old, keep)?);
+        self.watched.add(device.clone());
         let port = Arc::new(Port { line, device });
         let port_number = self.number();
         let rx = self.rx_of(carrier_number);
@@ -102,6 +96,7 @@ impl UserDatapath {
         tx.order(TxOrder::Attach(port_number, port.clone()));
         rx.settle();
         tx.settle();
+        self.paths.follower.order(PathOrder::Follow(port.clone()));
         let spec = spec.clone();
         let member = Member {
             spec,
@@ -116,15 +111,44 @@ impl UserDatapath {
         Ok(())
     }
 
+    /// Makes or takes over a session's device. Its MTU is what the path admits unless one is asked
+    /// for; so is that of one taken over, unless somebody has set another meanwhile.
+    fn interface(
+        &mut self,
+        spec: &SessionSpec,
+        line: &Line,
+        old: Old<'_>,
+        keep: bool,
+    ) -> Result<Interface, Error> {
+        let admitted = mtu_of(line, line.outer.path.look());
+        let mtu = spec.tuning.mtu.map_or(admitted, u32::from);
+        let (left, (tap, link)) = match old {
+            Old::None => (mtu, self.devices.make(spec.ifname.as_deref(), mtu, keep)?),
+            Old::Left(device) => (device.mtu, self.devices.adopt(device)?),
+            Old::Lost(link) => (mtu, self.devices.remake(link, keep)?),
+        };
+        let now = link.mtu;
+        let device = Interface::new(tap, link);
+        if spec.tuning.mtu.is_none() && (now == admitted || now == left) {
+            device.set_automatic(now);
+        }
+        Ok(device)
+    }
+
     pub(super) fn tune_session(&mut self, key: SessionKey, change: &Retuning) -> Result<(), Error> {
-        let tunnel = self.tunnels.get(&key.tunnel);
-        let tunnel = tunnel.ok_or_else(|| no_tunnel(key.tunnel))?;
         let member = self.sessions.get_mut(&key).ok_or_else(|| no_session(key))?;
-        if let Some(mtu) = change.mtu {
-            let header = member.session.header_len();
-            let automatic = || default_mtu(&tunnel.carrier, &tunnel.spec, header);
-            let mtu = mtu.map_or_else(automatic, u32::from);
-            self.devices.set_mtu(&member.port.device, mtu)?;
+        let Port { line, device } = &*member.port;
+        match change.mtu {
+            None => {}
+            Some(Some(mtu)) => {
+                self.devices.set_mtu(device, mtu.into())?;
+                device.set_by_hand(mtu.into());
+            }
+            Some(None) => {
+                let mtu = mtu_of(line, line.outer.path.look());
+                self.devices.set_mtu(device, mtu)?;
+                device.set_automatic(mtu);
+            }
         }
         member.session.tuning.change(change);
         member.spec.tuning = change.of(&member.spec.tuning);
@@ -155,6 +179,8 @@ impl UserDatapath {
             .order(RxOrder::Detach(carrier, wire_key));
         self.tx_of(port).order(TxOrder::Detach(port));
         self.watched.remove(member.port.device.index);
+        let forget = PathOrder::Forget(member.port.clone());
+        self.paths.follower.order(forget);
         member.log("removed");
     }
 

@@ -54,6 +54,18 @@ pub(crate) fn split(
     Ok(())
 }
 
+/// The first segment of `frame`, whole, and how many there are.
+pub(crate) fn first(segments: &Segments, frame: &[u8]) -> Result<(Vec<u8>, usize), Malformed> {
+    let (mut whole, mut count) = (Vec::new(), 0);
+    split(segments, frame, &mut |headers, payload| {
+        if count == 0 {
+            whole = [headers, &frame[payload]].concat();
+        }
+        count += 1;
+    })?;
+    Ok((whole, count))
+}
+
 /// Where a segment stands among its kin.
 struct Place {
     index: usize,
