@@ -11,10 +11,17 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("adit-wire", &[]),
     ("adit-proto", &["adit-wire"]),
     ("adit-datapath", &["adit-wire"]),
+    ("adit-kapi", &["adit-wire"]),
     ("adit-lab", &[]),
     (
         "adit",
-        &["adit-wire", "adit-proto", "adit-datapath", "adit-lab"],
+        &[
+            "adit-wire",
+            "adit-proto",
+            "adit-datapath",
+            "adit-kapi",
+            "adit-lab",
+        ],
     ),
     ("adit-e2e", &["adit-lab"]),
     ("adit-bench", &["adit-lab", "adit-proto"]),

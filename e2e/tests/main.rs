@@ -4,6 +4,7 @@
 mod bridge;
 mod checksum;
 mod demo;
+mod exec;
 mod hostile;
 mod lab;
 mod lifecycle;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
             many::tests(),
             refusals::tests(),
             demo::tests(),
+            exec::tests(),
         ]
         .into_iter()
         .flatten()

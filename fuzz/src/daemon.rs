@@ -1,7 +1,7 @@
 use crate::one_line;
 use adit::config::Config;
 use adit::control::{Answers, create_session, create_tunnel, dump_sessions};
-use adit::daemon::genl::{self, Action, Extra, Header, Request};
+use adit::daemon::genl::{self, Action, Dialect, Extra, Header, Request};
 use adit_datapath::spec::{Change, Inventory, SessionSpec, TunnelSpec};
 use std::path::Path;
 use std::sync::LazyLock;
@@ -63,6 +63,8 @@ const HEADER: Header = Header {
     seq: 0,
     portid: 0,
     cookies: true,
+    dialect: Dialect::Adit,
+    news: None,
 };
 
 fn told(message: &[u8]) {

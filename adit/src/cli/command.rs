@@ -30,7 +30,15 @@ pub(super) fn command(reader: Reader) -> Command {
     for verb in Verb::ALL {
         top = top.subcommand(verb_command(verb, reader));
     }
-    top.subcommands([run(), check(), reload(), demo(), completions(), man()])
+    top.subcommands([
+        run(),
+        check(),
+        reload(),
+        exec(),
+        demo(),
+        completions(),
+        man(),
+    ])
 }
 
 fn globals() -> [Arg; 4] {
@@ -139,6 +147,29 @@ fn reload() -> Command {
     Command::new("reload")
         .about("Apply what has changed in the daemon's configuration file")
         .arg(dry_run)
+}
+
+fn exec() -> Command {
+    let program = Arg::new("command")
+        .value_name("COMMAND")
+        .required(true)
+        .num_args(1..)
+        .trailing_var_arg(true)
+        .allow_hyphen_values(true)
+        .value_hint(clap::ValueHint::CommandWithArguments)
+        .value_parser(OsStringValueParser::new())
+        .help("The program and its arguments");
+    Command::new("exec")
+        .about("Run a program that uses Linux's L2TP API, and serve it that API")
+        .override_usage("adit exec [OPTIONS] -- COMMAND [ARG]...")
+        .after_help(
+            "The program and all that it starts find the generic-netlink family l2tp\n\
+             whether the kernel has it or not. A daemon must run in their network namespace.",
+        )
+        .args([
+            path("log", "FILE").help("Append what the supervisor logs to this file"),
+            program,
+        ])
 }
 
 fn demo() -> Command {

@@ -5,6 +5,7 @@
 //! `render` prints what it answers.
 
 mod command;
+mod exec;
 mod execute;
 mod failure;
 mod offline;
@@ -48,6 +49,7 @@ fn start(args: Vec<OsString>) -> Result<ExitCode, Failure> {
             seconds: below.get_one("seconds").copied().unwrap_or(5),
         })),
         ("reload", None) => execute::reload(&socket, below.get_flag("dry-run")),
+        ("exec", None) => exec::run(below, &socket),
         ("check", None) => offline::check(&path(below, "file").unwrap_or_default()),
         ("completions", None) => offline::completions(below),
         ("man", None) => offline::man(path(below, "directory")),

@@ -1,7 +1,8 @@
 //! From a packet to the packets that answer it.
 
 use super::engine::Engine;
-use super::genl::{self, Action, Header, Request};
+use super::genl::{self, Action, Dialect, Header, Request};
+use super::news;
 use super::state::State;
 use adit_datapath::Error;
 use adit_datapath::spec::SessionKey;
@@ -19,6 +20,35 @@ const TEXT_OCTETS: usize = 4096;
 const ECHO_OCTETS: usize = 4096;
 /// More than any one object's message takes.
 const MESSAGE_OCTETS: usize = 8 << 10;
+/// The same two for supervised programs: no more than Linux puts into one packet, because some
+/// have no larger buffer.
+const LINUX_PACKET_OCTETS: usize = 3776;
+const LINUX_MESSAGE_OCTETS: usize = 512;
+
+/// Who asks, and how the answer is to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Manner {
+    /// By whose habits it is answered.
+    pub(super) dialect: Dialect,
+    /// Whether the sender may change the state and know its cookies.
+    pub(super) privileged: bool,
+    /// The port id that answers carry; otherwise they repeat the request's.
+    pub(super) port: Option<u32>,
+    /// Whether refusals repeat no more than the request's header.
+    pub(super) capped: bool,
+}
+
+impl Manner {
+    /// That of Adit's own clients.
+    pub(super) fn adit(privileged: bool) -> Manner {
+        Manner {
+            dialect: Dialect::Adit,
+            privileged,
+            port: None,
+            capped: false,
+        }
+    }
+}
 
 /// What is still to be sent to a client. A dump is read from the state packet by packet, so that
 /// a client that reads slowly costs one packet of memory.
@@ -39,26 +69,27 @@ enum Rest {
 }
 
 impl Answer {
-    /// Does what `packet` asks for. `privileged` says whether its sender may change the state and
-    /// know its cookies.
-    pub(super) fn to(packet: &[u8], privileged: bool, state: &mut State) -> Answer {
-        let request = match Request::read(packet) {
+    /// Does what `packet` asks for.
+    pub(super) fn to(packet: &[u8], manner: Manner, state: &mut State) -> Answer {
+        let request = match Request::read_as(packet, manner.dialect) {
             Ok(request) => request,
-            Err(refused) => return Answer::refusal(packet, &refused),
+            Err(refused) => return Answer::refusal(packet, manner, &refused),
         };
         let header = Header {
             multi: true,
             seq: request.seq,
-            portid: request.portid,
-            cookies: privileged,
+            portid: manner.port.unwrap_or(request.portid),
+            cookies: manner.privileged,
+            dialect: manner.dialect,
+            news: None,
         };
-        let outcome = match request.needs_privilege() && !privileged {
+        let outcome = match request.needs_privilege() && !manner.privileged {
             true => Err(unprivileged()),
-            false => act(&request, header, packet, state),
+            false => act(&request, header, packet, manner, state),
         };
         match outcome {
             Ok(rest) => Answer { header, rest },
-            Err(refused) => Answer::refusal(packet, &refused),
+            Err(refused) => Answer::refusal(packet, manner, &refused),
         }
     }
 
@@ -66,18 +97,20 @@ impl Answer {
     pub(super) fn too_long(beginning: &[u8], octets: usize) -> Answer {
         let text = format!("has {octets} octets; give at most {}", beginning.len());
         let refused = Error::new(Errno::EMSGSIZE, "message", text);
-        Answer::refusal(beginning, &refused)
+        Answer::refusal(beginning, Manner::adit(false), &refused)
     }
 
-    fn refusal(packet: &[u8], refused: &Error) -> Answer {
+    fn refusal(packet: &[u8], manner: Manner, refused: &Error) -> Answer {
         tracing::debug!("refused: {refused}");
         let header = Header {
             multi: false,
             seq: 0,
             portid: 0,
             cookies: false,
+            dialect: manner.dialect,
+            news: None,
         };
-        let rest = Rest::Ready(VecDeque::from([error(packet, refused)]));
+        let rest = Rest::Ready(VecDeque::from([error(packet, manner, refused)]));
         Answer { header, rest }
     }
 
@@ -105,7 +138,11 @@ fn unprivileged() -> Error {
     Error::new(Errno::EPERM, "command", text)
 }
 
-fn error(packet: &[u8], refused: &Error) -> Vec<u8> {
+fn error(packet: &[u8], manner: Manner, refused: &Error) -> Vec<u8> {
+    if manner.dialect == Dialect::Linux {
+        let port = manner.port.unwrap_or_default();
+        return Writer::refusal(packet, port, refused.errno, manner.capped).finish();
+    }
     let portid = Request::read(packet).map_or(0, |request| request.portid);
     let text = refused.to_string();
     let text = genl::cut(&text, TEXT_OCTETS);
@@ -131,6 +168,7 @@ fn act(
     request: &Request<'_>,
     header: Header,
     packet: &[u8],
+    manner: Manner,
     state: &mut State,
 ) -> Result<Rest, Error> {
     let single = Header {
@@ -141,27 +179,33 @@ fn act(
     let message = match engine.decide(request)? {
         Action::Tunnels => return Ok(Rest::Tunnels(None)),
         Action::Sessions => return Ok(Rest::Sessions(None)),
-        Action::Reload { dry_run } => return reload(dry_run, header, packet, state),
+        Action::Reload { dry_run } => return reload(dry_run, header, packet, manner, state),
         Action::Noop => Some(genl::noop(single)),
         Action::Tunnel(id) => engine.tunnel_message(single, id),
         Action::Session(key) => engine.session_message(single, key),
         Action::Change(change) => {
-            engine.change(&change)?;
+            news::change(&change, request.command, single, state)?;
             None
         }
     };
-    let ack = || Writer::answer(packet, request.portid, None, None).finish();
+    let ack = || Writer::answer(packet, header.portid, None, None).finish();
     let ack = request.ack.then(ack);
     Ok(Rest::Ready(message.into_iter().chain(ack).collect()))
 }
 
 /// The report's lines, then the end; when something failed, the end is a refusal.
-fn reload(dry_run: bool, header: Header, packet: &[u8], state: &mut State) -> Result<Rest, Error> {
+fn reload(
+    dry_run: bool,
+    header: Header,
+    packet: &[u8],
+    manner: Manner,
+    state: &mut State,
+) -> Result<Rest, Error> {
     let report = state.reload(dry_run)?;
     let mut packets = VecDeque::from([Vec::new()]);
     let end = match report.refusal() {
         None => Writer::done(header.seq, header.portid).finish(),
-        Some(refused) => error(packet, &refused),
+        Some(refused) => error(packet, manner, &refused),
     };
     let lines = report.lines.iter();
     let lines = lines.map(|line| genl::report(header, &line.text, line.failed));
@@ -212,13 +256,19 @@ fn fill<K: Copy>(
     mut after: Option<K>,
     mut next: impl FnMut(Option<K>) -> Option<(K, Vec<u8>)>,
 ) -> (Vec<u8>, Option<K>) {
-    let mut packet = Vec::with_capacity(PACKET_OCTETS);
-    while packet.len() + MESSAGE_OCTETS <= PACKET_OCTETS {
+    let (most, message_octets) = match header.dialect {
+        Dialect::Adit => (PACKET_OCTETS, MESSAGE_OCTETS),
+        Dialect::Linux => (LINUX_PACKET_OCTETS, LINUX_MESSAGE_OCTETS),
+    };
+    let mut packet = Vec::with_capacity(most);
+    while packet.len() + message_octets <= most {
         match next(after) {
             Some((key, message)) => {
                 packet.extend(message);
                 after = Some(key);
             }
+            // Linux ends a dump in a packet of its own.
+            None if header.dialect == Dialect::Linux && !packet.is_empty() => break,
             None => {
                 packet.extend(Writer::done(header.seq, header.portid).finish());
                 return (packet, None);

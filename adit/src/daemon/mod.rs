@@ -12,17 +12,21 @@ mod answer;
 mod host;
 mod log;
 mod lost;
+mod news;
 mod peer;
 mod run;
 mod server;
 mod socket;
 mod state;
+mod supervised;
 mod sys;
 
 #[cfg(test)]
 mod fake;
 #[cfg(test)]
 mod samples;
+
+pub(crate) use log::to as log_to;
 
 use crate::control::Address;
 use std::path::PathBuf;

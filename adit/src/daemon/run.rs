@@ -5,7 +5,7 @@ use super::host::{self, Namespace};
 use super::lost::Lost;
 use super::socket::Listener;
 use super::state::State;
-use super::{Options, server};
+use super::{Options, news, server};
 use crate::config::Config;
 use adit_datapath::spec::Inventory;
 use adit_datapath::user::{self, UserDatapath};
@@ -20,7 +20,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, broadcast};
 use tokio::task::LocalSet;
 use tokio::time::{Interval, MissedTickBehavior};
 
@@ -70,6 +70,7 @@ async fn daemon(options: Options, file: Inventory) -> Result<(), Error> {
         config: options.config,
         load,
         changed: Rc::new(Notify::new()),
+        news: broadcast::channel(news::BACKLOG).0,
     }));
     tokio::task::spawn_local(server::serve(listener, Rc::clone(&state)));
     tell(&[NotifyState::Ready]);

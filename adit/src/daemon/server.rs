@@ -1,9 +1,11 @@
 //! Clients: each has a task, all tasks share the state and one thread.
 
-use super::answer::Answer;
+use super::answer::{Answer, Manner};
 use super::peer::Authority;
 use super::socket::{Connection, Listener};
 use super::state::State;
+use super::supervised;
+use adit_kapi::protocol::HELLO;
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::rc::Rc;
@@ -14,7 +16,7 @@ use tokio::time::timeout;
 /// The longest request; the longest that means anything has less than a tenth of it.
 const REQUEST_OCTETS: usize = 8 << 10;
 /// How long a client may leave an answer unread.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// How long to leave connections waiting when there is no descriptor for them.
 const EXHAUSTED: Duration = Duration::from_millis(100);
 /// Clients at a time of those who may change something, and of those who may only look: these
@@ -66,10 +68,11 @@ async fn client(
         let octets = connection.receive(&mut buffer).await?;
         let mut answer = match buffer.get(..octets) {
             Some([]) => return Ok(()),
+            Some(HELLO) => return supervised::serve(connection, privileged, state).await,
             Some(packet) => {
                 let mut state = state.borrow_mut();
                 state.changed.notify_one();
-                Answer::to(packet, privileged, &mut state)
+                Answer::to(packet, Manner::adit(privileged), &mut state)
             }
             None => Answer::too_long(&buffer, octets),
         };

@@ -7,7 +7,7 @@ use adit_wire::netlink::Errno;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Instant;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, broadcast};
 
 /// Reads a configuration file, or says what is wrong with it, a line a fault.
 pub(super) type Load = fn(&Path) -> Result<Inventory, Vec<String>>;
@@ -19,6 +19,8 @@ pub(super) struct State {
     pub(super) load: Load,
     /// Told after every request that may have changed what is due when.
     pub(super) changed: Rc<Notify>,
+    /// What is told to members of the family's multicast group.
+    pub(super) news: broadcast::Sender<Rc<[u8]>>,
 }
 
 impl State {

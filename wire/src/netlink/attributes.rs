@@ -74,8 +74,17 @@ impl Attributes {
     /// Liberal as Linux's pre-5.2 validation: over-long integers are cut, a malformed tail ends
     /// the walk, too short values are refused.
     pub fn read(bytes: &[u8]) -> Result<Attributes, PolicyError> {
+        Attributes::read_up_to(u16::MAX, bytes)
+    }
+
+    /// As [`Attributes::read`], with Adit's own attributes as unknown as they are to Linux.
+    pub fn read_linux(bytes: &[u8]) -> Result<Attributes, PolicyError> {
+        Attributes::read_up_to(Attr::Pad.number(), bytes)
+    }
+
+    fn read_up_to(highest: u16, bytes: &[u8]) -> Result<Attributes, PolicyError> {
         let mut out = Attributes::default();
-        for (number, bytes) in walk(bytes) {
+        for (number, bytes) in walk(bytes).filter(|(number, _)| *number <= highest) {
             if let Some(attr) = Attr::from_number(number) {
                 out.take(Value { attr, bytes })?;
             }

@@ -4,6 +4,8 @@
 //! [`Writer`] builds messages, [`Answer`] reads acknowledgements. Numbers are host order, as
 //! netlink has them, except addresses and cookies, which are octets in wire order.
 
+pub mod controller;
+
 mod attributes;
 mod frame;
 mod number;

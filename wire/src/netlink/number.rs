@@ -80,6 +80,13 @@ numbers! {
     }
 }
 
+impl Command {
+    /// Whether Linux's family has it too.
+    pub fn is_linux(self) -> bool {
+        self.number() < 128
+    }
+}
+
 numbers! {
     /// An attribute. Those from 0x1000 are Adit's own.
     Attr: u16 {

@@ -1,4 +1,5 @@
 mod attributes;
+mod controller;
 mod frames;
 mod golden;
 mod policy;

@@ -17,11 +17,7 @@ pub struct Writer {
 impl Writer {
     /// A message of the family `l2tp`.
     pub fn command(command: Command, flags: u16, seq: u32, portid: u32) -> Writer {
-        let mut writer = Writer::plain(FAMILY_ID, flags, seq, portid);
-        writer
-            .message
-            .extend_from_slice(&[command.number(), FAMILY_VERSION, 0, 0]);
-        writer
+        Writer::plain(FAMILY_ID, flags, seq, portid).generic(command.number(), FAMILY_VERSION)
     }
 
     /// NLMSG_DONE: the end of a dump.
@@ -50,6 +46,22 @@ impl Writer {
             Some(text) if errno.is_some() => writer.raw_string(error_attr::MSG, text),
             _ => writer,
         }
+    }
+
+    /// NLMSG_ERROR refusing `request` as Linux does when it has nothing to say beyond the errno:
+    /// `capped`, it repeats the request's header only.
+    pub fn refusal(request: &[u8], portid: u32, errno: Errno, capped: bool) -> Writer {
+        let mut writer = Writer::answer(&[], portid, Some(errno), None);
+        let seq = request.get(8..12).unwrap_or(&[0; 4]);
+        writer.message[8..12].copy_from_slice(seq);
+        let (flags, echo) = match capped {
+            true => (flag::CAPPED, request.get(..HEADER).unwrap_or(request)),
+            false => (0, request),
+        };
+        writer.message[6..8].copy_from_slice(&flags.to_ne_bytes());
+        writer.message.extend_from_slice(echo);
+        writer.pad();
+        writer
     }
 
     /// Appends a u8.
@@ -105,9 +117,7 @@ impl Writer {
 
     /// Appends a nest of u64 counters under their numbers.
     pub fn counters(self, attr: Attr, counters: impl IntoIterator<Item = (u16, u64)>) -> Writer {
-        let mut nest = Writer {
-            message: Vec::new(),
-        };
+        let mut nest = Writer::nest();
         for (number, value) in counters {
             nest = nest.raw(number, &value.to_ne_bytes());
         }
@@ -121,7 +131,25 @@ impl Writer {
         self.message
     }
 
-    fn plain(kind: u16, flags: u16, seq: u32, portid: u32) -> Writer {
+    /// Appends the generic-netlink header.
+    pub(super) fn generic(mut self, command: u8, version: u8) -> Writer {
+        self.message.extend_from_slice(&[command, version, 0, 0]);
+        self
+    }
+
+    /// Attributes without a message around them.
+    pub(super) fn nest() -> Writer {
+        Writer {
+            message: Vec::new(),
+        }
+    }
+
+    /// The attributes of a nest.
+    pub(super) fn into_octets(self) -> Vec<u8> {
+        self.message
+    }
+
+    pub(super) fn plain(kind: u16, flags: u16, seq: u32, portid: u32) -> Writer {
         let mut message = Vec::with_capacity(256);
         message.extend_from_slice(&[0; 4]);
         message.extend_from_slice(&kind.to_ne_bytes());
@@ -132,14 +160,14 @@ impl Writer {
     }
 
     /// A NUL inside `value` would end it early, so it is left out.
-    fn raw_string(self, number: u16, value: &str) -> Writer {
+    pub(super) fn raw_string(self, number: u16, value: &str) -> Writer {
         let (value, _) = value.split_at(value.floor_char_boundary(VALUE_MAX - 1));
         let mut octets: Vec<u8> = value.bytes().filter(|octet| *octet != 0).collect();
         octets.push(0);
         self.raw(number, &octets)
     }
 
-    fn raw(mut self, number: u16, value: &[u8]) -> Writer {
+    pub(super) fn raw(mut self, number: u16, value: &[u8]) -> Writer {
         let value = value.get(..VALUE_MAX).unwrap_or(value);
         let len = (value.len() + 4) as u16;
         self.message.extend_from_slice(&len.to_ne_bytes());

@@ -63,7 +63,7 @@ fn nonzero(attr: Attr, id: u32) -> Result<u32, Error> {
     }
 }
 
-fn addresses(a: &Attributes) -> Result<(IpAddr, IpAddr), Error> {
+pub(super) fn addresses(a: &Attributes) -> Result<(IpAddr, IpAddr), Error> {
     if let Some(pair) = a.addresses() {
         return Ok(pair);
     }
@@ -108,7 +108,7 @@ fn encapsulation(
 
 /// Over IPv4 off unless the attribute is there, whatever its value; over IPv6 on both ways unless
 /// flagged otherwise.
-fn checksum(a: &Attributes, local: IpAddr) -> UdpChecksum {
+pub(super) fn checksum(a: &Attributes, local: IpAddr) -> UdpChecksum {
     match local {
         IpAddr::V4(_) => UdpChecksum {
             tx: match (a.udp_csum, a.udp_no_csum) {

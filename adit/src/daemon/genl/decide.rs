@@ -1,7 +1,7 @@
 //! What a request comes to, given the objects that exist.
 
 use super::create::{retuning, session_spec, session_tunnel, tunnel_retuning, tunnel_spec};
-use super::{Request, keyword, missing};
+use super::{Dialect, Request, keyword, linux, missing};
 use adit_datapath::Error;
 use adit_datapath::spec::{Change, Inventory, SessionKey, SessionSpec, TunnelSpec};
 use adit_wire::l2tp::{SessionId, TunnelId};
@@ -36,6 +36,9 @@ pub fn decide(
     state: &Inventory,
     name: &mut dyn FnMut(&SessionSpec) -> Option<String>,
 ) -> Result<Action, Error> {
+    if request.dialect == Dialect::Linux {
+        return linux::decide(request, state, name);
+    }
     let a = &request.attributes()?;
     Ok(match request.command {
         Command::Noop => Action::Noop,
@@ -70,12 +73,15 @@ fn create_tunnel(a: &Attributes, state: &Inventory) -> Result<Change, Error> {
     Ok(Change::AddTunnel(spec))
 }
 
-fn find_tunnel<'s>(a: &Attributes, state: &'s Inventory) -> Result<&'s TunnelSpec, Error> {
+pub(super) fn find_tunnel<'s>(
+    a: &Attributes,
+    state: &'s Inventory,
+) -> Result<&'s TunnelSpec, Error> {
     let id = TunnelId(a.conn_id.ok_or(missing(Attr::ConnId))?);
     state.tunnels.get(&id).ok_or_else(|| no_tunnel(id))
 }
 
-fn no_tunnel(id: TunnelId) -> Error {
+pub(super) fn no_tunnel(id: TunnelId) -> Error {
     let text = format!("there is no tunnel {id}; add it, or list them with `adit show tunnel`");
     Error::new(Errno::ENODEV, keyword(Attr::ConnId), text)
 }
@@ -103,7 +109,7 @@ pub(crate) fn free_session(
 
 /// An id may repeat only among UDP tunnels: their sockets tell the sessions apart, whereas a
 /// packet of protocol 115 is known by its session id alone.
-fn free_session_id(
+pub(super) fn free_session_id(
     spec: &SessionSpec,
     tunnel: &TunnelSpec,
     state: &Inventory,
@@ -155,9 +161,7 @@ fn find_session<'s>(
     if let Some(wanted) = &a.ifname {
         let mut sessions = state.sessions.values();
         let found = sessions.find(|session| name(session).as_ref() == Some(wanted));
-        let text =
-            format!("no session has the interface {wanted:?}; list them with `adit show session`");
-        return found.ok_or(Error::new(Errno::ENODEV, keyword(Attr::Ifname), text));
+        return found.ok_or_else(|| no_name(wanted));
     }
     let absent = |attr| Error::new(Errno::ENODEV, keyword(attr), "is missing; give it");
     let tunnel = TunnelId(a.conn_id.ok_or(absent(Attr::ConnId))?);
@@ -165,8 +169,19 @@ fn find_session<'s>(
     if !state.tunnels.contains_key(&tunnel) {
         return Err(no_tunnel(tunnel));
     }
+    let key = SessionKey { tunnel, session };
+    state.sessions.get(&key).ok_or_else(|| no_session(key))
+}
+
+pub(super) fn no_name(wanted: &str) -> Error {
+    let text =
+        format!("no session has the interface {wanted:?}; list them with `adit show session`");
+    Error::new(Errno::ENODEV, keyword(Attr::Ifname), text)
+}
+
+pub(super) fn no_session(key: SessionKey) -> Error {
+    let SessionKey { tunnel, session } = key;
     let text =
         format!("tunnel {tunnel} has no session {session}; list them with `adit show session`");
-    let found = state.sessions.get(&SessionKey { tunnel, session });
-    found.ok_or(Error::new(Errno::ENODEV, keyword(Attr::SessionId), text))
+    Error::new(Errno::ENODEV, keyword(Attr::SessionId), text)
 }

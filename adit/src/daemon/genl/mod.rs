@@ -4,13 +4,15 @@
 //! Nothing here touches a socket or a device: [`Request::read`] and [`decide`] turn a packet into
 //! an [`Action`], [`tunnel`] and [`session`] turn objects into messages.
 //!
-//! Where Linux accepts what cannot work, this refuses: ids of 0, addresses of two families,
+//! There are two [`Dialect`]s. A supervised program is answered as Linux answers. To Adit's own
+//! clients, where Linux accepts what cannot work, this refuses: ids of 0, addresses of two families,
 //! versions without a pseudowire type to serve, interface names with a `%`. A caller's socket
 //! ([`Attr::Fd`]) cannot come over a Unix socket's netlink message, so it is refused as not
 //! supported. A session is found in the tunnel that the request names and in no other.
 
 mod create;
 mod decide;
+mod linux;
 mod reply;
 mod request;
 
@@ -23,6 +25,15 @@ pub use request::Request;
 
 use adit_datapath::Error;
 use adit_wire::netlink::{Attr, Errno, PolicyError, PolicyReason};
+
+/// Whose habits a request is judged and answered by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// Adit's own: what cannot work is refused, and there is more to tell and to ask for.
+    Adit,
+    /// Linux's, also where they look like accidents: programs may rely on them.
+    Linux,
+}
 
 /// The command line's keyword for an attribute.
 fn keyword(attr: Attr) -> &'static str {

@@ -1,8 +1,9 @@
 //! Objects as messages: Linux's attributes in Linux's order, then Adit's own.
 
+use super::Dialect;
 use crate::control::{encapsulation, outer_tuning, zero_checksums6};
 use adit_datapath::counters::{Counters, DropReason};
-use adit_datapath::spec::{Device, Encap, SessionSpec, TunnelSpec};
+use adit_datapath::spec::{DebugMask, Device, Encap, Pseudowire, SessionSpec, TunnelSpec};
 use adit_wire::netlink::{Attr, Command, Writer, flag, pw_type};
 
 /// The longest text of [`Attr::Problem`] that its policy admits.
@@ -21,6 +22,10 @@ pub struct Header {
     pub portid: u32,
     /// Whether cookies may be told: who knows a session's cookie can send into it.
     pub cookies: bool,
+    /// Whether Linux's attributes are all that is told.
+    pub dialect: Dialect,
+    /// The command that has been done to the object, where all who listen are told so.
+    pub news: Option<Command>,
 }
 
 /// What Adit knows of an object beyond its specification.
@@ -37,11 +42,12 @@ pub struct Extra {
 /// A tunnel. A single one's header has the ACK flag, as Linux's has.
 pub fn tunnel(header: Header, spec: &TunnelSpec, extra: &Extra) -> Vec<u8> {
     let flags = if header.multi { flag::MULTI } else { flag::ACK };
-    let mut writer = Writer::command(Command::TunnelGet, flags, header.seq, header.portid)
+    let command = header.news.unwrap_or(Command::TunnelGet);
+    let mut writer = Writer::command(command, flags, header.seq, header.portid)
         .octet(Attr::ProtoVersion, spec.version)
         .word(Attr::ConnId, spec.id.0)
         .word(Attr::PeerConnId, spec.peer_id.0)
-        .word(Attr::Debug, spec.tuning.debug.0)
+        .word(Attr::Debug, header.debug(spec.tuning.debug))
         .half(Attr::EncapType, encapsulation(&spec.encap).number())
         .statistics(extra.counters.statistics);
     if let Encap::Udp {
@@ -61,7 +67,10 @@ pub fn tunnel(header: Header, spec: &TunnelSpec, extra: &Extra) -> Vec<u8> {
     writer = writer
         .address(Attr::IpSaddr, Attr::Ip6Saddr, spec.encap.local())
         .address(Attr::IpDaddr, Attr::Ip6Daddr, spec.encap.remote());
-    own(outer_tuning(writer, &spec.tuning), extra).finish()
+    match header.dialect {
+        Dialect::Linux => writer.finish(),
+        Dialect::Adit => own(outer_tuning(writer, &spec.tuning), extra).finish(),
+    }
 }
 
 /// One line of a reload's report: of a change, or of something that failed.
@@ -88,14 +97,23 @@ pub fn session(
     device: Option<&Device>,
     extra: &Extra,
 ) -> Vec<u8> {
-    let flags = if header.multi { flag::MULTI } else { 0 };
-    let mut writer = Writer::command(Command::SessionGet, flags, header.seq, header.portid)
+    let flags = match (header.multi, header.news) {
+        (true, _) => flag::MULTI,
+        (false, None) => 0,
+        (false, Some(_)) => flag::ACK,
+    };
+    let kind = match spec.pseudowire {
+        Pseudowire::Ethernet => pw_type::ETHERNET,
+        Pseudowire::Ppp => pw_type::PPP,
+    };
+    let command = header.news.unwrap_or(Command::SessionGet);
+    let mut writer = Writer::command(command, flags, header.seq, header.portid)
         .word(Attr::ConnId, spec.key.tunnel.0)
         .word(Attr::SessionId, spec.key.session.0)
         .word(Attr::PeerConnId, tunnel.peer_id.0)
         .word(Attr::PeerSessionId, spec.peer_id.0)
-        .word(Attr::Debug, spec.tuning.debug.0)
-        .half(Attr::PwType, pw_type::ETHERNET);
+        .word(Attr::Debug, header.debug(spec.tuning.debug))
+        .half(Attr::PwType, kind);
     if let Some(name) = device.map(|device| &device.name).or(spec.ifname.as_ref()) {
         writer = writer.string(Attr::Ifname, name);
     }
@@ -111,12 +129,25 @@ pub fn session(
         writer = writer.long(Attr::RecvTimeout, millis.try_into().unwrap_or(u64::MAX));
     }
     writer = writer.statistics(extra.counters.statistics);
+    if header.dialect == Dialect::Linux {
+        return writer.finish();
+    }
     if let Some(device) = device {
         writer = writer
             .half(Attr::Mtu, device.mtu.try_into().unwrap_or(u16::MAX))
             .word(Attr::Ifindex, device.index);
     }
     own(writer, extra).finish()
+}
+
+impl Header {
+    /// The debug mask to tell; Linux's is always 0.
+    fn debug(self, mask: DebugMask) -> u32 {
+        match self.dialect {
+            Dialect::Adit => mask.0,
+            Dialect::Linux => 0,
+        }
+    }
 }
 
 fn cookies(mut writer: Writer, spec: &SessionSpec) -> Writer {

@@ -1,3 +1,4 @@
+use super::Dialect;
 use adit_datapath::Error;
 use adit_wire::netlink::{Attributes, Command, Errno, FAMILY_ID, Frames, flag};
 
@@ -14,6 +15,8 @@ pub struct Request<'a> {
     pub seq: u32,
     /// Port id, which every answer repeats.
     pub portid: u32,
+    /// By whose habits it is judged.
+    pub dialect: Dialect,
     attributes: &'a [u8],
 }
 
@@ -21,6 +24,11 @@ impl<'a> Request<'a> {
     /// Reads the packet's only message; its attributes stay unread until the sender's privilege
     /// is known.
     pub fn read(packet: &'a [u8]) -> Result<Request<'a>, Error> {
+        Request::read_as(packet, Dialect::Adit)
+    }
+
+    /// As [`Request::read`], to be judged by the habits of `dialect`.
+    pub fn read_as(packet: &'a [u8], dialect: Dialect) -> Result<Request<'a>, Error> {
         let refuse = |errno, text: &str| Error::new(errno, "message", text);
         let mut frames = Frames::new(packet);
         let frame = match (frames.next(), frames.next()) {
@@ -42,7 +50,9 @@ impl<'a> Request<'a> {
         }
         let short = refuse(Errno::EINVAL, "ends inside its generic-netlink header");
         let (number, _, attributes) = frame.genl().ok_or(short)?;
-        let command = Command::from_number(number).ok_or_else(|| unsupported(number))?;
+        let known = |command: &Command| dialect == Dialect::Adit || command.is_linux();
+        let command = Command::from_number(number).filter(known);
+        let command = command.ok_or_else(|| unsupported(number))?;
         let dump = frame.flags & flag::DUMP == flag::DUMP;
         if dump && !matches!(command, Command::TunnelGet | Command::SessionGet) {
             return Err(unsupported(number));
@@ -53,6 +63,7 @@ impl<'a> Request<'a> {
             ack: frame.flags & flag::ACK != 0,
             seq: frame.seq,
             portid: frame.portid,
+            dialect,
             attributes,
         })
     }
@@ -60,7 +71,8 @@ impl<'a> Request<'a> {
     /// Whether only CAP_NET_ADMIN may ask for this. Linux lets only NOOP pass without.
     pub fn needs_privilege(&self) -> bool {
         match self.command {
-            Command::Noop | Command::TunnelGet | Command::SessionGet => false,
+            Command::Noop => false,
+            Command::TunnelGet | Command::SessionGet => self.dialect == Dialect::Linux,
             Command::TunnelCreate
             | Command::TunnelDelete
             | Command::TunnelModify
@@ -73,7 +85,11 @@ impl<'a> Request<'a> {
 
     /// The attributes, or the refusal of the first that its type does not admit.
     pub fn attributes(&self) -> Result<Attributes, Error> {
-        Attributes::read(self.attributes).map_err(super::policy)
+        let read = match self.dialect {
+            Dialect::Adit => Attributes::read(self.attributes),
+            Dialect::Linux => Attributes::read_linux(self.attributes),
+        };
+        read.map_err(super::policy)
     }
 }
 

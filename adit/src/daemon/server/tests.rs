@@ -2,6 +2,7 @@ use super::*;
 use crate::control::{Address, create_session, create_tunnel};
 use crate::daemon::engine::Engine;
 use crate::daemon::fake::Fake;
+use crate::daemon::news;
 use crate::daemon::samples::{directory, inventory, session, udp};
 use crate::daemon::store::Store;
 use adit_datapath::spec::Change;
@@ -12,7 +13,7 @@ use rustix::net::{
 };
 use std::os::fd::OwnedFd;
 use std::path::Path;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, broadcast, oneshot};
 use tokio::task::LocalSet;
 
 /// A client that waits no longer than ten seconds for anything.
@@ -59,6 +60,7 @@ fn serving(sessions: u16, clients: impl FnOnce(&Path) + Send + 'static) {
         config: None,
         load: |_| Ok(inventory([], [])),
         changed: Rc::new(Notify::new()),
+        news: broadcast::channel(news::BACKLOG).0,
     }));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -7,6 +7,8 @@ const HEADER: Header = Header {
     seq: 7,
     portid: 9,
     cookies: true,
+    dialect: Dialect::Adit,
+    news: None,
 };
 
 /// The attributes' numbers in the order in which they stand.

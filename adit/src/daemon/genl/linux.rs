@@ -1,0 +1,213 @@
+//! What a request comes to by Linux's habits: its checks, in its order, and none beside them.
+//!
+//! Refusals carry a text all the same, for the log.
+
+use super::create::{addresses, checksum};
+use super::decide::{find_tunnel, free_session_id, no_name, no_session, no_tunnel};
+use super::{Action, Request, keyword, missing};
+use crate::control::REORDER_TIMEOUT_MAX;
+use adit_datapath::Error;
+use adit_datapath::spec::{
+    Change, Encap, Inventory, Pseudowire, Retuning, SessionKey, SessionSpec, SessionTuning,
+    TunnelRetuning, TunnelSpec, TunnelTuning,
+};
+use adit_wire::l2tp::{SessionId, Sublayer, TunnelId};
+use adit_wire::netlink::{Attr, Attributes, Command, Encapsulation, Errno, pw_type};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// Checks `request` against `state`; see [`decide`](super::decide).
+pub(super) fn decide(
+    request: &Request<'_>,
+    state: &Inventory,
+    name: &mut dyn FnMut(&SessionSpec) -> Option<String>,
+) -> Result<Action, Error> {
+    let a = &request.attributes()?;
+    Ok(match request.command {
+        Command::Noop | Command::Reload => Action::Noop,
+        Command::TunnelCreate => Action::Change(create_tunnel(a, state)?),
+        Command::TunnelDelete => Action::Change(Change::RemoveTunnel(find_tunnel(a, state)?.id)),
+        Command::TunnelModify => {
+            let id = find_tunnel(a, state)?.id;
+            Action::Change(Change::TuneTunnel(id, TunnelRetuning::default()))
+        }
+        Command::TunnelGet if request.dump => Action::Tunnels,
+        Command::TunnelGet => Action::Tunnel(find_tunnel(a, state)?.id),
+        Command::SessionCreate => Action::Change(create_session(a, state)?),
+        Command::SessionDelete => {
+            Action::Change(Change::RemoveSession(find_session(a, state, name)?.key))
+        }
+        Command::SessionModify => {
+            let key = find_session(a, state, name)?.key;
+            Action::Change(Change::TuneSession(key, retuning(a)))
+        }
+        Command::SessionGet if request.dump => Action::Sessions,
+        Command::SessionGet => Action::Session(find_session(a, state, name)?.key),
+    })
+}
+
+fn create_tunnel(a: &Attributes, state: &Inventory) -> Result<Change, Error> {
+    let id = a.conn_id.ok_or(missing(Attr::ConnId))?;
+    let peer_id = a.peer_conn_id.ok_or(missing(Attr::PeerConnId))?;
+    let version = a.proto_version.ok_or(missing(Attr::ProtoVersion))?;
+    let encap = a.encap_type.ok_or(missing(Attr::EncapType))?;
+    let (local, remote) = addresses(a)?;
+    let encap = match encapsulation(encap)? {
+        Encapsulation::Ip => Encap::Ip { local, remote },
+        Encapsulation::Udp => Encap::Udp {
+            local: SocketAddr::new(local, a.udp_sport.unwrap_or(0)),
+            remote: SocketAddr::new(remote, a.udp_dport.unwrap_or(0)),
+            checksum: checksum(a, local),
+        },
+    };
+    let id = TunnelId(id);
+    if state.tunnels.contains_key(&id) {
+        let text = format!("{id} is in use; give a free one");
+        return Err(Error::new(Errno::EEXIST, keyword(Attr::ConnId), text));
+    }
+    Ok(Change::AddTunnel(TunnelSpec {
+        id,
+        peer_id: TunnelId(peer_id),
+        version,
+        encap,
+        via: None,
+        tuning: TunnelTuning::default(),
+    }))
+}
+
+/// UDP or IP, as ENCAP_TYPE says.
+fn encapsulation(number: u16) -> Result<Encapsulation, Error> {
+    let text = format!("{number} is unknown; give udp (0) or ip (1)");
+    let unknown = Error::new(Errno::EINVAL, keyword(Attr::EncapType), text);
+    Encapsulation::from_number(number).ok_or(unknown)
+}
+
+fn create_session(a: &Attributes, state: &Inventory) -> Result<Change, Error> {
+    let tunnel = TunnelId(a.conn_id.ok_or(missing(Attr::ConnId))?);
+    let found = state.tunnels.get(&tunnel);
+    let found = found.ok_or_else(|| no_tunnel(tunnel))?;
+    let session = a.session_id.ok_or(missing(Attr::SessionId))?;
+    let peer_id = a.peer_session_id.ok_or(missing(Attr::PeerSessionId))?;
+    let number = a.pw_type.ok_or(missing(Attr::PwType))?;
+    let spec = SessionSpec {
+        key: SessionKey {
+            tunnel,
+            session: SessionId(session),
+        },
+        peer_id: SessionId(peer_id),
+        ..kind(a, found.version, number)?
+    };
+    free_session_id(&spec, found, state)?;
+    Ok(Change::AddSession(spec))
+}
+
+/// What a session of this pseudowire type is like, apart from its ids. Version 2 has neither
+/// cookies nor sublayer nor names, and nobody minds when they are given.
+fn kind(a: &Attributes, version: u8, number: u16) -> Result<SessionSpec, Error> {
+    let refuse = |errno, attr, text: &str| Err(Error::new(errno, keyword(attr), text));
+    if number >= pw_type::INVALID {
+        return refuse(
+            Errno::EINVAL,
+            Attr::PwType,
+            "is unknown; give eth (5) or ppp (7)",
+        );
+    }
+    let unserved = "is not served; give eth (5), or ppp (7)";
+    if version == 2 && number != pw_type::PPP {
+        return refuse(Errno::EPROTONOSUPPORT, Attr::PwType, unserved);
+    }
+    let sublayer = match a.l2spec_type {
+        _ if version == 2 => Sublayer::None,
+        Some(0) => Sublayer::None,
+        Some(1) | None => Sublayer::Default,
+        Some(_) => {
+            return refuse(
+                Errno::EINVAL,
+                Attr::L2specType,
+                "give none (0) or default (1)",
+            );
+        }
+    };
+    let pseudowire = match number {
+        pw_type::ETHERNET => Pseudowire::Ethernet,
+        pw_type::PPP => Pseudowire::Ppp,
+        _ => return refuse(Errno::EPROTONOSUPPORT, Attr::PwType, unserved),
+    };
+    let cookie = |given: Option<_>| given.filter(|_| version != 2).unwrap_or_default();
+    let name = a.ifname.clone().filter(|_| pseudowire.has_device());
+    Ok(SessionSpec {
+        key: SessionKey {
+            tunnel: TunnelId(0),
+            session: SessionId(0),
+        },
+        peer_id: SessionId(0),
+        pseudowire,
+        ifname: name,
+        cookie: cookie(a.cookie),
+        peer_cookie: cookie(a.peer_cookie),
+        sublayer,
+        tuning: retuning(a).of(&SessionTuning::default()),
+    })
+}
+
+/// The session that IFNAME names, or else CONN_ID and SESSION_ID. An empty name is that of every
+/// session without an interface. In version 3 an id that is the
+/// only one of its kind in the namespace is found whatever tunnel is named, so long as that tunnel
+/// is there.
+fn find_session<'s>(
+    a: &Attributes,
+    state: &'s Inventory,
+    name: &mut dyn FnMut(&SessionSpec) -> Option<String>,
+) -> Result<&'s SessionSpec, Error> {
+    if let Some(wanted) = &a.ifname {
+        let mut sessions = state.sessions.values();
+        let found = sessions.find(|session| name(session).unwrap_or_default() == *wanted);
+        return found.ok_or_else(|| no_name(wanted));
+    }
+    let absent = |attr| Error::new(Errno::ENODEV, keyword(attr), "is missing; give it");
+    let tunnel = TunnelId(a.conn_id.ok_or(absent(Attr::ConnId))?);
+    let session = SessionId(a.session_id.ok_or(absent(Attr::SessionId))?);
+    let found = state.tunnels.get(&tunnel);
+    let found = found.ok_or_else(|| no_tunnel(tunnel))?;
+    let key = SessionKey { tunnel, session };
+    if let Some(spec) = state.sessions.get(&key) {
+        return Ok(spec);
+    }
+    let is_v3 = |id: &TunnelId| {
+        state
+            .tunnels
+            .get(id)
+            .is_some_and(|other| other.version != 2)
+    };
+    let mut alike = state
+        .tunnels
+        .keys()
+        .filter(|id| is_v3(id))
+        .filter_map(|tunnel| {
+            state.sessions.get(&SessionKey {
+                tunnel: *tunnel,
+                session,
+            })
+        });
+    match (alike.next(), alike.next()) {
+        (Some(spec), None) if found.version != 2 => Ok(spec),
+        _ => Err(no_session(key)),
+    }
+}
+
+/// What may change; debug masks and MTUs are passed over. The timeout is capped where Linux's
+/// would last longer than anything else.
+fn retuning(a: &Attributes) -> Retuning {
+    let switch = |given: Option<u8>| given.map(|value| value != 0);
+    let longest = Duration::from_millis(REORDER_TIMEOUT_MAX);
+    Retuning {
+        recv_seq: switch(a.recv_seq),
+        send_seq: switch(a.send_seq),
+        lns_mode: switch(a.lns_mode),
+        reorder_timeout: a.recv_timeout.map(|given| given.min(longest)),
+        ..Retuning::default()
+    }
+}
+
+#[cfg(test)]
+mod tests;

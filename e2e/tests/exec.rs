@@ -1,0 +1,259 @@
+//! Programs that know Linux's L2TP API only, under `adit exec`.
+
+use adit_e2e::{Host, Pair, Test, eventually, program, test};
+use adit_lab::{CapabilitySet, NsCommand, Ping};
+use libtest_mimic::Trial;
+use rustix::process::{Pid, Signal, kill_process};
+use std::error::Error;
+use std::fs;
+use std::process::{Output, Stdio};
+
+pub(crate) fn tests() -> Vec<Trial> {
+    vec![
+        test("exec::ip_l2tp_joins_two_hosts", ip_l2tp_joins_two_hosts),
+        test(
+            "exec::ip_l2tp_is_refused_as_by_linux",
+            ip_l2tp_is_refused_as_by_linux,
+        ),
+        test(
+            "exec::a_batch_of_400_sessions_is_listed",
+            a_batch_of_400_sessions_is_listed,
+        ),
+        test(
+            "exec::the_rest_of_netlink_is_the_kernels",
+            the_rest_of_netlink_is_the_kernels,
+        ),
+        test(
+            "exec::a_caller_has_no_power_of_the_daemons",
+            a_caller_has_no_power_of_the_daemons,
+        ),
+        test(
+            "exec::programs_start_when_the_supervisor_is_dead",
+            programs_start_when_the_supervisor_is_dead,
+        ),
+    ]
+}
+
+/// A command line under supervision.
+fn supervised(host: &Host, line: &str) -> NsCommand {
+    host.command(program())
+        .args(["exec", "--"])
+        .args(line.split_whitespace())
+        .stdin(Stdio::null())
+        .env_remove("ADIT_SOCKET")
+}
+
+fn output(host: &Host, line: &str) -> Output {
+    supervised(host, line).output().expect("a command")
+}
+
+/// What a command prints, which must do what it is asked for.
+#[track_caller]
+fn run(host: &Host, line: &str) -> String {
+    let output = output(host, line);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{line}: {errors}");
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+/// What a command complains about, which must be refused.
+#[track_caller]
+fn refusal(output: &Output) -> String {
+    assert!(!output.status.success(), "{output:?}");
+    String::from_utf8_lossy(&output.stderr)
+        .trim_end()
+        .to_owned()
+}
+
+/// The walk-through of the kernel's own document, word for word but for the addresses outside.
+fn join(pair: &Pair) {
+    for (host, words) in [
+        (&pair.a, [3000, 4000, 1, 2, 5000, 6000, 1000, 5000]),
+        (&pair.b, [4000, 3000, 2, 1, 6000, 5000, 5000, 1000]),
+    ] {
+        let [
+            tunnel,
+            peer_tunnel,
+            near,
+            far,
+            sport,
+            dport,
+            session,
+            peer_session,
+        ] = words;
+        run(
+            host,
+            &format!(
+                "ip l2tp add tunnel tunnel_id {tunnel} peer_tunnel_id {peer_tunnel} encap udp \
+                 local 192.0.2.{near} remote 192.0.2.{far} udp_sport {sport} udp_dport {dport}"
+            ),
+        );
+        run(
+            host,
+            &format!(
+                "ip l2tp add session tunnel_id {tunnel} session_id {session} \
+                 peer_session_id {peer_session}"
+            ),
+        );
+        run(host, &format!("ip addr add 10.42.1.{near}/30 dev l2tpeth0"));
+        run(host, "ip link set l2tpeth0 up");
+    }
+}
+
+fn ip_l2tp_joins_two_hosts() -> Test {
+    let pair = Pair::new();
+    join(&pair);
+    let report = Ping::to([10, 42, 1, 2]).count(3).run(&pair.a)?;
+    assert!(report.complete(), "{report:?}");
+    assert_eq!(
+        run(&pair.a, "ip l2tp show tunnel"),
+        "Tunnel 3000, encap UDP\n  From 192.0.2.1 to 192.0.2.2\n  Peer tunnel 4000\n  \
+         UDP source / dest ports: 5000/6000\n  UDP checksum: disabled\n"
+    );
+    assert_eq!(
+        run(&pair.a, "ip l2tp show session"),
+        "Session 1000 in tunnel 3000\n  Peer session 5000, tunnel 4000\n  \
+         interface name: l2tpeth0\n  offset 0, peer offset 0\n\n"
+    );
+    // Both ways of speaking to the daemon mean the same objects.
+    assert_eq!(
+        run(&pair.a, "ip l2tp show tunnel"),
+        pair.a.adit("show tunnel")
+    );
+    run(&pair.a, "ip l2tp del tunnel tunnel_id 3000");
+    assert_eq!(run(&pair.a, "ip l2tp show session"), "");
+    assert!(pair.a.link("l2tpeth0").is_err());
+    Ok(())
+}
+
+fn ip_l2tp_is_refused_as_by_linux() -> Test {
+    let pair = Pair::new();
+    join(&pair);
+    let tunnel = "ip l2tp add tunnel tunnel_id 3000 peer_tunnel_id 1 encap ip";
+    for (line, refused) in [
+        (format!("{tunnel} local 192.0.2.1 remote 192.0.2.2"), "File exists"),
+        (
+            "ip l2tp add tunnel tunnel_id 1 peer_tunnel_id 1 encap ip local 192.0.9.9 remote 192.0.2.2".into(),
+            "Cannot assign requested address",
+        ),
+        (
+            "ip l2tp add session tunnel_id 999 session_id 1 peer_session_id 1".into(),
+            "No such device",
+        ),
+        (
+            "ip l2tp add session tunnel_id 3000 session_id 1000 peer_session_id 1".into(),
+            "File exists",
+        ),
+        (
+            "ip l2tp add session tunnel_id 3000 session_id 1 peer_session_id 1 name l2tpeth0".into(),
+            "File exists",
+        ),
+        ("ip l2tp del tunnel tunnel_id 999".into(), "No such device"),
+        ("ip l2tp del session tunnel_id 3000 session_id 999".into(), "No such device"),
+    ] {
+        let text = refusal(&output(&pair.a, &line));
+        assert_eq!(text, format!("RTNETLINK answers: {refused}"), "{line}");
+    }
+    Ok(())
+}
+
+fn a_batch_of_400_sessions_is_listed() -> Test {
+    let pair = Pair::new();
+    let mut batch = String::from(
+        "l2tp add tunnel tunnel_id 1 peer_tunnel_id 1 encap ip local 192.0.2.1 remote 192.0.2.2\n",
+    );
+    for id in 1..=400 {
+        batch += &format!(
+            "l2tp add session name pw{id} tunnel_id 1 session_id {id} peer_session_id {id}\n"
+        );
+    }
+    let path = pair.a.path("batch");
+    fs::write(&path, batch)?;
+    run(&pair.a, &format!("ip -batch {}", path.display()));
+    let listed = run(&pair.a, "ip l2tp show session");
+    assert_eq!(listed.matches("in tunnel 1\n").count(), 400, "{listed}");
+    run(&pair.a, "ip l2tp del tunnel tunnel_id 1");
+    assert_eq!(run(&pair.a, "ip l2tp show session"), "");
+    Ok(())
+}
+
+fn the_rest_of_netlink_is_the_kernels() -> Test {
+    let host = Host::new("exec");
+    let family = run(&host, "genl ctrl get name l2tp");
+    assert!(family.contains("Name: l2tp"), "{family}");
+    assert!(family.contains("name: l2tp"), "{family}");
+    for line in [
+        "ip -o link show lo",
+        "genl ctrl get name nlctrl",
+        "genl ctrl get name nosuch",
+    ] {
+        let mut words = line.split(' ');
+        let bare = host
+            .command(words.next().unwrap_or_default())
+            .args(words)
+            .output()?;
+        let same = output(&host, line);
+        assert_eq!(same.status, bare.status, "{line}");
+        assert_eq!(same.stdout, bare.stdout, "{line}");
+    }
+    Ok(())
+}
+
+fn a_caller_has_no_power_of_the_daemons() -> Test {
+    let host = Host::new("exec");
+    for line in ["ip l2tp show tunnel", "ip l2tp del tunnel tunnel_id 1"] {
+        let command = supervised(&host, line).without(CapabilitySet::NET_ADMIN);
+        let text = refusal(&command.output()?);
+        assert!(
+            text.starts_with("RTNETLINK answers: Operation not permitted"),
+            "{line}: {text}"
+        );
+    }
+    Ok(())
+}
+
+/// The supervisor is killed under a shell: programs start all the same, and what only it knew is
+/// unknown.
+fn programs_start_when_the_supervisor_is_dead() -> Test {
+    let host = Host::new("exec");
+    let ready = host.path("ready");
+    let go = host.path("go");
+    let script = host.path("script");
+    fs::write(
+        &script,
+        format!(
+            "ip l2tp show tunnel && touch {}\nwhile ! test -e {}; do sleep 0.05; done\n\
+             ip -o link show lo && exec 3<>/dev/null && ! ip l2tp show tunnel 2>/dev/null\n",
+            ready.display(),
+            go.display()
+        ),
+    )?;
+    let mark = format!("ADIT_MARK={}", script.display());
+    let mut shell = supervised(&host, &format!("sh {}", script.display()))
+        .env("ADIT_MARK", &script)
+        .stdout(Stdio::piped())
+        .spawn()?;
+    eventually("the shell is at work", || ready.exists());
+    assert_eq!(kill_supervisors(&mark)?, 1);
+    fs::write(&go, "")?;
+    let status = shell.wait()?;
+    assert!(status.success(), "{status}");
+    Ok(())
+}
+
+/// Kills the supervisors that were started with `mark` in their environment, and tells how many.
+fn kill_supervisors(mark: &str) -> Result<usize, Box<dyn Error>> {
+    let mut killed = 0;
+    for entry in fs::read_dir("/proc")?.flatten() {
+        let process = entry.path();
+        let read = |file| fs::read(process.join(file)).unwrap_or_default();
+        let environment = String::from_utf8_lossy(&read("environ")).into_owned();
+        if read("comm") == b"adit-supervisor\n" && environment.contains(mark) {
+            let pid = entry.file_name().to_string_lossy().parse()?;
+            let pid = Pid::from_raw(pid).ok_or("a process without an id")?;
+            kill_process(pid, Signal::KILL)?;
+            killed += 1;
+        }
+    }
+    Ok(killed)
+}

@@ -1,0 +1,282 @@
+//! Starting a program under supervision.
+//!
+//! ```text
+//! adit exec ──fork──> (ends) ──fork──> keeper ──fork──> supervisor
+//!     │ installs the filter, hands over its listener
+//!     └─ becomes the program: same process, same id
+//! ```
+//!
+//! The supervisor is nobody's child that the program would wait for. Should it die, the *keeper*
+//! has the kernel go on with every call that waits or comes, so that programs still start; without
+//! it those calls would fail with ENOSYS.
+
+use crate::filter::{self, Architecture, Scope};
+use crate::supervisor::{self, Daemon};
+use crate::sys::process::{self, Fork};
+use crate::sys::seccomp::{self, Waiting};
+use crate::sys::socket;
+use rustix::io::Errno;
+use rustix::net::{
+    AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
+    sendmsg, socketpair,
+};
+use rustix::process::{WaitOptions, waitpid};
+use std::convert::Infallible;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+/// How a program is started.
+#[derive(Debug)]
+pub struct Options {
+    /// The program and its arguments.
+    pub program: OsString,
+    /// What it is given.
+    pub arguments: Vec<OsString>,
+    /// Where the daemon of a network namespace listens.
+    pub daemon: Daemon,
+    /// The supervisor's log, if it writes one.
+    pub log: Option<Log>,
+}
+
+/// Where log lines go.
+#[derive(Debug)]
+pub struct Log {
+    /// Where they go.
+    pub file: File,
+    /// What sends them there, called in the supervisor.
+    pub start: fn(File),
+}
+
+/// Why a program could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum LaunchError {
+    /// No system-call table.
+    #[error("exec: system calls of this processor are not known; use x86-64 or aarch64")]
+    Architecture,
+    /// The kernel refuses the filter.
+    #[error(
+        "seccomp: the filter cannot be installed: {0}; adit exec --check tells what is missing"
+    )]
+    Filter(io::Error),
+    /// Somebody else supervises already, and does not know L2TP.
+    #[error(
+        "seccomp: this process is supervised already, by its container's runtime say; \
+         run adit exec outside of it"
+    )]
+    Supervised,
+    /// The supervisor could not be made.
+    #[error("supervisor: cannot be started: {0}")]
+    Supervisor(io::Error),
+    /// The program could not be executed.
+    #[error("command: {}: {error}", .program.display())]
+    Program {
+        /// As it was given.
+        program: OsString,
+        /// The operating system's refusal.
+        error: io::Error,
+    },
+}
+
+/// Starts the program in this process's place, under supervision; returns only when that fails.
+/// Only a process with a single thread may.
+pub fn launch(options: Options) -> Result<Infallible, LaunchError> {
+    let architecture = Architecture::NATIVE.ok_or(LaunchError::Architecture)?;
+    let program = filter::program(architecture, Scope::default());
+    let (near, far) = pair().map_err(LaunchError::Supervisor)?;
+    match process::fork().map_err(LaunchError::Supervisor)? {
+        Fork::Child => {
+            drop(near);
+            start_keeper(far, options)
+        }
+        Fork::Parent(pid) => reap(pid).map_err(LaunchError::Supervisor)?,
+    };
+    drop(far);
+    match install(&program) {
+        Ok(listener) => hand_over(&near, &listener).map_err(LaunchError::Supervisor)?,
+        Err(err) if err.raw_os_error() == Some(libc::EBUSY) => {
+            if !is_emulated() {
+                return Err(LaunchError::Supervised);
+            }
+        }
+        Err(err) => return Err(LaunchError::Filter(err)),
+    }
+    drop(near);
+    let error = Command::new(&options.program)
+        .args(&options.arguments)
+        .exec();
+    Err(LaunchError::Program {
+        program: options.program,
+        error,
+    })
+}
+
+fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
+    let (family, kind) = (AddressFamily::UNIX, SocketType::SEQPACKET);
+    Ok(socketpair(family, kind, SocketFlags::CLOEXEC, None)?)
+}
+
+/// Waits for a process that ends at once.
+fn reap(pid: i32) -> io::Result<()> {
+    let pid = rustix::process::Pid::from_raw(pid);
+    loop {
+        match waitpid(pid, WaitOptions::empty()) {
+            Err(Errno::INTR) => {}
+            outcome => return outcome.map(drop).map_err(Into::into),
+        }
+    }
+}
+
+/// Installs the filter as well as the kernel and this process's privileges allow.
+fn install(program: &[filter::Instruction]) -> io::Result<OwnedFd> {
+    let mut waiting = Waiting::Killable;
+    loop {
+        match seccomp::install(program, waiting) {
+            Err(err) if err.raw_os_error() == Some(libc::EACCES) => {
+                rustix::thread::set_no_new_privs(true)?;
+                return seccomp::install(program, waiting).or_else(|err| {
+                    match err.raw_os_error() {
+                        Some(libc::EINVAL) => seccomp::install(program, Waiting::Interruptible),
+                        _ => Err(err),
+                    }
+                });
+            }
+            Err(err)
+                if err.raw_os_error() == Some(libc::EINVAL) && waiting == Waiting::Killable =>
+            {
+                waiting = Waiting::Interruptible;
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+/// Whether a supervisor that knows L2TP answers for this process.
+fn is_emulated() -> bool {
+    let pppox = AddressFamily::from_raw(24);
+    let protocol = rustix::net::Protocol::from_raw(std::num::NonZeroU32::MIN);
+    rustix::net::socket(pppox, SocketType::DGRAM, Some(protocol)).is_ok()
+}
+
+/// Gives the listener to the supervisor and waits until that is ready.
+fn hand_over(to: &OwnedFd, listener: &OwnedFd) -> io::Result<()> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    let descriptors = [listener.as_fd()];
+    control.push(SendAncillaryMessage::ScmRights(&descriptors));
+    sendmsg(to, &[IoSlice::new(&[0])], &mut control, SendFlags::NOSIGNAL)?;
+    let mut ready = [0];
+    match rustix::io::retry_on_intr(|| rustix::io::read(to, &mut ready))? {
+        0 => Err(io::Error::other("it ended before it was ready")),
+        _ => Ok(()),
+    }
+}
+
+/// Makes the keeper an orphan, and ends.
+fn start_keeper(link: OwnedFd, options: Options) -> ! {
+    // Signals from a terminal are for the program.
+    let _ = rustix::process::setsid();
+    match process::fork() {
+        Ok(Fork::Child) => {
+            let outcome = keep(link, options);
+            process::exit(i32::from(outcome.is_err()))
+        }
+        Ok(Fork::Parent(_)) => process::exit(0),
+        Err(_) => process::exit(1),
+    }
+}
+
+/// What the keeper does for all its life.
+fn keep(link: OwnedFd, options: Options) -> io::Result<()> {
+    let (log, start_log) = options.log.map(|log| (log.file, log.start)).unzip();
+    let log = withdraw(&link, log)?;
+    let listener = await_listener(&link)?;
+    rustix::thread::set_name(c"adit-keeper")?;
+    match process::fork()? {
+        Fork::Child => {
+            rustix::thread::set_name(c"adit-supervisor")?;
+            if let (Some(log), Some(start_log)) = (log, start_log) {
+                start_log(log);
+            }
+            seccomp::wake_synchronously(listener.as_fd());
+            let outcome = supervisor::run(listener, options.daemon, || {
+                let _ = rustix::io::write(&link, &[0]);
+                drop(link);
+            });
+            if let Err(err) = &outcome {
+                tracing::error!("the supervisor ends: {err}");
+            }
+            process::exit(i32::from(outcome.is_err()))
+        }
+        Fork::Parent(pid) => {
+            drop(link);
+            let pid = rustix::process::Pid::from_raw(pid);
+            let ended = rustix::io::retry_on_intr(|| waitpid(pid, WaitOptions::empty()))?;
+            match ended.and_then(|(_, status)| status.exit_status()) {
+                Some(0) => Ok(()),
+                Some(_) | None => let_pass(listener.as_fd()),
+            }
+        }
+    }
+}
+
+/// Keeps nothing of the caller's but the link: no terminal, no descriptor, no directory, and no
+/// signal but KILL ends it before the programs it serves.
+fn withdraw(link: &OwnedFd, log: Option<File>) -> io::Result<Option<File>> {
+    for signal in [
+        libc::SIGHUP,
+        libc::SIGINT,
+        libc::SIGQUIT,
+        libc::SIGTERM,
+        libc::SIGPIPE,
+    ] {
+        process::ignore(signal);
+    }
+    let null = File::options().read(true).write(true).open("/dev/null")?;
+    rustix::stdio::dup2_stdin(&null)?;
+    rustix::stdio::dup2_stdout(&null)?;
+    rustix::stdio::dup2_stderr(log.as_ref().unwrap_or(&null))?;
+    // Owners go before the descriptors that are closed wholesale.
+    drop(null);
+    std::env::set_current_dir("/")?;
+    let kept = log.as_ref().map_or(-1, |log| log.as_raw_fd());
+    process::close_inherited(&[link.as_raw_fd(), kept])?;
+    Ok(log)
+}
+
+fn await_listener(link: &OwnedFd) -> io::Result<OwnedFd> {
+    rustix::io::retry_on_intr(|| {
+        rustix::event::poll(
+            &mut [rustix::event::PollFd::new(
+                link,
+                rustix::event::PollFlags::IN,
+            )],
+            None,
+        )
+    })?;
+    let mut received = socket::receive(link, &mut [0])?;
+    received
+        .descriptors
+        .pop()
+        .ok_or_else(|| io::Error::other("no listener came"))
+}
+
+/// Has the kernel go on with every call, until no program is left.
+fn let_pass(listener: BorrowedFd<'_>) -> io::Result<()> {
+    use rustix::event::{PollFd, PollFlags, poll};
+    loop {
+        let mut polled = [PollFd::from_borrowed_fd(listener, PollFlags::IN)];
+        rustix::io::retry_on_intr(|| poll(&mut polled, None))?;
+        let [polled] = polled;
+        if !polled.revents().contains(PollFlags::IN) {
+            return Ok(());
+        }
+        if let Ok(call) = seccomp::receive(listener) {
+            let _ = seccomp::respond(listener, call.id, seccomp::Outcome::Continue);
+        }
+    }
+}

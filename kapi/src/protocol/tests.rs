@@ -1,0 +1,66 @@
+use super::*;
+use proptest::prelude::*;
+
+fn any_descriptor() -> impl Strategy<Value = Descriptor> {
+    prop_oneof![
+        Just(Descriptor::None),
+        Just(Descriptor::Sent),
+        any::<i32>().prop_map(Descriptor::Refused),
+    ]
+}
+
+fn any_ask() -> impl Strategy<Value = Ask> {
+    let message = any::<(bool, u32, bool, bool, Vec<u8>)>();
+    let netlink = (message, any_descriptor()).prop_map(|(given, socket)| {
+        let (privileged, port, extended, capped, message) = given;
+        Ask::Netlink(NetlinkMessage {
+            privileged,
+            port,
+            extended,
+            capped,
+            message,
+            socket,
+        })
+    });
+    prop_oneof![netlink, Just(Ask::Subscribe)]
+}
+
+fn any_say() -> impl Strategy<Value = Say> {
+    prop_oneof![
+        any::<Vec<u8>>().prop_map(Say::Datagram),
+        Just(Say::End),
+        any::<i32>().prop_map(Say::Refused),
+        any::<Vec<u8>>().prop_map(Say::Notification),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_is_read(id: u32, ask in any_ask(), say in any_say()) {
+        let question = Question { id, ask };
+        prop_assert_eq!(decode(&encode(&question)), Some(question));
+        let answer = Answer { id, say };
+        prop_assert_eq!(decode(&encode(&answer)), Some(answer));
+    }
+
+    #[test]
+    fn any_octets_are_read_or_refused(octets: Vec<u8>) {
+        let _ = decode::<Question>(&octets);
+        let _ = decode::<Answer>(&octets);
+    }
+
+    #[test]
+    fn what_is_cut_or_followed_is_refused(id: u32, ask in any_ask(), more: u8) {
+        let mut packet = encode(&Question { id, ask });
+        packet.push(more);
+        prop_assert_eq!(decode::<Question>(&packet), None);
+        packet.truncate(packet.len() - 2);
+        prop_assert_eq!(decode::<Question>(&packet), None);
+    }
+}
+
+#[test]
+fn a_hello_is_no_netlink_message() {
+    let frame = adit_wire::netlink::Frames::new(HELLO).next();
+    assert!(matches!(frame, Some(Err(_))), "{frame:?}");
+}

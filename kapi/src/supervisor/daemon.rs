@@ -1,0 +1,183 @@
+//! The daemon, as a supervisor speaks to it: one connection a namespace, any number of questions
+//! at a time.
+
+use crate::protocol::{self, Answer, Ask, HELLO, PACKET_OCTETS, Question, Say};
+use crate::sys::socket::{receive, watch};
+use adit_wire::netlink::Errno;
+use rustix::net::sockopt::socket_peercred;
+use rustix::net::{
+    AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix,
+    SocketFlags, SocketType, connect, send, sendmsg, socket_with,
+};
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::rc::Rc;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::sync::{broadcast, mpsc};
+use tokio::task::spawn_local;
+
+/// Notifications that a slow listener may be behind.
+const BACKLOG: usize = 256;
+
+/// Where daemons listen.
+#[derive(Debug, Clone)]
+pub struct Daemon {
+    /// A Unix address: an abstract name means another daemon in each network namespace.
+    pub address: SocketAddrUnix,
+}
+
+impl Daemon {
+    /// Connects to the daemon of the calling thread's network namespace. One that runs as neither
+    /// root nor this process's user is not trusted.
+    pub(super) fn connect(&self) -> io::Result<OwnedFd> {
+        let (family, kind) = (AddressFamily::UNIX, SocketType::SEQPACKET);
+        let socket = socket_with(family, kind, SocketFlags::CLOEXEC, None)?;
+        connect(&socket, &self.address)?;
+        let uid = socket_peercred(&socket)?.uid;
+        if !uid.is_root() && uid != rustix::process::geteuid() {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        send(&socket, HELLO, SendFlags::NOSIGNAL)?;
+        Ok(socket)
+    }
+}
+
+/// A connection to a daemon.
+pub(super) struct Link {
+    socket: AsyncFd<OwnedFd>,
+    last: Cell<u32>,
+    waiting: RefCell<BTreeMap<u32, mpsc::UnboundedSender<Say>>>,
+    notifications: broadcast::Sender<Rc<[u8]>>,
+    subscribed: Cell<bool>,
+    closed: Cell<bool>,
+}
+
+impl Link {
+    /// Takes over a connected socket.
+    pub(super) fn start(socket: OwnedFd) -> io::Result<Rc<Link>> {
+        let link = Rc::new(Link {
+            socket: watch(socket)?,
+            last: Cell::new(0),
+            waiting: RefCell::default(),
+            notifications: broadcast::channel(BACKLOG).0,
+            subscribed: Cell::new(false),
+            closed: Cell::new(false),
+        });
+        let reading = Rc::clone(&link);
+        spawn_local(async move {
+            let ended = reading.read().await;
+            tracing::debug!("the daemon is gone: {ended:?}");
+            reading.closed.set(true);
+            reading.waiting.borrow_mut().clear();
+        });
+        Ok(link)
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.get()
+    }
+
+    /// Asks; what is said comes through the channel, which ends early when the daemon goes.
+    pub(super) async fn ask(
+        &self,
+        ask: Ask,
+        descriptor: Option<BorrowedFd<'_>>,
+    ) -> io::Result<mpsc::UnboundedReceiver<Say>> {
+        let id = self.last.get().wrapping_add(1).max(1);
+        self.last.set(id);
+        let (say, said) = mpsc::unbounded_channel();
+        self.waiting.borrow_mut().insert(id, say);
+        let packet = protocol::encode(&Question { id, ask });
+        let give = |fd: &OwnedFd| send_with(fd, &packet, descriptor);
+        let sent = self.socket.async_io(Interest::WRITABLE, give).await;
+        if let Err(err) = sent {
+            self.waiting.borrow_mut().remove(&id);
+            return Err(err);
+        }
+        Ok(said)
+    }
+
+    /// Asks what is answered by one word.
+    pub(super) async fn settle(
+        &self,
+        ask: Ask,
+        descriptor: Option<BorrowedFd<'_>>,
+    ) -> Result<Say, Errno> {
+        let gone = Errno(libc::EIO);
+        let mut said = self.ask(ask, descriptor).await.map_err(|_| gone)?;
+        match said.recv().await {
+            Some(Say::Refused(errno)) => Err(Errno(errno)),
+            Some(say) => Ok(say),
+            None => Err(gone),
+        }
+    }
+
+    /// Notifications to the family's multicast group from now on.
+    pub(super) async fn notifications(&self) -> Result<broadcast::Receiver<Rc<[u8]>>, Errno> {
+        let receiver = self.notifications.subscribe();
+        if !self.subscribed.replace(true) {
+            self.settle(Ask::Subscribe, None).await?;
+        }
+        Ok(receiver)
+    }
+
+    /// Hands out what the daemon says, until it goes.
+    async fn read(&self) -> io::Result<()> {
+        let mut buffer = vec![0; PACKET_OCTETS];
+        loop {
+            let take = |fd: &OwnedFd| receive(fd, &mut buffer);
+            let received = self.socket.async_io(Interest::READABLE, take).await?;
+            let Some(packet) = buffer
+                .get(..received.len)
+                .filter(|packet| !packet.is_empty())
+            else {
+                return Ok(());
+            };
+            let Some(Answer { id, say }) = protocol::decode(packet) else {
+                return Err(io::ErrorKind::InvalidData.into());
+            };
+            self.hand_out(id, say);
+        }
+    }
+
+    fn hand_out(&self, id: u32, say: Say) {
+        let is_last = match &say {
+            Say::Notification(message) => {
+                // Nobody may be listening at the moment.
+                let _ = self.notifications.send(message.as_slice().into());
+                return;
+            }
+            Say::Datagram(_) => false,
+            Say::End | Say::Refused(_) => true,
+        };
+        let mut waiting = self.waiting.borrow_mut();
+        if let Some(asker) = waiting.get(&id) {
+            // The asker may have gone with its program.
+            let _ = asker.send(say);
+        }
+        if is_last {
+            waiting.remove(&id);
+        }
+    }
+}
+
+/// Sends a packet, and a descriptor beside it.
+fn send_with(
+    socket: &OwnedFd,
+    packet: &[u8],
+    descriptor: Option<BorrowedFd<'_>>,
+) -> io::Result<()> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    let descriptors: Vec<BorrowedFd<'_>> = descriptor.into_iter().collect();
+    if !descriptors.is_empty() {
+        control.push(SendAncillaryMessage::ScmRights(&descriptors));
+    }
+    let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+    sendmsg(socket.as_fd(), &[IoSlice::new(packet)], &mut control, flags)?;
+    Ok(())
+}

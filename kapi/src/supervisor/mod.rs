@@ -1,0 +1,152 @@
+//! The process that answers a program's calls.
+//!
+//! One thread takes calls from the listener and gives each a task, so that no call waits for
+//! another's answer. What a program holds is one end of a Unix socket pair, made here and put into
+//! its table; calls on it that move messages are the kernel's own and never come here. An object
+//! is known by its socket's inode, which stays the same however often it is duplicated, passed on
+//! or renumbered, and it is gone when the last copy of the program's end is closed.
+
+mod asked;
+mod authority;
+mod caller;
+mod daemon;
+mod namespace;
+mod netlink;
+mod objects;
+
+pub use daemon::Daemon;
+
+use crate::filter::Architecture;
+use crate::sys::seccomp::{self, Notification, Outcome};
+use crate::sys::socket::watch;
+use adit_wire::netlink::Errno;
+use asked::Asked;
+use caller::Caller;
+use namespace::Namespaces;
+use objects::{Object, Objects};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::rc::Rc;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::task::{LocalSet, spawn_local};
+
+/// What all calls share.
+struct Supervisor {
+    listener: AsyncFd<OwnedFd>,
+    native: Option<Architecture>,
+    namespaces: Namespaces,
+    objects: Objects,
+}
+
+/// How a call ends.
+enum Reply {
+    /// So.
+    So(Outcome),
+    /// It has been answered already.
+    Done,
+}
+
+/// Answers the calls that `listener` tells of until no program is left. `ready` is called once
+/// calls are heard.
+pub(crate) fn run(listener: OwnedFd, daemon: Daemon, ready: impl FnOnce()) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    LocalSet::new().block_on(&runtime, async {
+        let supervisor = Rc::new(Supervisor {
+            listener: watch(listener)?,
+            native: Architecture::NATIVE,
+            namespaces: Namespaces::new(daemon)?,
+            objects: Objects::default(),
+        });
+        ready();
+        listen(&supervisor).await
+    })
+}
+
+async fn listen(supervisor: &Rc<Supervisor>) -> io::Result<()> {
+    let listener = &supervisor.listener;
+    loop {
+        let mut ready = listener.ready(Interest::READABLE).await?;
+        // Taking a call that is not there would block, and the event may be an old one.
+        let mut polled = [PollFd::new(listener, PollFlags::IN)];
+        let now = Timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        poll(&mut polled, Some(&now))?;
+        let [polled] = polled;
+        let events = polled.revents();
+        if events.contains(PollFlags::IN) {
+            match seccomp::receive(listener.as_fd()) {
+                Ok(call) => spawn(supervisor, call),
+                // Its caller has been killed meanwhile.
+                Err(err) if err.raw_os_error() == Some(libc::ENOENT) => {}
+                Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
+                Err(err) => return Err(err),
+            }
+        } else if events.contains(PollFlags::HUP) {
+            return Ok(());
+        } else {
+            ready.clear_ready();
+        }
+    }
+}
+
+/// Answers a call in a task of its own.
+fn spawn(supervisor: &Rc<Supervisor>, call: Notification) {
+    let supervisor = Rc::clone(supervisor);
+    spawn_local(async move {
+        let caller = Caller::new(supervisor.listener.as_fd(), call);
+        let outcome = match supervisor.answer(&caller).await {
+            Ok(Reply::Done) => return,
+            Ok(Reply::So(outcome)) => outcome,
+            Err(errno) => Outcome::Error(errno.0),
+        };
+        // A caller that was killed meanwhile wants no answer.
+        let _ = seccomp::respond(supervisor.listener.as_fd(), caller.id(), outcome);
+    });
+}
+
+impl Supervisor {
+    async fn answer(&self, caller: &Caller<'_>) -> Result<Reply, Errno> {
+        let asked = caller.asked(self.native);
+        tracing::trace!(tid = caller.tid(), ?asked, "called");
+        match asked {
+            Some(Asked::Socket {
+                domain,
+                kind,
+                protocol,
+            }) => self.socket(caller, domain, kind, protocol).await,
+            Some(Asked::Open { .. }) | None => Ok(Reply::So(Outcome::Continue)),
+            Some(on) => match on.descriptor().and_then(|fd| self.object(caller, fd)) {
+                Some(object) => object.answer(caller, on).await,
+                None => Ok(Reply::So(Outcome::Continue)),
+            },
+        }
+    }
+
+    /// The object behind a program's descriptor.
+    fn object(&self, caller: &Caller<'_>, fd: i32) -> Option<Object> {
+        // Not one object, and no need to look at the program.
+        if self.objects.is_empty() {
+            return None;
+        }
+        self.objects.get(caller.socket(fd)?)
+    }
+
+    async fn socket(
+        &self,
+        caller: &Caller<'_>,
+        domain: i32,
+        kind: i32,
+        protocol: i32,
+    ) -> Result<Reply, Errno> {
+        match (domain, protocol) {
+            (libc::AF_NETLINK, libc::NETLINK_GENERIC) => netlink::open(self, caller, kind).await,
+            _ => Ok(Reply::So(Outcome::Continue)),
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! Moving messages between a program, the daemon and the kernel.
+
+use super::NetlinkSocket;
+use crate::protocol::{Ask, Descriptor, NetlinkMessage, Say};
+use crate::supervisor::authority::is_admin;
+use crate::sys::socket::receive;
+use adit_wire::netlink::controller::{self, Lookup};
+use adit_wire::netlink::{FAMILY_ID, Frame, Frames, Writer, flag};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::net::{SendFlags, send};
+use std::future::pending;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use tokio::io::Interest;
+use tokio::sync::broadcast::error::RecvError;
+
+/// The longest datagram either way.
+const DATAGRAM_OCTETS: usize = 128 << 10;
+/// What may wait for a program that does not read; what is beyond is lost, as with the kernel.
+const QUEUE_OCTETS: usize = 8 << 20;
+
+/// Serves the socket until the program's last copy is closed.
+pub(super) async fn serve(socket: &Rc<NetlinkSocket>) {
+    let ended = tokio::select! {
+        ended = from_program(socket) => ended,
+        ended = from_kernel(socket) => ended,
+        ended = from_group(socket) => ended,
+        ended = to_program(socket) => ended,
+    };
+    tracing::debug!("a netlink socket ends: {ended:?}");
+}
+
+/// Answers what the program sends.
+async fn from_program(socket: &NetlinkSocket) -> io::Result<()> {
+    let mut buffer = vec![0; DATAGRAM_OCTETS];
+    loop {
+        let take = |fd: &OwnedFd| receive(fd, &mut buffer);
+        let received = socket.ours.async_io(Interest::READABLE, take).await?;
+        let datagram = buffer.get(..received.len).unwrap_or(&buffer);
+        if datagram.is_empty() && has_hung_up(socket)? {
+            return Ok(());
+        }
+        let sender = received.sender.filter(|pid| *pid > 0);
+        for message in messages(datagram) {
+            socket.take(message, sender).await?;
+        }
+    }
+}
+
+/// Hands on what the kernel answers.
+async fn from_kernel(socket: &NetlinkSocket) -> io::Result<()> {
+    let mut buffer = vec![0; DATAGRAM_OCTETS];
+    loop {
+        let take = |fd: &OwnedFd| receive(fd, &mut buffer);
+        match socket.real.async_io(Interest::READABLE, take).await {
+            Ok(received) => {
+                let datagram = buffer.get(..received.len).unwrap_or(&buffer);
+                socket.deliver(datagram.into());
+            }
+            // What was lost before is lost.
+            Err(err) if err.raw_os_error() == Some(libc::ENOBUFS) => {}
+            Err(err) => return Err(err),
+        }
+    }
+}
+
+/// Hands on notifications while the socket is a member of the family's group.
+async fn from_group(socket: &NetlinkSocket) -> io::Result<()> {
+    loop {
+        while !socket.member.get() {
+            socket.joined.notified().await;
+        }
+        let Some(link) = socket.namespace.link().await else {
+            return pending().await;
+        };
+        let Ok(mut notifications) = link.notifications().await else {
+            return pending().await;
+        };
+        loop {
+            match notifications.recv().await {
+                Ok(message) if socket.member.get() => socket.deliver(message),
+                Ok(_) => break,
+                Err(RecvError::Lagged(_)) => {}
+                // The daemon is gone, and with it what it would tell.
+                Err(RecvError::Closed) => return pending().await,
+            }
+        }
+    }
+}
+
+/// Gives the program what is queued for it, as it makes room.
+async fn to_program(socket: &NetlinkSocket) -> io::Result<()> {
+    loop {
+        let next = socket.queue.borrow_mut().pop_front();
+        let Some(datagram) = next else {
+            socket.filled.notified().await;
+            continue;
+        };
+        socket.queued.set(socket.queued.get() - datagram.len());
+        let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+        let give = |fd: &OwnedFd| Ok(send(fd, &datagram, flags)?);
+        socket.ours.async_io(Interest::WRITABLE, give).await?;
+    }
+}
+
+impl NetlinkSocket {
+    /// Takes one message from `sender`.
+    async fn take(&self, message: &[u8], sender: Option<i32>) -> io::Result<()> {
+        let Some(Ok(frame)) = Frames::new(message).next() else {
+            return Ok(());
+        };
+        let is_request = frame.flags & flag::REQUEST != 0;
+        match Lookup::read(&frame) {
+            _ if !is_request => self.relay(message).await,
+            None if frame.kind != FAMILY_ID => self.relay(message).await,
+            None => self.ask(message, sender).await,
+            Some(lookup) => self.look_up(lookup, &frame, message).await,
+        }
+    }
+
+    /// Answers a question to the controller, if there is a daemon to serve the family.
+    async fn look_up(&self, lookup: Lookup, frame: &Frame<'_>, message: &[u8]) -> io::Result<()> {
+        if self.namespace.link().await.is_none() {
+            return self.relay(message).await;
+        }
+        let port = self.port()?;
+        let multi = lookup == Lookup::All;
+        self.deliver(controller::family(multi, frame.seq, port).into());
+        if multi {
+            return self.relay(message).await;
+        }
+        if frame.flags & flag::ACK != 0 {
+            self.deliver(Writer::answer(message, port, None, None).finish().into());
+        }
+        Ok(())
+    }
+
+    /// Has the daemon answer a message to the family; without one the family is unknown to the
+    /// kernel, which says so.
+    async fn ask(&self, message: &[u8], sender: Option<i32>) -> io::Result<()> {
+        let Some(link) = self.namespace.link().await else {
+            return self.relay(message).await;
+        };
+        let sender_is_admin = sender.is_some_and(|pid| is_admin(pid, &*self.namespace));
+        let ask = Ask::Netlink(NetlinkMessage {
+            privileged: self.opener_is_admin && sender_is_admin,
+            port: self.port()?,
+            extended: self.extended.get(),
+            capped: self.capped.get(),
+            message: message.to_vec(),
+            socket: Descriptor::None,
+        });
+        let mut said = link.ask(ask, None).await?;
+        while let Some(say) = said.recv().await {
+            match say {
+                Say::Datagram(datagram) => self.deliver(datagram.into()),
+                Say::End | Say::Refused(_) | Say::Notification(_) => break,
+            }
+        }
+        Ok(())
+    }
+
+    async fn relay(&self, message: &[u8]) -> io::Result<()> {
+        let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+        let give = |fd: &OwnedFd| Ok(send(fd, message, flags)?);
+        match self.real.async_io(Interest::WRITABLE, give).await {
+            Ok(_) => Ok(()),
+            Err(err) => {
+                tracing::debug!("the kernel takes no message: {err}");
+                Ok(())
+            }
+        }
+    }
+
+    /// Queues a datagram for the program.
+    fn deliver(&self, datagram: Rc<[u8]>) {
+        let octets = self.queued.get() + datagram.len();
+        if octets > QUEUE_OCTETS {
+            tracing::debug!("a program does not read: a datagram is lost");
+            return;
+        }
+        self.queued.set(octets);
+        self.queue.borrow_mut().push_back(datagram);
+        self.filled.notify_one();
+    }
+}
+
+/// The messages of a datagram, padding left out; ends where one is malformed, as Linux does.
+fn messages(datagram: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = datagram;
+    std::iter::from_fn(move || {
+        let len = u32::from_ne_bytes(*rest.first_chunk()?) as usize;
+        let message = rest.get(..len).filter(|_| len >= 16)?;
+        rest = rest.get(len.next_multiple_of(4)..).unwrap_or(&[]);
+        Some(message)
+    })
+}
+
+/// Whether the program has no end any more; an empty datagram looks the same otherwise.
+fn has_hung_up(socket: &NetlinkSocket) -> io::Result<bool> {
+    let mut polled = [PollFd::new(&socket.ours, PollFlags::empty())];
+    let now = Timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    poll(&mut polled, Some(&now))?;
+    let [polled] = polled;
+    Ok(polled.revents().contains(PollFlags::HUP))
+}
+
+#[cfg(test)]
+mod tests;
