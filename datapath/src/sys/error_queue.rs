@@ -9,6 +9,12 @@ pub(crate) fn ask(socket: BorrowedFd<'_>, v4: bool) -> io::Result<()> {
     super::set_int(socket, level, name, 1)
 }
 
+/// Asks for no more.
+pub(crate) fn refuse(socket: BorrowedFd<'_>, v4: bool) -> io::Result<()> {
+    let (level, name) = kind(v4);
+    super::set_int(socket, level, name, 0)
+}
+
 fn kind(v4: bool) -> (libc::c_int, libc::c_int) {
     if v4 {
         (libc::SOL_IP, libc::IP_RECVERR)

@@ -37,6 +37,28 @@ pub(crate) fn udp_listener(
     Ok(socket)
 }
 
+/// A UDP socket to send from at `local`, which need not be an address of this host, by
+/// `interface` alone if one is given. Messages on it name their source.
+pub(crate) fn udp_outlet(
+    local: SocketAddr,
+    interface: Option<&str>,
+    checksum: UdpChecksum,
+) -> io::Result<Socket> {
+    let socket = new_udp(local, checksum)?;
+    let (level, name) = if local.is_ipv4() {
+        (libc::SOL_IP, libc::IP_FREEBIND)
+    } else {
+        (libc::SOL_IPV6, libc::IPV6_FREEBIND)
+    };
+    set_int(socket.as_fd(), level, name, 1)?;
+    socket.bind_device(interface.map(str::as_bytes))?;
+    prepare(&socket, local)?;
+    socket.set_recv_buffer_size(0)?;
+    // What it would queue, the socket that packets come in by is told of.
+    error_queue::refuse(socket.as_fd(), local.is_ipv4())?;
+    Ok(socket)
+}
+
 fn new_udp(local: SocketAddr, checksum: UdpChecksum) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(local), Type::DGRAM, Some(Protocol::UDP))?;
     if local.is_ipv6() {

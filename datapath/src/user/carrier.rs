@@ -3,10 +3,11 @@ use crate::spec::{
     DebugMask, Encap, ListenerAddress, ListenerId, ListenerSpec, TunnelSpec, TunnelTuning,
     TxChecksum,
 };
-use crate::sys::batch::{self, BATCH, Message};
+use crate::sys::batch::{self, BATCH, Message, Target};
 use crate::sys::{error_queue, socket};
 use crate::user::key::Key;
 use crate::user::log::{LogBudget, LookBudget};
+use crate::user::outlet::Outlet;
 use crate::user::remote::target;
 use crate::{ControlMessage, ControlSink};
 use adit_wire::ip::ipv4_payload;
@@ -26,6 +27,8 @@ const MAX_ERRORS: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Carrier {
     socket: socket2::Socket,
+    /// The socket that data leaves by, where it is another one.
+    outlet: Option<Outlet>,
     pub(crate) encap: Encap,
     /// The version of all its tunnels; a listener's may be of any.
     version: Option<u8>,
@@ -75,7 +78,7 @@ impl Carrier {
             } => socket::udp(local, remote, checksum)?,
             Encap::Ip { local, remote } => socket::ip(local, remote)?,
         };
-        Ok(Carrier::new(socket, encap, Some(version)))
+        Ok(Carrier::new(socket, encap, Some(version), None))
     }
 
     /// A listener's socket, whose control messages go to `sink`.
@@ -109,12 +112,18 @@ impl Carrier {
                 listener: spec.id,
                 sink,
             }),
-            ..Carrier::new(socket, encap, None)
+            ..Carrier::new(socket, encap, None, interface)
         })
     }
 
-    fn new(socket: socket2::Socket, encap: Encap, version: Option<u8>) -> Carrier {
+    fn new(
+        socket: socket2::Socket,
+        encap: Encap,
+        version: Option<u8>,
+        interface: Option<&str>,
+    ) -> Carrier {
         Carrier {
+            outlet: Outlet::beside(&socket, &encap, interface).ok(),
             socket,
             encap,
             version,
@@ -150,17 +159,29 @@ impl Carrier {
 
     /// Sends messages as [`batch::send`] does, with or without checksums as the tunnel has it.
     pub(crate) fn send(&self, messages: &[Message<'_>]) -> io::Result<usize> {
+        let socket = self.outlet.as_ref().map_or(&self.socket, |out| &out.socket);
         let Some(mode) = &self.spare_checksums else {
-            return batch::send(self.socket.as_fd(), messages);
+            return batch::send(socket.as_fd(), messages);
         };
         // The kernel cuts nothing that shall have no checksum.
         let wanted = messages.iter().any(|message| message.segment.is_some());
         let mut on = mode.lock().unwrap_or_else(PoisonError::into_inner);
         if *on != wanted {
-            socket::set_checksums(&self.socket, wanted)?;
+            socket::set_checksums(socket, wanted)?;
             *on = wanted;
         }
-        batch::send(self.socket.as_fd(), messages)
+        batch::send(socket.as_fd(), messages)
+    }
+
+    /// Where messages for the one peer of the socket go; none where the socket knows, or where
+    /// there is no such peer.
+    pub(crate) fn target(&self) -> Option<&Target> {
+        self.outlet.as_ref()?.target.as_ref()
+    }
+
+    /// Whether messages have to name the address that they leave from.
+    pub(crate) fn wants_source(&self) -> bool {
+        self.outlet.is_some() || self.is_wildcard()
     }
 
     /// Sends control messages by a listener's socket, in order. What the host refuses is lost.
@@ -182,7 +203,8 @@ impl Carrier {
                 .collect();
             while !out.is_empty() {
                 // An error is that of the first, or an ICMP answer to an earlier one.
-                let sent = self.send(&out).or_else(|_| self.send(&out));
+                let send = || batch::send(self.socket.as_fd(), &out);
+                let sent = send().or_else(|_| send());
                 out.drain(..sent.unwrap_or(1).max(1));
             }
         }
@@ -270,8 +292,13 @@ impl Carrier {
     pub(crate) fn tune(&self, tuning: &TunnelTuning) -> io::Result<()> {
         self.debug.store(tuning.debug.0, Relaxed);
         let v4 = self.encap.local().is_ipv4();
-        socket::set_discovery(&self.socket, v4, tuning.pmtudisc)?;
-        socket::set_ttl(&self.socket, v4, tuning.ttl)
+        for socket in
+            std::iter::once(&self.socket).chain(self.outlet.as_ref().map(|out| &out.socket))
+        {
+            socket::set_discovery(socket, v4, tuning.pmtudisc)?;
+            socket::set_ttl(socket, v4, tuning.ttl)?;
+        }
+        Ok(())
     }
 
     /// Hands a control message up, from `from` to `local`, if anybody wants it.

@@ -144,7 +144,7 @@ impl UserDatapath {
             return self.tune_tunnel(spec.id, &change);
         }
         let (carrier, carrier_number) = self.carrier(spec)?;
-        let remote = Remote::of(spec, carrier.is_wildcard()).map(Arc::new);
+        let remote = Remote::of(spec, carrier.wants_source()).map(Arc::new);
         let outer = Arc::new(Outer::new(self.path(spec)));
         let (spec, retired) = (*spec, Counters::default());
         if spec.tuning.debug.has(DebugMask::DEBUG) {

@@ -23,6 +23,7 @@ mod offload;
 mod order;
 mod outbox;
 mod outer;
+mod outlet;
 mod path;
 mod port;
 mod recursion;

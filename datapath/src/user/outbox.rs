@@ -121,7 +121,10 @@ impl Outbox {
                 .drop_unsent(DropReason::NoPeer, self.packets.len());
         }
         let peer = port.line.remote.as_ref().map(|remote| remote.peer());
-        let to = peer.as_ref().map(|peer| &peer.target);
+        let to = match &peer {
+            Some(peer) => Some(&peer.target),
+            None => port.line.carrier.target(),
+        };
         let mut sent = 0;
         while sent < self.packets.len() {
             let mut ends = [0; BATCH];

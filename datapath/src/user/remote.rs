@@ -25,13 +25,13 @@ pub(crate) struct Peer {
 }
 
 impl Remote {
-    /// The remote end of a tunnel on a listener's socket; none where the tunnel has its own. `wildcard`
-    /// says that the socket is bound to every address.
-    pub(crate) fn of(tunnel: &TunnelSpec, wildcard: bool) -> Option<Remote> {
+    /// The remote end of a tunnel on a listener's socket; none where the tunnel has its own. `source`
+    /// says that packets have to name the address that they leave from.
+    pub(crate) fn of(tunnel: &TunnelSpec, source: bool) -> Option<Remote> {
         let via = tunnel.via?;
         Some(Remote {
             source: via.source,
-            peer: RwLock::new(Peer::of(&tunnel.encap, wildcard)),
+            peer: RwLock::new(Peer::of(&tunnel.encap, source)),
         })
     }
 
@@ -41,8 +41,8 @@ impl Remote {
     }
 
     /// Notes that the peer is elsewhere.
-    pub(crate) fn move_to(&self, encap: &Encap, wildcard: bool) {
-        let moved = Peer::of(encap, wildcard);
+    pub(crate) fn move_to(&self, encap: &Encap, source: bool) {
+        let moved = Peer::of(encap, source);
         *self.peer.write().unwrap_or_else(PoisonError::into_inner) = moved;
     }
 
@@ -66,7 +66,7 @@ impl Peer {
         (self.local, self.address)
     }
 
-    fn of(encap: &Encap, wildcard: bool) -> Peer {
+    fn of(encap: &Encap, source: bool) -> Peer {
         let (local, address) = match encap {
             Encap::Udp { local, remote, .. } => (*local, *remote),
             Encap::Ip { local, remote } => {
@@ -75,7 +75,7 @@ impl Peer {
         };
         let target = Target {
             to: SockAddr::from(address),
-            from: wildcard.then(|| encap.local()),
+            from: source.then(|| encap.local()),
         };
         Peer {
             local,

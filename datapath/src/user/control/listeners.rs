@@ -96,7 +96,7 @@ impl UserDatapath {
             Encap::Ip { remote, .. } => *remote = to.ip(),
         }
         if let Some(remote) = &tunnel.remote {
-            remote.move_to(&tunnel.spec.encap, tunnel.carrier.is_wildcard());
+            remote.move_to(&tunnel.spec.encap, tunnel.carrier.wants_source());
         }
         tunnel.outer.path.move_to(&tunnel.spec.encap);
         Ok(())
