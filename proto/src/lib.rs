@@ -6,6 +6,7 @@
 
 pub mod l2tp;
 mod random;
+pub mod sim;
 mod time;
 
 pub use random::Random;

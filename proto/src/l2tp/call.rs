@@ -1,6 +1,8 @@
 //! Calls: what a session is asked for, answered and connected with.
 
-use super::config::{Sequencing, SessionConfig, Version};
+use super::config::SessionConfig;
+use adit_wire::l2tp::Version;
+use adit_wire::l2tp::avp::{AuthenType, Bearers, DataSequencing, Framings, PwType};
 use adit_wire::l2tp::{Cookie, SessionId, Sublayer};
 
 /// Who asked for a session, and with that which state machine each end runs.
@@ -21,26 +23,13 @@ pub enum Role {
     Lns,
 }
 
-/// A pseudowire type (RFC 3931 §5.4.4, AVP 68), by IANA's number. v2 sessions are PPP.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Pseudowire(pub u16);
-
-impl Pseudowire {
-    /// Ethernet VLAN (RFC 4719).
-    pub const ETHERNET_VLAN: Pseudowire = Pseudowire(4);
-    /// Ethernet port (RFC 4719).
-    pub const ETHERNET: Pseudowire = Pseudowire(5);
-    /// PPP (RFC 3931).
-    pub const PPP: Pseudowire = Pseudowire(7);
-}
-
 /// A session to ask for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallRequest {
     /// ICRQ or OCRQ.
     pub direction: Direction,
-    /// What it carries; [`Pseudowire::PPP`] in v2.
-    pub pseudowire: Pseudowire,
+    /// What it carries; [`PwType::PPP`] in v2.
+    pub pseudowire: PwType,
     /// What the request says.
     pub details: CallDetails,
     /// What ICCN says, for an incoming call. An outgoing call's OCCN is made of
@@ -64,18 +53,16 @@ pub struct CallDetails {
     pub calling_number: Option<Vec<u8>>,
     /// Sub-Address.
     pub sub_address: Option<Vec<u8>>,
-    /// Bearer Type (v2): bit 0 digital, bit 1 analog.
-    pub bearer_type: Option<u32>,
-    /// Framing Type (v2, OCRQ): bit 0 synchronous, bit 1 asynchronous.
-    pub framing_type: Option<u32>,
+    /// Bearer Type (v2).
+    pub bearer_type: Option<Bearers>,
+    /// Framing Type (v2, OCRQ).
+    pub framing_type: Option<Framings>,
     /// Physical Channel ID (v2).
     pub physical_channel: Option<u32>,
     /// Minimum and Maximum BPS (v2, OCRQ), bits per second.
     pub bps: Option<(u32, u32)>,
     /// Remote End ID (v3): what the session shall be joined to at the receiver.
     pub remote_end_id: Option<Vec<u8>>,
-    /// Application Code (v3).
-    pub application_code: Option<u16>,
 }
 
 /// What an ICCN or OCCN says. Absent values are absent AVPs, but for what v2 demands.
@@ -86,7 +73,7 @@ pub struct Connected {
     /// Rx Connect Speed, when it differs.
     pub rx_speed: Option<u64>,
     /// Framing Type (v2).
-    pub framing_type: u32,
+    pub framing_type: Framings,
     /// Private Group ID (v2).
     pub private_group: Option<Vec<u8>>,
     /// What the LAC learned by speaking PPP itself (v2).
@@ -102,8 +89,8 @@ pub struct Proxy {
     pub last_sent: Option<Vec<u8>>,
     /// Last Received LCP CONFREQ.
     pub last_received: Option<Vec<u8>>,
-    /// Proxy Authen Type: 1 text, 2 CHAP, 3 PAP, 4 none, 5 MS-CHAPv1.
-    pub authen_type: Option<u16>,
+    /// Proxy Authen Type.
+    pub authen_type: Option<AuthenType>,
     /// Proxy Authen Name.
     pub authen_name: Option<Vec<u8>>,
     /// Proxy Authen Challenge.
@@ -139,7 +126,7 @@ pub struct DataPath {
     /// The peer's id of the session.
     pub peer_session: SessionId,
     /// What it carries.
-    pub pseudowire: Pseudowire,
+    pub pseudowire: PwType,
     /// The cookie demanded of received packets (v3).
     pub cookie: Cookie,
     /// The cookie that the peer demands (v3).
@@ -150,10 +137,10 @@ pub struct DataPath {
     pub sublayer_out: Sublayer,
     /// Which sent packets carry sequence numbers. In v2 a LAC also follows its LNS: numbers come
     /// and go with those received (RFC 2661 §5.4), unless `sequencing_required`.
-    pub send_sequence: Sequencing,
+    pub send_sequence: DataSequencing,
     /// Which received packets must carry sequence numbers.
-    pub expect_sequence: Sequencing,
-    /// v2: Sequencing Required was agreed on, so that numbers never stop.
+    pub expect_sequence: DataSequencing,
+    /// v2: DataSequencing Required was agreed on, so that numbers never stop.
     pub sequencing_required: bool,
     /// Both ends sent ECN Capability: the data path copies ECN between inner and outer headers as
     /// RFC 6040 says; otherwise it clears the outer field (RFC 9601).

@@ -2,20 +2,12 @@
 
 use super::Encapsulation;
 use adit_wire::l2tp::Sublayer;
-use adit_wire::l2tp::avp::DigestType;
+use adit_wire::l2tp::avp::{Bearers, DataSequencing, DigestType, Framings, PwType};
+pub use adit_wire::l2tp::control::Quirks;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// A version of the protocol.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Version {
-    /// RFC 2661.
-    V2,
-    /// RFC 3931.
-    V3,
-}
 
 /// Which versions a tunnel may speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -58,12 +50,12 @@ pub struct TunnelConfig {
     pub tie_breaker: bool,
     /// Receive Window Size AVP, at least 1: how many messages the peer may have in flight.
     pub receive_window: u16,
-    /// Framing Capabilities AVP (v2): bit 0 synchronous, bit 1 asynchronous.
-    pub framing: u32,
-    /// Bearer Capabilities AVP (v2): bit 0 digital, bit 1 analog.
-    pub bearer: u32,
-    /// Pseudowire Capabilities List AVP (v3), by IANA's numbers: 5 Ethernet, 7 PPP.
-    pub pseudowires: Vec<u16>,
+    /// Framing Capabilities AVP (v2).
+    pub framing: Framings,
+    /// Bearer Capabilities AVP (v2).
+    pub bearer: Bearers,
+    /// Pseudowire Capabilities List AVP (v3).
+    pub pseudowires: Vec<PwType>,
     /// Whether ECN Capability is offered (RFC 9601).
     pub ecn: bool,
     /// Retransmission of control messages.
@@ -159,26 +151,7 @@ pub struct SessionConfig {
     pub sublayer: Sublayer,
     /// Which data packets carry sequence numbers. v2: anything but `None` as a LAC sends Sequencing
     /// Required; as an LNS it numbers what it sends.
-    pub sequencing: Sequencing,
-}
-
-/// Which data packets shall carry sequence numbers (RFC 3931 §5.4.4, Data Sequencing).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub enum Sequencing {
-    /// None.
-    #[default]
-    None,
-    /// Those that are not IP.
-    NonIp,
-    /// All.
-    All,
-}
-
-/// Named departures from the standard. All are off by default.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Quirks {
-    /// Understand Cisco's AVPs from before RFC 3931 (vendor 9).
-    pub cisco_draft_avps: bool,
+    pub sequencing: DataSequencing,
 }
 
 /// Whose SCCRQ is answered, and how.
@@ -246,9 +219,9 @@ impl TunnelConfig {
             hide: false,
             tie_breaker: false,
             receive_window: 32,
-            framing: 3,
-            bearer: 3,
-            pseudowires: vec![5, 7],
+            framing: Framings::BOTH,
+            bearer: Bearers(3),
+            pseudowires: vec![PwType::ETHERNET, PwType::PPP],
             ecn: true,
             retransmit: Retransmit::default(),
             hello: Some(Duration::from_secs(60)),
@@ -303,7 +276,7 @@ impl Default for SessionConfig {
         SessionConfig {
             cookie_len: 8,
             sublayer: Sublayer::None,
-            sequencing: Sequencing::None,
+            sequencing: DataSequencing::None,
         }
     }
 }
@@ -341,14 +314,5 @@ impl Default for Limits {
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(..)")
-    }
-}
-
-impl fmt::Display for Version {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Version::V2 => "2",
-            Version::V3 => "3",
-        })
     }
 }

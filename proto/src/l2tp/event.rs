@@ -1,10 +1,11 @@
 //! What goes into a node and what comes out.
 
 use super::{
-    CallDetails, Connected, DataPath, Direction, Path, Pseudowire, ResultCode, SessionEnd,
-    SessionKey, TunnelEnd, TunnelKey, Version,
+    CallDetails, Connected, DataPath, Direction, Path, ResultCode, SessionEnd, SessionKey,
+    TunnelEnd, TunnelKey,
 };
-use adit_wire::l2tp::{SessionId, TunnelId};
+use adit_wire::l2tp::avp::{Accm, Bearers, CallErrors, CircuitStatus, Framings, PwType};
+use adit_wire::l2tp::{SessionId, TunnelId, Version};
 use std::sync::Arc;
 
 /// What happened.
@@ -101,6 +102,8 @@ pub enum Event {
         tunnel: TunnelKey,
         /// Its version.
         version: Version,
+        /// The way to its peer.
+        path: Path,
         /// The peer's id for it.
         peer_tunnel: TunnelId,
         /// What the peer said of itself.
@@ -129,13 +132,10 @@ pub enum Event {
         /// Who asked, and so what this end is.
         direction: Direction,
         /// What it carries.
-        pseudowire: Pseudowire,
+        pseudowire: PwType,
         /// What the request says.
         details: Box<CallDetails>,
     },
-    /// The peer knows of the outgoing call that this end shall place: dial, then
-    /// [`connect`](super::Node::connect) or close.
-    CallPlaced(SessionKey),
     /// The session is established.
     SessionUp {
         /// Which one.
@@ -164,7 +164,7 @@ pub enum Event {
         /// Which session.
         session: SessionKey,
         /// The counts.
-        errors: WanErrors,
+        errors: CallErrors,
     },
     /// The node was told to drain, and nothing is left.
     Drained,
@@ -184,11 +184,11 @@ pub struct Peer {
     /// Receive Window Size.
     pub receive_window: u16,
     /// Framing Capabilities (v2).
-    pub framing: u32,
+    pub framing: Framings,
     /// Bearer Capabilities (v2).
-    pub bearer: u32,
+    pub bearer: Bearers,
     /// Pseudowire Capabilities List (v3).
-    pub pseudowires: Vec<u16>,
+    pub pseudowires: Vec<PwType>,
     /// Whether both ends sent ECN Capability.
     pub ecn: bool,
     /// Whether the peer proved that it knows the secret.
@@ -198,25 +198,8 @@ pub struct Peer {
 /// What a Set-Link-Info says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LinkInfo {
-    /// v2: asynchronous control character maps, send and receive.
-    Accm(u32, u32),
-    /// v3: the peer's circuit carries frames (A bit of Circuit Status).
-    Circuit(bool),
-}
-
-/// Call Errors (RFC 2661 §4.4.6).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct WanErrors {
-    /// Frames with a wrong checksum.
-    pub crc: u32,
-    /// Frames with wrong framing.
-    pub framing: u32,
-    /// Overruns of the hardware.
-    pub hardware_overruns: u32,
-    /// Overruns of buffers.
-    pub buffer_overruns: u32,
-    /// Time-outs.
-    pub timeouts: u32,
-    /// Alignment errors.
-    pub alignment: u32,
+    /// v2: control characters to be escaped.
+    Accm(Accm),
+    /// v3: the state of the circuit at the other end.
+    Circuit(CircuitStatus),
 }

@@ -9,14 +9,19 @@ pub mod channel;
 pub mod config;
 mod event;
 mod key;
+mod node;
 mod path;
 mod reason;
+mod session;
+mod tunnel;
 
-pub use call::{
-    CallAnswer, CallDetails, CallRequest, Connected, DataPath, Direction, Proxy, Pseudowire, Role,
-};
-pub use config::{Policy, Profile, SessionConfig, TunnelConfig, Version, Versions};
-pub use event::{Event, Input, LinkInfo, Output, Peer, Saved, WanErrors};
+pub use adit_wire::l2tp::Version;
+pub use call::{CallAnswer, CallDetails, CallRequest, Connected, DataPath, Direction, Proxy, Role};
+pub use config::{Policy, Profile, SessionConfig, TunnelConfig, Versions};
+pub use event::{Event, Input, LinkInfo, Output, Peer, Saved};
 pub use key::{SessionKey, TunnelKey};
+pub use node::{Counters, MessageDrop, Node, SessionInfo, TunnelInfo};
 pub use path::{Encapsulation, Path};
-pub use reason::{Refused, ResultCode, SessionEnd, TunnelEnd, disconnect, error, stop};
+pub use reason::{Refused, ResultCode, SessionEnd, TunnelEnd};
+pub use session::SessionState;
+pub use tunnel::TunnelState;

@@ -1,110 +1,71 @@
 //! Why tunnels and sessions end, and why messages are dropped.
 
+use adit_wire::l2tp::avp::{DisconnectCode, ErrorCode, Reason, StopCode};
 use std::fmt;
 
-/// A Result Code AVP (RFC 2661 §4.4.2, RFC 3931 §5.4.2).
+/// Why a tunnel or session ends, as a Result Code AVP says it (RFC 2661 §4.4.2, RFC 3931 §5.4.2).
+///
+/// This is a [`Reason`] that owns its text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResultCode {
-    /// What happened; means something else in StopCCN than in CDN.
-    pub result: u16,
-    /// The error code; 0 when there is none.
-    pub error: u16,
-    /// A sentence for people; may be empty.
-    pub message: String,
+    /// A [`StopCode`] or a [`DisconnectCode`].
+    pub code: u16,
+    /// The error code.
+    pub error: Option<ErrorCode>,
+    /// A sentence for people, UTF-8; may be empty.
+    pub message: Vec<u8>,
 }
 
 impl ResultCode {
-    /// A result without error code and message.
-    pub const fn new(result: u16) -> ResultCode {
+    /// A reason to end a tunnel.
+    pub const fn stop(code: StopCode) -> ResultCode {
         ResultCode {
-            result,
-            error: 0,
-            message: String::new(),
+            code: code.0,
+            error: None,
+            message: Vec::new(),
         }
     }
 
-    /// General error (2) with this error code and sentence.
-    pub fn error(error: u16, message: impl Into<String>) -> ResultCode {
+    /// A reason to end a session.
+    pub const fn disconnect(code: DisconnectCode) -> ResultCode {
         ResultCode {
-            result: 2,
-            error,
-            message: message.into(),
+            code: code.0,
+            error: None,
+            message: Vec::new(),
+        }
+    }
+
+    /// The same with an error code and a sentence.
+    #[must_use]
+    pub fn with(mut self, error: ErrorCode, message: impl Into<String>) -> ResultCode {
+        self.error = Some(error);
+        self.message = message.into().into_bytes();
+        self
+    }
+
+    /// A general error, which StopCCN and CDN share.
+    pub fn error(error: ErrorCode, message: impl Into<String>) -> ResultCode {
+        ResultCode::stop(StopCode::GENERAL_ERROR).with(error, message)
+    }
+
+    /// As it is written.
+    pub fn as_reason(&self) -> Reason<'_> {
+        Reason {
+            code: self.code,
+            error: self.error,
+            message: &self.message,
         }
     }
 }
 
-/// Result codes of StopCCN.
-pub mod stop {
-    /// General request to clear the control connection.
-    pub const CLEAR: u16 = 1;
-    /// General error; the error code says which.
-    pub const ERROR: u16 = 2;
-    /// The control connection exists already.
-    pub const EXISTS: u16 = 3;
-    /// The requester is not authorized.
-    pub const UNAUTHORIZED: u16 = 4;
-    /// The protocol version is not supported.
-    pub const VERSION: u16 = 5;
-    /// The requester is being shut down.
-    pub const SHUTDOWN: u16 = 6;
-    /// Finite state machine error, or timeout.
-    pub const STATE: u16 = 7;
-}
-
-/// Result codes of CDN.
-pub mod disconnect {
-    /// The carrier was lost, or the circuit went down.
-    pub const CARRIER: u16 = 1;
-    /// General error; the error code says which.
-    pub const ERROR: u16 = 2;
-    /// Administrative reasons.
-    pub const ADMINISTRATIVE: u16 = 3;
-    /// Facilities are not there for the moment.
-    pub const TEMPORARY: u16 = 4;
-    /// Facilities are not there at all.
-    pub const PERMANENT: u16 = 5;
-    /// Invalid destination.
-    pub const DESTINATION: u16 = 6;
-    /// No carrier was detected.
-    pub const NO_CARRIER: u16 = 7;
-    /// The destination is busy.
-    pub const BUSY: u16 = 8;
-    /// No dial tone.
-    pub const NO_DIAL_TONE: u16 = 9;
-    /// The call was not established within the time allotted.
-    pub const TIMEOUT: u16 = 10;
-    /// The call has no appropriate framing.
-    pub const FRAMING: u16 = 11;
-    /// v3: the session lost a tie.
-    pub const TIE: u16 = 13;
-    /// v3: the pseudowire type is not supported.
-    pub const PSEUDOWIRE: u16 = 14;
-    /// v3: sequencing without a valid sublayer.
-    pub const SUBLAYER: u16 = 15;
-    /// v3: finite state machine error, or timeout.
-    pub const STATE: u16 = 16;
-}
-
-/// Error codes, which go with the general error.
-pub mod error {
-    /// No control connection exists yet for this pair.
-    pub const NO_TUNNEL: u16 = 1;
-    /// A length is wrong.
-    pub const LENGTH: u16 = 2;
-    /// A value is out of range, or a reserved field is not zero.
-    pub const VALUE: u16 = 3;
-    /// Not enough resources to handle this now.
-    pub const RESOURCES: u16 = 4;
-    /// The session id is invalid.
-    pub const SESSION: u16 = 5;
-    /// Vendor-specific; the message says what.
-    pub const VENDOR: u16 = 6;
-    /// Try another; the receiver of this should try another LNS.
-    pub const TRY_ANOTHER: u16 = 7;
-    /// Shut down because of an unknown AVP or message that is mandatory.
-    pub const UNKNOWN_MANDATORY: u16 = 8;
-    /// v3: try another directed; the message holds its address.
-    pub const TRY_ANOTHER_DIRECTED: u16 = 9;
+impl From<Reason<'_>> for ResultCode {
+    fn from(reason: Reason<'_>) -> ResultCode {
+        ResultCode {
+            code: reason.code,
+            error: reason.error,
+            message: reason.message.to_vec(),
+        }
+    }
 }
 
 /// Why a tunnel ended.
@@ -160,25 +121,13 @@ pub enum Refused {
     Config(&'static str),
 }
 
-impl fmt::Display for ResultCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "result {}", self.result)?;
-        if self.error != 0 {
-            write!(f, " error {}", self.error)?;
-        }
-        if !self.message.is_empty() {
-            // The peer wrote it, so it must not command a terminal.
-            write!(f, " ({})", self.message.escape_debug())?;
-        }
-        Ok(())
-    }
-}
-
 impl fmt::Display for TunnelEnd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            TunnelEnd::Local(code) => write!(f, "closed here: {code}"),
-            TunnelEnd::Peer(code) => write!(f, "closed by the peer: {code}"),
+            TunnelEnd::Local(code) => write!(f, "closed here: {}", code.as_reason().as_stop()),
+            TunnelEnd::Peer(code) => {
+                write!(f, "closed by the peer: {}", code.as_reason().as_stop())
+            }
             TunnelEnd::Unreachable => f.write_str("the peer does not answer"),
             TunnelEnd::Tie => f.write_str("lost a tie against the peer's own request"),
         }
@@ -188,8 +137,16 @@ impl fmt::Display for TunnelEnd {
 impl fmt::Display for SessionEnd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            SessionEnd::Local(code) => write!(f, "closed here: {code}"),
-            SessionEnd::Peer(code) => write!(f, "closed by the peer: {code}"),
+            SessionEnd::Local(code) => {
+                write!(f, "closed here: {}", code.as_reason().as_disconnect())
+            }
+            SessionEnd::Peer(code) => {
+                write!(
+                    f,
+                    "closed by the peer: {}",
+                    code.as_reason().as_disconnect()
+                )
+            }
             SessionEnd::Tunnel(end) => write!(f, "its tunnel ended: {end}"),
         }
     }

@@ -84,6 +84,11 @@ impl<S, R> Channel<S, R> {
         self.inbox.set_window(window);
     }
 
+    /// Changes how messages are sent again.
+    pub fn set_retransmit(&mut self, retransmit: Retransmit) {
+        self.outbox.set_retransmit(retransmit);
+    }
+
     /// Queues a message.
     pub fn push(&mut self, message: S) {
         self.outbox.push(message);

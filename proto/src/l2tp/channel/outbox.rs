@@ -73,6 +73,10 @@ impl<S> Outbox<S> {
         self.congestion = self.congestion.min(self.peer_window);
     }
 
+    pub(super) fn set_retransmit(&mut self, retransmit: Retransmit) {
+        self.retransmit = retransmit;
+    }
+
     pub(super) fn push(&mut self, message: S) {
         self.queue.push_back(Pending {
             message,

@@ -1,0 +1,4 @@
+//! Whole nodes in worlds.
+
+mod kit;
+mod set_up;
