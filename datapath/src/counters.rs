@@ -74,6 +74,27 @@ drop_reasons! {
     PeerAddress = 21, "rx_peer_address";
     /// Received: a control message, while too many others wait to be read.
     ControlOverflow = 22, "rx_control_overflow";
+    /// Received: a PPP frame that ends inside its protocol field.
+    PppShort = 23, "rx_ppp_short";
+    /// Received: a PPP frame that nobody takes: the session has no user.
+    PppUnclaimed = 24, "rx_ppp_unclaimed";
+    /// Received: whoever reads the PPP frames does not keep up.
+    PppReader = 25, "rx_ppp_reader";
+    /// Received: the PPP unit is closed to the packet's protocol.
+    PppMode = 26, "rx_ppp_npmode";
+    /// Received: the PPP unit's pass filter says no.
+    PppFilter = 27, "rx_ppp_filter";
+    /// Received: a packet that is not of the protocol that its PPP frame names, or of one that no
+    /// device takes.
+    PppProtocol = 28, "rx_ppp_protocol";
+    /// To send: the PPP unit is closed to the packet's protocol.
+    PppTxMode = 29, "tx_ppp_npmode";
+    /// To send: the PPP unit's pass filter says no.
+    PppTxFilter = 30, "tx_ppp_filter";
+    /// To send: a program's PPP frame ends inside its protocol field or its LCP header.
+    PppTxShort = 31, "tx_ppp_short";
+    /// To send: the PPP unit has no channel.
+    PppNoChannel = 32, "tx_ppp_no_channel";
 }
 
 /// A reading of one object's counters.
@@ -120,14 +141,24 @@ impl DropReason {
             | Why::DeviceWrite
             | Why::SocketOverflow
             | Why::PeerAddress
-            | Why::ControlOverflow => &[Stat::RxErrors],
+            | Why::ControlOverflow
+            | Why::PppShort
+            | Why::PppUnclaimed
+            | Why::PppReader
+            | Why::PppMode
+            | Why::PppFilter
+            | Why::PppProtocol => &[Stat::RxErrors],
             Why::NoPeer
             | Why::SocketFull
             | Why::TooBig
             | Why::NoRoute
             | Why::Recursion
             | Why::SocketError
-            | Why::Malformed => &[Stat::TxErrors],
+            | Why::Malformed
+            | Why::PppTxMode
+            | Why::PppTxFilter
+            | Why::PppTxShort
+            | Why::PppNoChannel => &[Stat::TxErrors],
         }
     }
 }
@@ -147,13 +178,22 @@ impl AddAssign for Counters {
 }
 
 /// Counters that threads move while others read them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Tally {
     statistics: [AtomicU64; STATS],
     drops: [AtomicU64; DropReason::COUNT],
 }
 
 const STATS: usize = 12;
+
+impl Default for Tally {
+    fn default() -> Tally {
+        Tally {
+            statistics: Default::default(),
+            drops: std::array::from_fn(|_| AtomicU64::new(0)),
+        }
+    }
+}
 
 impl Tally {
     pub(crate) fn add(&self, stat: Stat, amount: u64) {
@@ -166,6 +206,11 @@ impl Tally {
         for stat in reason.statistics() {
             self.add(*stat, count);
         }
+    }
+
+    /// Counts `count` packets dropped for `reason` and moves no counter of Linux.
+    pub(crate) fn note(&self, reason: DropReason, count: u64) {
+        self.drops[reason as usize].fetch_add(count, Relaxed);
     }
 
     pub(crate) fn read(&self) -> Counters {

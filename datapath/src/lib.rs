@@ -6,6 +6,7 @@
 #![deny(unsafe_code)]
 
 pub mod counters;
+pub mod ppp;
 pub mod reconcile;
 pub mod spec;
 pub mod user;

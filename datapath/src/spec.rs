@@ -215,7 +215,7 @@ pub enum Pseudowire {
     /// Ethernet frames, to and from a device of its own (RFC 4719).
     #[default]
     Ethernet,
-    /// PPP frames (RFC 2661, RFC 3931 §7): no device of its own.
+    /// PPP frames (RFC 2661): no device of its own, but a channel of [`ppp`](crate::ppp).
     Ppp,
 }
 

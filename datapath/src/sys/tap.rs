@@ -4,41 +4,70 @@ use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 
-/// One open TAP device, which goes with the process unless [`Tap::keep`] was called.
+/// What the frames of a device start with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Layer {
+    /// Ethernet's header.
+    Ethernet,
+    /// That of IPv4 or IPv6.
+    Ip,
+}
+
+/// One open TAP or TUN device, which goes with the process unless [`Tap::keep`] was called.
 #[derive(Debug)]
 pub(crate) struct Tap {
     file: File,
+    layer: Layer,
     joins_udp: bool,
 }
 
 impl Tap {
     /// Makes a device of this name. EBUSY when the name is taken.
     pub(crate) fn create(name: &str) -> io::Result<Tap> {
-        Tap::open(name, libc::IFF_TUN_EXCL)
+        Tap::open(name, Layer::Ethernet, libc::IFF_TUN_EXCL)
+    }
+
+    /// Makes a device for bare packets, whose link type is PPP's. EBUSY when the name is taken.
+    pub(crate) fn create_ppp(name: &str) -> io::Result<Tap> {
+        let tun = Tap::open(name, Layer::Ip, libc::IFF_TUN_EXCL)?;
+        let link_type = libc::c_ulong::from(libc::ARPHRD_PPP);
+        // SAFETY: TUNSETLINK takes its argument by value.
+        check(unsafe { libc::ioctl(tun.file.as_raw_fd(), libc::TUNSETLINK, link_type) })?;
+        Ok(tun)
     }
 
     /// Takes over a device that an earlier process left behind.
     pub(crate) fn adopt(name: &str) -> io::Result<Tap> {
-        Tap::open(name, 0)
+        Tap::open(name, Layer::Ethernet, 0)
     }
 
-    fn open(name: &str, flags: libc::c_int) -> io::Result<Tap> {
+    fn open(name: &str, layer: Layer, flags: libc::c_int) -> io::Result<Tap> {
         let file = OpenOptions::new()
             .read(true)
             .write(true)
             .custom_flags(libc::O_NONBLOCK | libc::O_CLOEXEC)
             .open("/dev/net/tun")?;
         let mut request = interface_request(name)?;
-        let flags = libc::IFF_TAP | libc::IFF_NO_PI | libc::IFF_VNET_HDR | flags;
+        let kind = match layer {
+            Layer::Ethernet => libc::IFF_TAP,
+            Layer::Ip => libc::IFF_TUN,
+        };
+        let flags = kind | libc::IFF_NO_PI | libc::IFF_VNET_HDR | flags;
         request.ifr_ifru.ifru_flags = flags as libc::c_short;
         // SAFETY: TUNSETIFF reads and writes one ifreq, which `request` is.
         check(unsafe { libc::ioctl(file.as_raw_fd(), libc::TUNSETIFF, &raw mut request) })?;
         let mut tap = Tap {
             file,
+            layer,
             joins_udp: true,
         };
         tap.joins_udp = tap.offer()?;
         Ok(tap)
+    }
+
+    /// What its frames start with.
+    pub(crate) fn layer(&self) -> Layer {
+        self.layer
     }
 
     /// The device's name now.

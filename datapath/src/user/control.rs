@@ -1,5 +1,6 @@
 use crate::counters::Counters;
 use crate::link::Link;
+use crate::ppp::{Channel, Ppp};
 use crate::spec::{
     Change, DebugMask, Device, Inventory, ListenerAddress, ListenerId, ListenerSpec, Sequencing,
     SessionKey, SessionSpec, TunnelRetuning, TunnelSpec, TunnelTuning,
@@ -8,15 +9,14 @@ use crate::user::Notify;
 use crate::user::carrier::Carrier;
 use crate::user::devices::Devices;
 use crate::user::key::Key;
+use crate::user::line::Line;
 use crate::user::outer::Outer;
 use crate::user::path::{Path, Paths};
 use crate::user::port::Port;
 use crate::user::remote::Remote;
-use crate::user::rx::{Rx, RxOrder};
-use crate::user::session::Session;
-use crate::user::tx::{Tx, TxOrder};
+use crate::user::rx::RxOrder;
 use crate::user::watch::Watched;
-use crate::user::worker::Handle;
+use crate::user::workers::Workers;
 use crate::{ControlMessage, ControlSink, Datapath, Error, Route};
 use adit_wire::l2tp::TunnelId;
 use adit_wire::netlink::Errno;
@@ -58,9 +58,8 @@ pub struct UserDatapath {
     devices: Devices,
     watched: Watched,
     paths: Paths,
-    rx: Vec<Handle<RxOrder>>,
-    tx: Vec<Handle<TxOrder>>,
-    last_number: u64,
+    workers: Arc<Workers>,
+    ppp: Ppp,
 }
 
 #[derive(Debug)]
@@ -78,10 +77,18 @@ struct Tunnel {
 #[derive(Debug)]
 struct Member {
     spec: SessionSpec,
-    session: Arc<Session>,
-    port: Arc<Port>,
-    port_number: u64,
+    line: Arc<Line>,
+    end: Attachment,
     carrier_number: u64,
+}
+
+/// What a session carries frames for.
+#[derive(Debug)]
+enum Attachment {
+    /// A device of its own, and its number.
+    Device(Arc<Port>, u64),
+    /// PPP.
+    Channel(Arc<Channel>),
 }
 
 /// Whether a session had a device before.
@@ -101,10 +108,10 @@ impl UserDatapath {
         let count = options
             .workers
             .map_or(processors.min(MAX_WORKERS), NonZeroUsize::get);
-        let rx = |n| Handle::start(format!("rx{n}"), Rx::new(options.notify.clone()));
-        let tx = |n| Handle::start(format!("tx{n}"), Tx::new(options.notify.clone()));
         let watched = Watched::default();
         watched.follow().map_err(failed)?;
+        let ppp = Ppp::new(watched.clone()).map_err(failed)?;
+        let workers = Workers::start(count, &options.notify, &ppp).map_err(failed)?;
         Ok(UserDatapath {
             tunnels: BTreeMap::new(),
             sessions: BTreeMap::new(),
@@ -113,21 +120,19 @@ impl UserDatapath {
             devices: Devices::open().map_err(failed)?,
             watched,
             paths: Paths::start().map_err(failed)?,
-            rx: (0..count)
-                .map(rx)
-                .collect::<Result<_, _>>()
-                .map_err(failed)?,
-            tx: (0..count)
-                .map(tx)
-                .collect::<Result<_, _>>()
-                .map_err(failed)?,
-            last_number: 0,
+            workers,
+            ppp,
         })
     }
 
     /// How many threads each direction has.
     pub fn workers(&self) -> usize {
-        self.rx.len()
+        self.workers.count()
+    }
+
+    /// What PPP sessions are used by.
+    pub fn ppp(&self) -> Ppp {
+        self.ppp.clone()
     }
 
     fn add_tunnel(&mut self, spec: &TunnelSpec) -> Result<(), Error> {
@@ -191,10 +196,11 @@ impl UserDatapath {
         }
         let carrier =
             Carrier::open(spec.encap, spec.version).map_err(|e| socket_error(&e, &spec.encap))?;
-        let (carrier, number) = (Arc::new(carrier), self.number());
-        self.rx_of(number)
+        let (carrier, number) = (Arc::new(carrier), self.workers.number());
+        self.workers
+            .rx_of(number)
             .order(RxOrder::Listen(number, carrier.clone()));
-        self.rx_of(number).settle();
+        self.workers.rx_of(number).settle();
         Ok((carrier, number))
     }
 
@@ -230,7 +236,7 @@ impl UserDatapath {
             .collect();
         gone.iter().for_each(|(_, member)| self.detach(member));
         if !shared && tunnel.spec.via.is_none() {
-            self.rx_of(number).order(RxOrder::Unlisten(number));
+            self.workers.rx_of(number).order(RxOrder::Unlisten(number));
         }
         self.remove_devices(gone);
         if tunnel.spec.tuning.debug.has(DebugMask::DEBUG) {
@@ -238,22 +244,9 @@ impl UserDatapath {
         }
     }
 
-    fn number(&mut self) -> u64 {
-        self.last_number += 1;
-        self.last_number
-    }
-
-    fn rx_of(&self, carrier_number: u64) -> &Handle<RxOrder> {
-        &self.rx[carrier_number as usize % self.rx.len()]
-    }
-
-    fn tx_of(&self, port_number: u64) -> &Handle<TxOrder> {
-        &self.tx[port_number as usize % self.tx.len()]
-    }
-
+    /// Returns when every thread has obeyed its orders.
     fn settle(&self) {
-        self.rx.iter().for_each(Handle::settle);
-        self.tx.iter().for_each(Handle::settle);
+        self.workers.settle();
         self.paths.follower.settle();
     }
 }
@@ -331,10 +324,7 @@ impl Datapath for UserDatapath {
     }
 
     fn inventory(&mut self) -> Inventory {
-        let there = self
-            .sessions
-            .iter()
-            .filter(|(_, member)| !member.port.device.is_lost());
+        let there = self.sessions.iter().filter(|(_, member)| !member.is_lost());
         Inventory {
             tunnels: self
                 .tunnels
@@ -349,8 +339,8 @@ impl Datapath for UserDatapath {
 
     fn device(&mut self, key: SessionKey) -> Result<Option<Device>, Error> {
         let member = self.sessions.get(&key).ok_or_else(|| no_session(key))?;
-        let link = member.port.device.link();
-        Ok(Some(Device {
+        let link = member.port().map(|port| port.device.link());
+        Ok(link.map(|link| Device {
             name: link.name,
             index: link.index,
             mtu: link.mtu,
@@ -359,7 +349,7 @@ impl Datapath for UserDatapath {
 
     fn sequencing(&mut self, key: SessionKey) -> Result<Sequencing, Error> {
         let member = self.sessions.get(&key).ok_or_else(|| no_session(key))?;
-        Ok(member.session.sequencing())
+        Ok(member.line.session.sequencing())
     }
 
     fn tunnel_counters(&mut self, id: TunnelId) -> Result<Counters, Error> {
@@ -377,6 +367,14 @@ impl Datapath for UserDatapath {
     fn session_counters(&mut self, key: SessionKey) -> Result<Counters, Error> {
         let member = self.sessions.get(&key).ok_or_else(|| no_session(key))?;
         Ok(member.counters())
+    }
+}
+
+#[cfg(test)]
+impl UserDatapath {
+    /// The keys of all sessions.
+    pub(crate) fn session_keys(&self) -> Vec<SessionKey> {
+        self.sessions.keys().copied().collect()
     }
 }
 

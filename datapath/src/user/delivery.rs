@@ -1,9 +1,12 @@
 use crate::counters::DropReason;
+use crate::user::line::Line;
 use crate::user::offload::merge::{Bundle, Merger};
 use crate::user::order::Payload;
+use crate::user::outbox::Outbox;
 use crate::user::port::Port;
 use crate::user::{Event, Notify};
 use adit_wire::netlink::Stat;
+use adit_wire::ppp::{self, ADDRESS_CONTROL};
 use std::io;
 use std::sync::Arc;
 
@@ -14,9 +17,10 @@ const VLAN_TAG: usize = 4;
 /// Sessions whose frames are joined at a time; one more ends the first.
 const MAX_OPEN: usize = 16;
 
-/// Frames of one batch on their way to their devices.
+/// Frames of one batch on their way to their devices, and to the lines they are switched to.
 pub(crate) struct Delivery<'a> {
     open: Vec<(Arc<Port>, Merger<'a>)>,
+    relays: Vec<(Arc<Line>, Payload<'a>)>,
     notify: &'a Notify,
 }
 
@@ -24,12 +28,13 @@ impl<'a> Delivery<'a> {
     pub(crate) fn new(notify: &'a Notify) -> Delivery<'a> {
         Delivery {
             open: Vec::new(),
+            relays: Vec::new(),
             notify,
         }
     }
 
-    /// Takes a frame for the port's device; a frame that the device must not see is counted.
-    pub(crate) fn take(&mut self, port: &Arc<Port>, frame: Payload<'a>) {
+    /// Takes an Ethernet frame for the port's device; one that the device must not see is counted.
+    pub(crate) fn take_frame(&mut self, port: &Arc<Port>, frame: Payload<'a>) {
         let longest = port.device.receive_mtu() as usize + ETHERNET + VLAN_TAG;
         if frame.len() < ETHERNET {
             return port.line.drop_received(DropReason::FrameShort, 1, None);
@@ -37,16 +42,33 @@ impl<'a> Delivery<'a> {
         if frame.len() > longest {
             return port.line.drop_received(DropReason::FrameMtu, 1, None);
         }
+        self.take_packet(port, frame);
+    }
+
+    /// Takes what the port's device takes as it is.
+    pub(crate) fn take_packet(&mut self, port: &Arc<Port>, frame: Payload<'a>) {
         let notify = self.notify;
         let merger = self.merger(port);
         merger.push(frame, &mut |bundle| write(port, &bundle, notify));
     }
 
-    /// Writes what is left.
-    pub(crate) fn finish(mut self) {
+    /// Takes a PPP frame, from its protocol field on, that leaves by another session.
+    pub(crate) fn relay(&mut self, line: &Arc<Line>, frame: Payload<'a>) {
+        self.relays.push((line.clone(), frame));
+    }
+
+    /// Writes and sends what is left.
+    pub(crate) fn finish(mut self, outbox: &mut Outbox) {
         for (port, mut merger) in self.open.drain(..) {
             merger.flush(&mut |bundle| write(&port, &bundle, self.notify));
         }
+        for (line, frame) in self.relays.drain(..) {
+            if let Some((protocol, information)) = ppp::split(&frame) {
+                let protocol = protocol.to_be_bytes();
+                outbox.post(&line, &[&ADDRESS_CONTROL, &protocol, information]);
+            }
+        }
+        outbox.flush();
     }
 
     fn merger(&mut self, port: &Arc<Port>) -> &mut Merger<'a> {
@@ -59,7 +81,8 @@ impl<'a> Delivery<'a> {
                 let (port, mut merger) = self.open.remove(0);
                 merger.flush(&mut |bundle| write(&port, &bundle, self.notify));
             }
-            self.open.push((port.clone(), Merger::default()));
+            let merger = Merger::new(port.device.tap.layer());
+            self.open.push((port.clone(), merger));
             self.open.len() - 1
         });
         &mut self.open[at].1
@@ -70,13 +93,17 @@ impl<'a> Delivery<'a> {
 fn write(port: &Port, bundle: &Bundle<'_>, notify: &Notify) {
     let session = &*port.line.session;
     let frames = bundle.frames.len();
-    match port.device.tap.write(bundle.pieces) {
-        Ok(()) => {
+    let written = port.device.tap.write(bundle.pieces);
+    match (written, port.unit()) {
+        (Ok(()), None) => {
             let octets: usize = bundle.frames.iter().map(Payload::packet_len).sum();
             session.rx.add(Stat::RxPackets, frames as u64);
             session.rx.add(Stat::RxBytes, octets as u64);
         }
-        Err(error) => {
+        // PPP's frames are counted when they reach their channel.
+        (Ok(()), Some(_)) => {}
+        (Err(error), Some(_)) => port.line.discard(reason_of(&error), frames),
+        (Err(error), None) => {
             port.line.drop_received(reason_of(&error), frames, None);
             if error.raw_os_error() == Some(libc::EBADFD) && port.device.lose() {
                 notify(Event::DeviceLost(session.key));

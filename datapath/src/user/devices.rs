@@ -69,6 +69,17 @@ impl Devices {
         link.map(|link| (tap, Link { mtu, ..link })).map_err(failed)
     }
 
+    /// Makes the device of a PPP unit. EEXIST when the name is taken.
+    pub(crate) fn make_unit(&mut self, name: &str) -> Result<(Tap, Link), Errno> {
+        let errno = |e: io::Error| match e.raw_os_error() {
+            Some(libc::EBUSY) => Errno::EEXIST,
+            number => Errno(number.unwrap_or(Errno::EIO.0)),
+        };
+        let tun = Tap::create_ppp(name).map_err(errno)?;
+        let link = self.adjust(&tun, Vec::new()).map_err(errno)?;
+        Ok((tun, link))
+    }
+
     fn create(&mut self, name: &str) -> Result<Tap, Error> {
         check_name(name)?;
         if self.links.by_name(name).is_ok() {

@@ -72,6 +72,16 @@ impl Line {
         }
     }
 
+    /// Counts `count` packets that the session received well and that were dropped behind it. The
+    /// session's errors are not about them, as in Linux.
+    pub(crate) fn discard(&self, reason: DropReason, count: usize) {
+        self.session.rx.note(reason, count as u64);
+        if self.logs(DebugMask::DATA) {
+            let SessionKey { tunnel, session } = self.session.key;
+            tracing::debug!(%tunnel, %session, count, reason = reason.name(), "dropped");
+        }
+    }
+
     /// Whether a log line of `class` is wanted by the session or its tunnel, and affordable now.
     pub(crate) fn logs(&self, class: u32) -> bool {
         self.session.logs(class, &self.carrier)

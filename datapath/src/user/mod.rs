@@ -10,29 +10,30 @@
 //!             \___ Session: tuning, counters, Ns, shared by both ___/
 //! ```
 
-mod carrier;
+pub(crate) mod carrier;
 mod control;
 mod decap;
-mod delivery;
-mod devices;
+pub(crate) mod delivery;
+pub(crate) mod devices;
 mod inner;
-mod key;
-mod line;
+pub(crate) mod key;
+pub(crate) mod line;
 mod log;
-mod offload;
-mod order;
-mod outbox;
+pub(crate) mod offload;
+pub(crate) mod order;
+pub(crate) mod outbox;
 mod outer;
 mod outlet;
 mod path;
-mod port;
+pub(crate) mod port;
 mod recursion;
 mod remote;
 mod rx;
-mod session;
-mod tx;
-mod watch;
-mod worker;
+pub(crate) mod session;
+pub(crate) mod tx;
+pub(crate) mod watch;
+pub(crate) mod worker;
+pub(crate) mod workers;
 
 pub use control::{Options, UserDatapath};
 

@@ -46,7 +46,23 @@ impl Payload<'_> {
         self.header + self.octets.len()
     }
 
-    pub(crate) fn into_owned(self) -> Payload<'static> {
+    /// Leaves the first octets out; they count as header.
+    pub(crate) fn skip(&mut self, count: usize) {
+        let count = count.min(self.octets.len());
+        self.header += count;
+        match &mut self.octets {
+            Cow::Borrowed(octets) => *octets = &octets[count..],
+            Cow::Owned(octets) => drop(octets.drain(..count)),
+        }
+    }
+
+    /// This without its first octets.
+    pub(crate) fn behind(mut self, count: usize) -> Self {
+        self.skip(count);
+        self
+    }
+
+    fn into_owned(self) -> Payload<'static> {
         Payload {
             octets: Cow::Owned(self.octets.into_owned()),
             header: self.header,

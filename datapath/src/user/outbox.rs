@@ -1,14 +1,19 @@
 use crate::counters::DropReason;
+use crate::ppp::Unit;
 use crate::sys::batch::{BATCH, Message};
+use crate::sys::tap::Layer;
 use crate::user::carrier::Carrier;
+use crate::user::line::Line;
 use crate::user::offload::split::{MAX_HEADERS, Malformed, complete, first, split};
 use crate::user::offload::{HEADER_LEN, VirtioHeader};
-use crate::user::port::Port;
+use crate::user::port::{Interface, Port};
 use crate::user::recursion::OwnOuter;
 use crate::user::session::{MAX_HEADER, Session};
 use adit_wire::netlink::Stat;
+use adit_wire::ppp::ADDRESS_CONTROL;
 use std::io::{self, IoSlice};
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Room for the longest frame of a device, with its tags.
 const MAX_FRAME: usize = (1 << 16) + 22;
@@ -33,6 +38,8 @@ pub(crate) struct Outbox {
     octets: Vec<u8>,
     /// Where each packet stands in `octets`.
     packets: Vec<Range<usize>>,
+    /// Whose the packets of [`Outbox::post`] are.
+    line: Option<Arc<Line>>,
 }
 
 /// What a device has after a batch was taken from it.
@@ -51,79 +58,133 @@ impl Outbox {
             frame: vec![0; MAX_FRAME].into(),
             octets: Vec::with_capacity(longest),
             packets: Vec::with_capacity(MAX_PACKETS + MAX_SEGMENTS),
+            line: None,
         }
+    }
+
+    /// Makes a packet of a payload, given in pieces, for the line. Packets of one line are sent
+    /// together, at the latest by [`Outbox::flush`].
+    pub(crate) fn post(&mut self, line: &Arc<Line>, pieces: &[&[u8]]) {
+        let full = self.octets.len() >= FULL || self.packets.len() >= MAX_PACKETS;
+        let other = self
+            .line
+            .as_ref()
+            .is_some_and(|old| !Arc::ptr_eq(old, line));
+        if full || other {
+            self.flush();
+        }
+        append(&mut self.octets, &mut self.packets, line, pieces);
+        self.line = Some(line.clone());
+    }
+
+    /// Sends what was posted.
+    pub(crate) fn flush(&mut self) {
+        if let Some(line) = self.line.take() {
+            self.send(&line, None);
+        }
+        self.clear();
+    }
+
+    fn clear(&mut self) {
+        self.packets.clear();
+        self.octets.clear();
     }
 
     /// Reads frames from the device and makes packets of them.
     pub(crate) fn fill(&mut self, port: &Port) -> Supply {
-        self.packets.clear();
-        self.octets.clear();
+        self.clear();
         let loops = OwnOuter::of(&port.line);
+        let layer = port.device.tap.layer();
         while self.octets.len() < FULL && self.packets.len() < MAX_PACKETS {
             let mut virtio = [0; HEADER_LEN];
-            let len = match port.device.tap.read(&mut virtio, &mut self.frame) {
-                Ok(len) => len.saturating_sub(HEADER_LEN),
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Supply::Dry,
-                Err(e) if e.raw_os_error() == Some(libc::EBADFD) => return Supply::Gone,
-                Err(_) => return Supply::Dry,
+            let len = match read(&port.device, &mut virtio, &mut self.frame) {
+                Ok(len) => len,
+                Err(supply) => return supply,
             };
-            if loops.matches(&self.frame[..len]) {
+            if loops.matches(layer, &self.frame[..len]) {
                 port.line.drop_unsent(DropReason::Recursion, 1);
-            } else if self.wrap(port, &virtio, len).is_err() {
-                port.line.drop_unsent(DropReason::Malformed, 1);
+            } else if let Err(reason) = self.wrap(port, &virtio, len) {
+                port.line.drop_unsent(reason, 1);
             }
         }
         Supply::More
     }
 
     /// Makes packets of the frame that was read, of `len` octets. Fails when its virtio header is
-    /// wrong about it.
+    /// wrong about it, or the device's PPP unit does not let it pass.
     fn wrap(
         &mut self,
         port: &Port,
         virtio: &[u8; HEADER_LEN],
         len: usize,
-    ) -> Result<(), Malformed> {
-        let virtio = VirtioHeader::read(virtio).ok_or(Malformed)?;
-        let (frame, octets, packets) =
-            (&mut self.frame[..len], &mut self.octets, &mut self.packets);
-        if let Some(longest) = port.line.longest_payload()
+    ) -> Result<(), DropReason> {
+        let virtio = VirtioHeader::read(virtio).ok_or(DropReason::Malformed)?;
+        let frame = &mut self.frame[..len];
+        let (octets, packets) = (&mut self.octets, &mut self.packets);
+        let (line, layer) = (&port.line, port.device.tap.layer());
+        if let Some(longest) = port.longest_frame()
             && frame.len() > longest
             && refuse(port, &virtio, frame, longest)?
         {
             return Ok(());
         }
-        let mut append = |pieces: [&[u8]; 2]| {
-            let start = octets.len();
-            port.line.session.append_header(octets);
-            pieces
-                .iter()
-                .for_each(|piece| octets.extend_from_slice(piece));
-            packets.push(start..octets.len());
+        let Some(unit) = port.unit() else {
+            return frames(layer, &virtio, frame, &mut |pieces| {
+                append(octets, packets, line, &pieces);
+            });
         };
-        match virtio.segments {
-            Some(segments) => split(&segments, frame, &mut |headers, payload| {
-                append([headers, &frame[payload]]);
-            }),
-            None => {
-                complete(&virtio, frame)?;
-                append([frame, &[]]);
-                Ok(())
+        let protocol = unit.protocol_of(frame)?;
+        let number = protocol.to_be_bytes();
+        frames(layer, &virtio, frame, &mut |pieces| {
+            if !unit.sends(protocol, pieces) {
+                line.drop_unsent(DropReason::PppTxFilter, 1);
+            } else if unit.loops() {
+                unit.loop_back(protocol, pieces);
+            } else {
+                let frame = [&ADDRESS_CONTROL[..], &number, pieces[0], pieces[1]];
+                append(octets, packets, line, &frame);
             }
-        }
+        })
     }
 
-    /// Sends the packets; every one is counted, as sent or with the reason why not.
-    pub(crate) fn send(&self, port: &Port) {
-        if !port.line.has_peer() {
-            return port
-                .line
-                .drop_unsent(DropReason::NoPeer, self.packets.len());
+    /// Reads packets from the device of a unit without a channel: they go to its file or nowhere.
+    pub(crate) fn drain(&mut self, unit: &Unit, device: &Interface) -> Supply {
+        for _ in 0..MAX_PACKETS {
+            let mut virtio = [0; HEADER_LEN];
+            let len = match read(device, &mut virtio, &mut self.frame) {
+                Ok(len) => len,
+                Err(supply) => return supply,
+            };
+            let frame = &mut self.frame[..len];
+            let drained = unit.protocol_of(frame).and_then(|protocol| {
+                let virtio = VirtioHeader::read(&virtio).ok_or(DropReason::Malformed)?;
+                frames(Layer::Ip, &virtio, frame, &mut |pieces| {
+                    if !unit.sends(protocol, pieces) {
+                        unit.drop_unsent(DropReason::PppTxFilter);
+                    } else if unit.loops() {
+                        unit.loop_back(protocol, pieces);
+                    } else {
+                        unit.drop_unsent(DropReason::PppNoChannel);
+                    }
+                })
+            });
+            if let Err(reason) = drained {
+                unit.drop_unsent(reason);
+            }
         }
-        let peer = port.line.remote.as_ref().map(|remote| remote.peer());
+        Supply::More
+    }
+
+    /// Sends the packets of a line; every one is counted, as sent or with the reason why not. They
+    /// came from the port's device, if they came from one.
+    pub(crate) fn send(&self, line: &Line, port: Option<&Port>) {
+        if !line.has_peer() {
+            return line.drop_unsent(DropReason::NoPeer, self.packets.len());
+        }
+        let peer = line.remote.as_ref().map(|remote| remote.peer());
         let to = match &peer {
             Some(peer) => Some(&peer.target),
-            None => port.line.carrier.target(),
+            None => line.carrier.target(),
         };
         let mut sent = 0;
         while sent < self.packets.len() {
@@ -134,7 +195,7 @@ impl Outbox {
             let mut end = sent;
             while end < self.packets.len() && count < BATCH {
                 let start = end;
-                end += run(&self.packets[start..], &port.line.carrier);
+                end += run(&self.packets[start..], &line.carrier);
                 segments[count] = (end - start > 1).then_some(self.packets[start].len() as u16);
                 let octets = self.packets[start].start..self.packets[end - 1].end;
                 pieces[count] = IoSlice::new(&self.octets[octets]);
@@ -147,7 +208,7 @@ impl Outbox {
                 to,
             };
             let messages: [Message<'_>; BATCH] = std::array::from_fn(message);
-            sent = self.send_messages(port, &messages[..count], &ends[..count], sent);
+            sent = self.send_messages(line, port, &messages[..count], &ends[..count], sent);
         }
     }
 
@@ -155,12 +216,12 @@ impl Outbox {
     /// Gives the number of the first packet that is neither sent nor given up.
     fn send_messages(
         &self,
-        port: &Port,
+        line: &Line,
+        port: Option<&Port>,
         messages: &[Message<'_>],
         ends: &[usize],
         first: usize,
     ) -> usize {
-        let line = &port.line;
         match send_all(&line.carrier, messages) {
             Ok(count) => {
                 let end = ends[count.clamp(1, ends.len()) - 1];
@@ -184,7 +245,7 @@ impl Outbox {
                 let full = reason == DropReason::SocketFull;
                 let end = if full { self.packets.len() } else { ends[0] };
                 if reason == DropReason::TooBig {
-                    self.refuse(port, first);
+                    self.refuse(line, port, first);
                 } else {
                     line.drop_unsent(reason, end - first);
                 }
@@ -194,14 +255,17 @@ impl Outbox {
     }
 
     /// Drops a packet that the socket has found too long for the path.
-    fn refuse(&self, port: &Port, packet: usize) {
-        let line = &port.line;
+    fn refuse(&self, line: &Line, port: Option<&Port>, packet: usize) {
         let admitted = line.outer.path.look() as usize;
         line.outer.path.suspect();
+        let Some(port) = port else {
+            return line.drop_unsent(DropReason::TooBig, 1);
+        };
         let octets = &self.octets[self.packets[packet].clone()];
-        let frame = octets.get(line.session.header_len()..).unwrap_or_default();
+        let before = line.session.header_len() + port.prefix_len();
+        let frame = octets.get(before..).unwrap_or_default();
         // The kernel knows of a bound beyond the path: the longest packet of IP, or the link's.
-        let longest = admitted.saturating_sub(line.overhead());
+        let longest = admitted.saturating_sub(line.overhead() + port.prefix_len());
         port.refuse(frame, longest.min(frame.len().saturating_sub(1)), 1);
     }
 }
@@ -213,17 +277,63 @@ fn refuse(
     virtio: &VirtioHeader,
     frame: &mut [u8],
     longest: usize,
-) -> Result<bool, Malformed> {
+) -> Result<bool, DropReason> {
     let Some(segments) = virtio.segments else {
         port.refuse(frame, longest, 1);
         return Ok(true);
     };
-    let (first, count) = first(&segments, frame)?;
+    let layer = port.device.tap.layer();
+    let first = first(layer, &segments, frame).map_err(|Malformed| DropReason::Malformed);
+    let (first, count) = first?;
     let too_long = first.len() > longest;
     if too_long {
         port.refuse(&first, longest, count);
     }
     Ok(too_long)
+}
+
+/// Reads a virtio header and a frame; gives the frame's octets, or what the device has instead.
+fn read(
+    device: &Interface,
+    virtio: &mut [u8; HEADER_LEN],
+    frame: &mut [u8],
+) -> Result<usize, Supply> {
+    match device.tap.read(virtio, frame) {
+        Ok(len) => Ok(len.saturating_sub(HEADER_LEN)),
+        Err(e) if e.raw_os_error() == Some(libc::EBADFD) => Err(Supply::Gone),
+        Err(_) => Err(Supply::Dry),
+    }
+}
+
+/// The frames that a device's frame stands for, each in two pieces.
+fn frames(
+    layer: Layer,
+    virtio: &VirtioHeader,
+    frame: &mut [u8],
+    each: &mut impl FnMut([&[u8]; 2]),
+) -> Result<(), DropReason> {
+    let malformed = |Malformed| DropReason::Malformed;
+    match virtio.segments {
+        Some(segments) => split(layer, &segments, frame, &mut |headers, payload| {
+            each([headers, &frame[payload]]);
+        })
+        .map_err(malformed),
+        None => {
+            complete(virtio, frame).map_err(malformed)?;
+            each([frame, &[]]);
+            Ok(())
+        }
+    }
+}
+
+/// Appends a packet of the line: its header, then the payload in pieces.
+fn append(octets: &mut Vec<u8>, packets: &mut Vec<Range<usize>>, line: &Line, payload: &[&[u8]]) {
+    let start = octets.len();
+    line.session.append_header(octets);
+    payload
+        .iter()
+        .for_each(|piece| octets.extend_from_slice(piece));
+    packets.push(start..octets.len());
 }
 
 /// How many packets from the first on go into one message: equal ones, and one shorter.

@@ -1,5 +1,6 @@
 use crate::counters::DropReason;
 use crate::link::Link;
+use crate::ppp::Unit;
 use crate::sys::tap::Tap;
 use crate::user::inner::too_big;
 use crate::user::line::Line;
@@ -9,11 +10,69 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// A session's device and the way to its peer.
+/// A device and the session that carries its frames to a peer.
 #[derive(Debug)]
 pub(crate) struct Port {
     pub(crate) line: Arc<Line>,
     pub(crate) device: Arc<Interface>,
+    /// For a device of PPP, whose packets it is.
+    unit: Option<Arc<Unit>>,
+}
+
+impl Port {
+    /// A session with a device of its own.
+    pub(crate) fn new(line: Arc<Line>, device: Arc<Interface>) -> Port {
+        Port {
+            line,
+            device,
+            unit: None,
+        }
+    }
+
+    /// A PPP unit by one of its channels.
+    pub(crate) fn of_unit(line: Arc<Line>, device: Arc<Interface>, unit: Arc<Unit>) -> Port {
+        Port {
+            line,
+            device,
+            unit: Some(unit),
+        }
+    }
+
+    /// Octets between the L2TP header and a frame of the device: PPP's Address, Control and
+    /// Protocol.
+    pub(crate) fn prefix_len(&self) -> usize {
+        self.unit.as_ref().map_or(0, |_| 4)
+    }
+
+    /// Octets of the longest frame that may be sent, where that is known beforehand.
+    pub(crate) fn longest_frame(&self) -> Option<usize> {
+        let payload = self.line.longest_payload()?;
+        Some(payload.saturating_sub(self.prefix_len()))
+    }
+
+    /// The PPP unit that the device is of.
+    pub(crate) fn unit(&self) -> Option<&Arc<Unit>> {
+        self.unit.as_ref()
+    }
+
+    /// Drops `count` frames, of which `frame` is the first: they are longer than the path admits.
+    /// Its sender is told by a frame back, if it is IP and there have not been many of late.
+    pub(crate) fn refuse(&self, frame: &[u8], longest: usize, count: usize) {
+        self.line.drop_unsent(DropReason::TooBig, count);
+        let told = self.line.session.answers.take();
+        let layer = self.device.tap.layer();
+        if let Some(answer) = told
+            .then(|| too_big::answer(layer, frame, longest))
+            .flatten()
+        {
+            let virtio = VirtioHeader::PLAIN.write();
+            // A device that is down or full takes none, and its sender will ask again.
+            let _ = self
+                .device
+                .tap
+                .write(&[IoSlice::new(&virtio), IoSlice::new(&answer)]);
+        }
+    }
 }
 
 /// A network device whose other side is here.
@@ -30,23 +89,6 @@ pub(crate) struct Interface {
     /// The device as it was last seen.
     link: Mutex<Link>,
     lost: AtomicBool,
-}
-
-impl Port {
-    /// Drops `count` frames, of which `frame` is the first: they are longer than the path admits.
-    /// Its sender is told by a frame back, if it is IP and there have not been many of late.
-    pub(crate) fn refuse(&self, frame: &[u8], longest: usize, count: usize) {
-        self.line.drop_unsent(DropReason::TooBig, count);
-        let told = self.line.session.answers.take();
-        if let Some(answer) = told.then(|| too_big::answer(frame, longest)).flatten() {
-            let virtio = VirtioHeader::PLAIN.write();
-            // A device that is down or full takes none, and its sender will ask again.
-            let _ = self
-                .device
-                .tap
-                .write(&[IoSlice::new(&virtio), IoSlice::new(&answer)]);
-        }
-    }
 }
 
 impl Interface {

@@ -1,5 +1,7 @@
+use crate::sys::tap::Layer;
 use crate::user::line::Line;
-use adit_wire::ip::{ethernet_payload, ipv4_payload, ipv6_payload, udp_ports};
+use crate::user::offload::network;
+use adit_wire::ip::{ipv4_payload, ipv6_payload, udp_ports};
 use std::net::{IpAddr, SocketAddr};
 
 /// Recognises a tunnel's own outer packets when they come out of one of its sessions: the route
@@ -20,35 +22,35 @@ impl OwnOuter {
         }
     }
 
-    /// Whether `frame`, an Ethernet frame, is one.
-    pub(crate) fn matches(&self, frame: &[u8]) -> bool {
-        self.look(frame).unwrap_or(false)
+    /// Whether `frame`, as devices of this layer have it, is one.
+    pub(crate) fn matches(&self, layer: Layer, frame: &[u8]) -> bool {
+        self.look(layer, frame).unwrap_or(false)
     }
 
-    fn look(&self, frame: &[u8]) -> Option<bool> {
-        let (ethernet, packet) = ethernet_payload(frame)?;
-        let (source, destination, protocol, payload): (IpAddr, IpAddr, _, _) =
-            match ethernet.ethertype {
-                0x0800 => {
-                    let (ip, payload) = ipv4_payload(packet)?;
-                    (
-                        ip.source.into(),
-                        ip.destination.into(),
-                        ip.protocol,
-                        payload,
-                    )
-                }
-                0x86dd => {
-                    let (ip, payload) = ipv6_payload(packet)?;
-                    (
-                        ip.source.into(),
-                        ip.destination.into(),
-                        ip.protocol,
-                        payload,
-                    )
-                }
-                _ => return None,
-            };
+    fn look(&self, layer: Layer, frame: &[u8]) -> Option<bool> {
+        let (ethertype, start) = network(layer, frame)?;
+        let packet = frame.get(start..)?;
+        let (source, destination, protocol, payload): (IpAddr, IpAddr, _, _) = match ethertype {
+            0x0800 => {
+                let (ip, payload) = ipv4_payload(packet)?;
+                (
+                    ip.source.into(),
+                    ip.destination.into(),
+                    ip.protocol,
+                    payload,
+                )
+            }
+            0x86dd => {
+                let (ip, payload) = ipv6_payload(packet)?;
+                (
+                    ip.source.into(),
+                    ip.destination.into(),
+                    ip.protocol,
+                    payload,
+                )
+            }
+            _ => return None,
+        };
         if (source, destination) != (self.local.ip(), self.remote.ip()) {
             return Some(false);
         }

@@ -1,12 +1,16 @@
 //! From the network to the devices: one thread for a share of the sockets.
 
 use crate::counters::DropReason;
+use crate::ppp::Channel;
 use crate::sys::batch::{self, BATCH, Received};
 use crate::user::Notify;
 use crate::user::carrier::Carrier;
 use crate::user::decap::{self, Receiver};
 use crate::user::delivery::Delivery;
 use crate::user::key::Key;
+use crate::user::line::Line;
+use crate::user::order::Payload;
+use crate::user::outbox::Outbox;
 use crate::user::port::Port;
 use crate::user::worker::{Poll, Work};
 use rustc_hash::FxHashMap;
@@ -32,10 +36,35 @@ pub(crate) enum RxOrder {
     Listen(u64, Arc<Carrier>),
     /// Serve it no longer, and none of its sessions.
     Unlisten(u64),
-    /// Deliver a session's packets, or deliver them to another port.
-    Attach(u64, Key, Arc<Port>),
+    /// Deliver a session's packets, or deliver them to another taker.
+    Attach(u64, Key, Taker),
     /// Deliver them no longer.
     Detach(u64, Key),
+}
+
+/// What takes a session's payloads.
+#[derive(Debug)]
+pub(crate) enum Taker {
+    /// The session's device.
+    Device(Arc<Port>),
+    /// PPP.
+    Channel(Arc<Channel>),
+}
+
+impl Taker {
+    fn line(&self) -> &Line {
+        match self {
+            Taker::Device(port) => &port.line,
+            Taker::Channel(channel) => &channel.line,
+        }
+    }
+
+    fn take<'a>(&self, payload: Payload<'a>, delivery: &mut Delivery<'a>) {
+        match self {
+            Taker::Device(port) => delivery.take_frame(port, payload),
+            Taker::Channel(channel) => channel.receive(payload, delivery),
+        }
+    }
 }
 
 /// The receiving thread's state.
@@ -44,6 +73,8 @@ pub(crate) struct Rx {
     /// When a packet that waits in a reorder queue is due, and whose it is.
     due: BinaryHeap<Reverse<(Instant, u64, Key)>>,
     arena: Box<[u8]>,
+    /// For frames that leave again.
+    outbox: Outbox,
     notify: Notify,
 }
 
@@ -54,7 +85,7 @@ struct Ear {
 }
 
 struct Served {
-    port: Arc<Port>,
+    taker: Taker,
     receiver: Receiver,
 }
 
@@ -64,6 +95,7 @@ impl Rx {
             ears: FxHashMap::default(),
             due: BinaryHeap::new(),
             arena: vec![0; SLOTS * SLOT].into(),
+            outbox: Outbox::new(),
             notify,
         }
     }
@@ -91,16 +123,16 @@ impl Work for Rx {
                     poll.remove(&*ear.carrier);
                 }
             }
-            RxOrder::Attach(number, key, port) => {
+            RxOrder::Attach(number, key, taker) => {
                 let Some(ear) = self.ears.get_mut(&number) else {
                     return;
                 };
                 match ear.sessions.entry(key) {
                     // The peer goes on counting when a device comes back.
-                    Entry::Occupied(mut served) => served.get_mut().port = port,
+                    Entry::Occupied(mut served) => served.get_mut().taker = taker,
                     Entry::Vacant(free) => {
-                        let receiver = Receiver::new(&port.line.session);
-                        free.insert(Served { port, receiver });
+                        let receiver = Receiver::new(&taker.line().session);
+                        free.insert(Served { taker, receiver });
                     }
                 }
             }
@@ -146,7 +178,7 @@ impl Work for Rx {
                         .extend(due.map(|(at, key)| Reverse((at, token, key))));
                 }
             }
-            delivery.finish();
+            delivery.finish(&mut self.outbox);
             if count < SLOTS {
                 break;
             }
@@ -163,10 +195,12 @@ impl Work for Rx {
                 .ears
                 .get_mut(&number)
                 .and_then(|ear| ear.sessions.get_mut(&key));
-            if let Some(Served { port, receiver }) = served {
+            if let Some(Served { taker, receiver }) = served {
                 let mut delivery = Delivery::new(&self.notify);
-                receiver.expire(&port.line, now, &mut |frame| delivery.take(port, frame));
-                delivery.finish();
+                receiver.expire(taker.line(), now, &mut |payload| {
+                    taker.take(payload, &mut delivery);
+                });
+                delivery.finish(&mut self.outbox);
                 let next = receiver.deadline().map(|at| Reverse((at, number, key)));
                 self.due.extend(next);
             }
@@ -182,7 +216,7 @@ impl Ear {
             return;
         }
         for served in self.sessions.values() {
-            served.port.line.outer.path.suspect();
+            served.taker.line().outer.path.suspect();
         }
     }
 
@@ -206,17 +240,18 @@ impl Ear {
                 return None;
             }
         };
-        let Some(Served { port, receiver }) = self.sessions.get_mut(&data.key) else {
+        let Some(Served { taker, receiver }) = self.sessions.get_mut(&data.key) else {
             self.carrier.drop_unknown(data.key, packet.len());
             return None;
         };
-        if !port.line.admits(received.from) {
-            port.line.drop_received(DropReason::PeerAddress, 1, None);
+        let line = taker.line();
+        if !line.admits(received.from) {
+            line.drop_received(DropReason::PeerAddress, 1, None);
             return None;
         }
         let before = receiver.deadline();
-        receiver.take(&port.line, now, &data, &mut |frame| {
-            delivery.take(port, frame);
+        receiver.take(line, now, &data, &mut |payload| {
+            taker.take(payload, delivery);
         });
         let after = receiver.deadline();
         after

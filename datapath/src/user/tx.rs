@@ -1,7 +1,8 @@
 //! From the devices to the network: one thread for a share of the sessions.
 
+use crate::ppp::Unit;
 use crate::user::outbox::{Outbox, Supply};
-use crate::user::port::Port;
+use crate::user::port::{Interface, Port};
 use crate::user::worker::{Poll, Work};
 use crate::user::{Event, Notify};
 use rustc_hash::FxHashMap;
@@ -10,18 +11,27 @@ use std::sync::Arc;
 /// Batches that one device may have in a row before others get their turn.
 const BATCHES_A_TURN: usize = 16;
 
-/// What a sending thread can be told. Ports go by their number.
+/// What a sending thread can be told. Devices go by the number of their port or unit.
 #[derive(Debug)]
 pub(crate) enum TxOrder {
     /// Serve a device.
-    Attach(u64, Arc<Port>),
+    Attach(u64, Source),
     /// Serve it no longer.
     Detach(u64),
 }
 
+/// A device, and what becomes of its packets.
+#[derive(Debug)]
+pub(crate) enum Source {
+    /// They go to a peer.
+    Port(Arc<Port>),
+    /// The device is of a PPP unit that has no channel.
+    Idle(Arc<Unit>, Arc<Interface>),
+}
+
 /// The sending thread's state.
 pub(crate) struct Tx {
-    ports: FxHashMap<u64, Arc<Port>>,
+    sources: FxHashMap<u64, Source>,
     outbox: Outbox,
     notify: Notify,
 }
@@ -29,7 +39,7 @@ pub(crate) struct Tx {
 impl Tx {
     pub(crate) fn new(notify: Notify) -> Tx {
         Tx {
-            ports: FxHashMap::default(),
+            sources: FxHashMap::default(),
             outbox: Outbox::new(),
             notify,
         }
@@ -41,39 +51,63 @@ impl Work for Tx {
 
     fn obey(&mut self, poll: &Poll, order: TxOrder) {
         match order {
-            TxOrder::Attach(number, port) => {
-                if let Err(error) = poll.add(&port.device.tap, number) {
+            TxOrder::Attach(number, source) => {
+                if let Err(error) = poll.add(&source.device().tap, number) {
                     tracing::error!(%error, "cannot wait for a session's device");
                 }
-                self.ports.insert(number, port);
+                self.sources.insert(number, source);
             }
             TxOrder::Detach(number) => {
-                if let Some(port) = self.ports.remove(&number) {
-                    poll.remove(&port.device.tap);
+                if let Some(source) = self.sources.remove(&number) {
+                    poll.remove(&source.device().tap);
                 }
             }
         }
     }
 
     fn serve(&mut self, poll: &Poll, token: u64) {
-        let Some(port) = self.ports.get(&token) else {
+        let Some(source) = self.sources.get(&token) else {
             return;
         };
         for _ in 0..BATCHES_A_TURN {
-            let supply = self.outbox.fill(port);
-            self.outbox.send(port);
+            let supply = match source {
+                Source::Port(port) => {
+                    let supply = self.outbox.fill(port);
+                    self.outbox.send(&port.line, Some(port));
+                    supply
+                }
+                Source::Idle(unit, device) => self.outbox.drain(unit, device),
+            };
             match supply {
                 Supply::More => {}
                 Supply::Dry => return,
                 Supply::Gone => {
-                    if port.device.lose() {
-                        (self.notify)(Event::DeviceLost(port.line.session.key));
-                    }
-                    poll.remove(&port.device.tap);
-                    self.ports.remove(&token);
+                    source.lose(&self.notify);
+                    poll.remove(&source.device().tap);
+                    self.sources.remove(&token);
                     return;
                 }
             }
+        }
+    }
+}
+
+impl Source {
+    fn device(&self) -> &Interface {
+        match self {
+            Source::Port(port) => &port.device,
+            Source::Idle(_, device) => device,
+        }
+    }
+
+    /// Notes that the device has gone. That of a unit is not anybody's to bring back.
+    fn lose(&self, notify: &Notify) {
+        let first = self.device().lose();
+        match self {
+            Source::Port(port) if first && port.unit().is_none() => {
+                notify(Event::DeviceLost(port.line.session.key));
+            }
+            Source::Port(_) | Source::Idle(..) => {}
         }
     }
 }

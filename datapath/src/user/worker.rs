@@ -118,7 +118,10 @@ impl<O> Drop for Handle<O> {
     fn drop(&mut self) {
         self.orders = None;
         let _ = rustix::io::write(&self.wake, &1u64.to_ne_bytes());
-        if let Some(thread) = self.thread.take() {
+        if let Some(thread) = self.thread.take()
+            // Its own thread may be the last to let go of it.
+            && thread.thread().id() != std::thread::current().id()
+        {
             let _ = thread.join();
         }
     }

@@ -230,12 +230,14 @@ impl Errno {
     pub const EPERM: Errno = Errno(1);
     pub const ENOENT: Errno = Errno(2);
     pub const EIO: Errno = Errno(5);
+    pub const ENXIO: Errno = Errno(6);
     pub const EBADF: Errno = Errno(9);
     pub const EBUSY: Errno = Errno(16);
     pub const EEXIST: Errno = Errno(17);
     pub const ENODEV: Errno = Errno(19);
     pub const EINVAL: Errno = Errno(22);
     pub const EMFILE: Errno = Errno(24);
+    pub const ENOTTY: Errno = Errno(25);
     pub const ERANGE: Errno = Errno(34);
     pub const EPROTO: Errno = Errno(71);
     pub const EMSGSIZE: Errno = Errno(90);
@@ -244,5 +246,7 @@ impl Errno {
     pub const EADDRINUSE: Errno = Errno(98);
     pub const EADDRNOTAVAIL: Errno = Errno(99);
     pub const ENETUNREACH: Errno = Errno(101);
+    pub const ENOTCONN: Errno = Errno(107);
     pub const EHOSTUNREACH: Errno = Errno(113);
+    pub const EALREADY: Errno = Errno(114);
 }

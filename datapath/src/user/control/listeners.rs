@@ -43,8 +43,8 @@ impl UserDatapath {
         }
         let carrier = Carrier::listen(spec, sink);
         let carrier = Arc::new(carrier.map_err(|e| listener_error(&e, spec))?);
-        let number = self.number();
-        let rx = self.rx_of(number);
+        let number = self.workers.number();
+        let rx = self.workers.rx_of(number);
         rx.order(RxOrder::Listen(number, carrier.clone()));
         rx.settle();
         let address = bound(&carrier);
@@ -65,7 +65,7 @@ impl UserDatapath {
         let using: Vec<TunnelId> = using.map(|(id, _)| *id).collect();
         using.into_iter().for_each(|id| self.remove_tunnel(id));
         if let Some(listener) = self.listeners.remove(&id) {
-            let rx = self.rx_of(listener.carrier_number);
+            let rx = self.workers.rx_of(listener.carrier_number);
             rx.order(RxOrder::Unlisten(listener.carrier_number));
             rx.settle();
         }

@@ -1,7 +1,7 @@
 //! What is refused, by field, value and remedy.
 
 use crate::Error;
-use crate::spec::{Encap, ListenerAddress, ListenerId, ListenerSpec, Pseudowire, SessionKey};
+use crate::spec::{Encap, ListenerAddress, ListenerId, ListenerSpec, SessionKey};
 use adit_wire::l2tp::TunnelId;
 use adit_wire::netlink::Errno;
 
@@ -23,8 +23,8 @@ pub(super) fn session_exists(key: SessionKey) -> Error {
     Error::new(Errno::EEXIST, "session_id", text)
 }
 
-pub(super) fn not_served(pseudowire: Pseudowire) -> Error {
-    let text = format!("{pseudowire:?} sessions are not served yet; choose Ethernet");
+pub(super) fn not_in_version_2() -> Error {
+    let text = "a tunnel of version 2 carries PPP only; give ppp, or make the tunnel version 3";
     Error::new(Errno::EPROTONOSUPPORT, "pw_type", text)
 }
 

@@ -1,17 +1,18 @@
 //! Sessions: what is done to them one by one, and together.
 
-use super::refusal::{no_session, no_tunnel, not_served, session_exists};
-use super::{Member, Old, Tunnel, UserDatapath};
+use super::refusal::{no_session, no_tunnel, not_in_version_2, session_exists};
+use super::{Attachment, Member, Old, Tunnel, UserDatapath};
 use crate::Error;
 use crate::counters::Counters;
+use crate::ppp::Channel;
 use crate::spec::{DebugMask, Pseudowire, Retuning, Sequencing, SessionKey, SessionSpec};
 use crate::user::devices::mtu_of;
 use crate::user::line::Line;
 use crate::user::path::PathOrder;
 use crate::user::port::{Interface, Port};
-use crate::user::rx::RxOrder;
+use crate::user::rx::{RxOrder, Taker};
 use crate::user::session::Session;
-use crate::user::tx::TxOrder;
+use crate::user::tx::{Source, TxOrder};
 use adit_wire::l2tp::TunnelId;
 use std::sync::Arc;
 
@@ -26,18 +27,17 @@ impl UserDatapath {
         old: Old<'_>,
         from: Sequencing,
     ) -> Result<(), Error> {
-        match spec.pseudowire {
-            Pseudowire::Ethernet => {}
-            Pseudowire::Ppp => return Err(not_served(spec.pseudowire)),
-        }
         match self.sessions.get(&spec.key) {
             None => {
                 let tunnel = self.tunnel(spec.key.tunnel)?;
+                if tunnel.spec.version == 2 && spec.pseudowire != Pseudowire::Ppp {
+                    return Err(not_in_version_2());
+                }
                 let session = Session::new(&tunnel.spec, spec, from);
                 self.install(spec, Arc::new(session), old)
             }
             Some(member) if !same_identity(&member.spec, spec) => Err(session_exists(spec.key)),
-            Some(member) if member.port.device.is_lost() => self.restore(spec),
+            Some(member) if member.is_lost() => self.restore(spec),
             Some(member) => {
                 let change = Retuning::between(&member.spec.tuning, &spec.tuning);
                 self.tune_session(spec.key, &change)
@@ -51,20 +51,22 @@ impl UserDatapath {
         let Some(member) = self.sessions.get(&spec.key) else {
             return Ok(());
         };
-        let (session, lost) = (member.session.clone(), member.port.device.link());
+        let Attachment::Device(port, number) = &member.end else {
+            return Ok(());
+        };
+        let (session, lost) = (member.line.session.clone(), port.device.link());
         let before = member.spec.clone();
-        self.watched.remove(member.port.device.index);
-        let forget = PathOrder::Forget(member.port.clone());
-        self.paths.follower.order(forget);
-        self.tx_of(member.port_number)
-            .order(TxOrder::Detach(member.port_number));
-        self.tx_of(member.port_number).settle();
+        self.watched.remove(port.device.index);
+        self.paths.follower.order(PathOrder::Forget(port.clone()));
+        let tx = self.workers.tx_of(*number);
+        tx.order(TxOrder::Detach(*number));
+        tx.settle();
         self.install(&before, session, Old::Lost(&lost))?;
         let change = Retuning::between(&before.tuning, &spec.tuning);
         self.tune_session(spec.key, &change)
     }
 
-    /// Makes or takes over the device and starts moving frames.
+    /// Starts moving frames: for a device, which is made or taken over, or for PPP.
     fn install(
         &mut self,
         spec: &SessionSpec,
@@ -73,42 +75,63 @@ impl UserDatapath {
     ) -> Result<(), Error> {
         let key = spec.key;
         let tunnel = self.tunnel(key.tunnel)?;
-        let (carrier, carrier_number) = (tunnel.carrier.clone(), tunnel.carrier_number);
-        let (remote, keep) = (tunnel.remote.clone(), tunnel.spec.via.is_none());
-        let wire_key = session.wire_key();
+        let carrier_number = tunnel.carrier_number;
+        let line = Arc::new(Line {
+            session,
+            carrier: tunnel.carrier.clone(),
+            remote: tunnel.remote.clone(),
+            outer: tunnel.outer.clone(),
+        });
+        let wire_key = line.session.wire_key();
         let owner = self.keys.get(&(carrier_number, wire_key));
         if owner.is_some_and(|owner| *owner != key) {
             return Err(session_exists(key));
         }
-        let line = Arc::new(Line {
-            session: session.clone(),
-            carrier,
-            remote,
-            outer: tunnel.outer.clone(),
-        });
-        let device = Arc::new(self.interface(spec, &line, old, keep)?);
-        self.watched.add(device.clone());
-        let port = Arc::new(Port { line, device });
-        let port_number = self.number();
-        let rx = self.rx_of(carrier_number);
-        rx.order(RxOrder::Attach(carrier_number, wire_key, port.clone()));
-        let tx = self.tx_of(port_number);
-        tx.order(TxOrder::Attach(port_number, port.clone()));
+        let end = match spec.pseudowire {
+            Pseudowire::Ethernet => self.attach_device(spec, line.clone(), old)?,
+            Pseudowire::Ppp => self.attach_ppp(line.clone()),
+        };
+        let rx = self.workers.rx_of(carrier_number);
+        let taker = match &end {
+            Attachment::Device(port, _) => Taker::Device(port.clone()),
+            Attachment::Channel(channel) => Taker::Channel(channel.clone()),
+        };
+        rx.order(RxOrder::Attach(carrier_number, wire_key, taker));
         rx.settle();
-        tx.settle();
-        self.paths.follower.order(PathOrder::Follow(port.clone()));
-        let spec = spec.clone();
         let member = Member {
-            spec,
-            session,
-            port,
-            port_number,
+            spec: spec.clone(),
+            line,
+            end,
             carrier_number,
         };
         member.log("carried");
         self.keys.insert((carrier_number, wire_key), key);
         self.sessions.insert(key, member);
         Ok(())
+    }
+
+    fn attach_device(
+        &mut self,
+        spec: &SessionSpec,
+        line: Arc<Line>,
+        old: Old<'_>,
+    ) -> Result<Attachment, Error> {
+        let keep = self.tunnel(spec.key.tunnel)?.spec.via.is_none();
+        let device = Arc::new(self.interface(spec, &line, old, keep)?);
+        self.watched.add(device.clone());
+        let port = Arc::new(Port::new(line, device));
+        let number = self.workers.number();
+        let tx = self.workers.tx_of(number);
+        tx.order(TxOrder::Attach(number, Source::Port(port.clone())));
+        tx.settle();
+        self.paths.follower.order(PathOrder::Follow(port.clone()));
+        Ok(Attachment::Device(port, number))
+    }
+
+    fn attach_ppp(&self, line: Arc<Line>) -> Attachment {
+        let channel = Arc::new(Channel::new(line));
+        self.ppp.add(channel.clone());
+        Attachment::Channel(channel)
     }
 
     /// Makes or takes over a session's device. Its MTU is what the path admits unless one is asked
@@ -137,20 +160,22 @@ impl UserDatapath {
 
     pub(super) fn tune_session(&mut self, key: SessionKey, change: &Retuning) -> Result<(), Error> {
         let member = self.sessions.get_mut(&key).ok_or_else(|| no_session(key))?;
-        let Port { line, device } = &*member.port;
-        match change.mtu {
-            None => {}
-            Some(Some(mtu)) => {
-                self.devices.set_mtu(device, mtu.into())?;
-                device.set_by_hand(mtu.into());
-            }
-            Some(None) => {
-                let mtu = mtu_of(line, line.outer.path.look());
-                self.devices.set_mtu(device, mtu)?;
-                device.set_automatic(mtu);
+        if let Attachment::Device(port, _) = &member.end {
+            let Port { line, device, .. } = &**port;
+            match change.mtu {
+                None => {}
+                Some(Some(mtu)) => {
+                    self.devices.set_mtu(device, mtu.into())?;
+                    device.set_by_hand(mtu.into());
+                }
+                Some(None) => {
+                    let mtu = mtu_of(line, line.outer.path.look());
+                    self.devices.set_mtu(device, mtu)?;
+                    device.set_automatic(mtu);
+                }
             }
         }
-        member.session.tuning.change(change);
+        member.line.session.tuning.change(change);
         member.spec.tuning = change.of(&member.spec.tuning);
         Ok(())
     }
@@ -172,41 +197,65 @@ impl UserDatapath {
 
     /// Tells the threads to serve a session no longer.
     pub(super) fn detach(&mut self, member: &Member) {
-        let (carrier, port) = (member.carrier_number, member.port_number);
-        let wire_key = member.session.wire_key();
+        let carrier = member.carrier_number;
+        let wire_key = member.line.session.wire_key();
         self.keys.remove(&(carrier, wire_key));
-        self.rx_of(carrier)
-            .order(RxOrder::Detach(carrier, wire_key));
-        self.tx_of(port).order(TxOrder::Detach(port));
-        self.watched.remove(member.port.device.index);
-        let forget = PathOrder::Forget(member.port.clone());
-        self.paths.follower.order(forget);
+        let rx = self.workers.rx_of(carrier);
+        rx.order(RxOrder::Detach(carrier, wire_key));
+        match &member.end {
+            Attachment::Device(port, number) => {
+                let tx = self.workers.tx_of(*number);
+                tx.order(TxOrder::Detach(*number));
+                self.watched.remove(port.device.index);
+                self.paths.follower.order(PathOrder::Forget(port.clone()));
+            }
+            Attachment::Channel(_) => {}
+        }
         member.log("removed");
     }
 
-    /// Removes the devices of detached sessions, once no thread uses them.
+    /// Removes the devices of detached sessions, once no thread uses them, and hangs up their
+    /// channels.
     pub(super) fn remove_devices(&mut self, gone: Vec<(SessionKey, Member)>) {
         self.settle();
-        let devices = gone
-            .into_iter()
-            .map(|(_, member)| member.port.device.clone());
-        self.devices.remove(devices.collect());
+        let mut devices = Vec::new();
+        for (key, member) in gone {
+            match member.end {
+                Attachment::Device(port, _) => devices.push(port.device.clone()),
+                Attachment::Channel(_) => self.ppp.remove(key),
+            }
+        }
+        self.devices.remove(devices);
     }
 }
 
 impl Member {
+    /// The session's device and the way to its peer, if it has one.
+    pub(super) fn port(&self) -> Option<&Port> {
+        match &self.end {
+            Attachment::Device(port, _) => Some(port),
+            Attachment::Channel(_) => None,
+        }
+    }
+
+    /// Whether its device has gone.
+    pub(super) fn is_lost(&self) -> bool {
+        self.port().is_some_and(|port| port.device.is_lost())
+    }
+
     /// What both directions have counted.
     pub(super) fn counters(&self) -> Counters {
-        let mut counters = self.session.rx.read();
-        counters += self.session.tx.read();
+        let mut counters = self.line.session.rx.read();
+        counters += self.line.session.tx.read();
         counters
     }
 
     /// Says what became of the session, where that is wanted.
     fn log(&self, what: &str) {
-        if self.port.line.logs(DebugMask::DEBUG) {
-            let SessionKey { tunnel, session } = self.session.key;
-            tracing::debug!(%tunnel, %session, device = self.port.device.link().name, "session {what}");
+        if self.line.logs(DebugMask::DEBUG) {
+            let SessionKey { tunnel, session } = self.line.session.key;
+            let device = self.port().map(|port| port.device.link().name);
+            tracing::debug!(%tunnel, %session, device, "session {what}");
         }
     }
 }

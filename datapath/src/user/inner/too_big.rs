@@ -5,7 +5,9 @@
 //! A pseudowire has no address of its own. As Linux's VXLAN and Geneve do, the answer names the
 //! packet's destination as its source, which its receiver cannot but accept.
 
-use adit_wire::ip::{Checksum, ethernet_payload, ipv4_payload, ipv6_payload};
+use crate::sys::tap::Layer;
+use crate::user::offload::network;
+use adit_wire::ip::{Checksum, ipv4_payload, ipv6_payload};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 const ETHERTYPE_IPV4: u16 = 0x0800;
@@ -34,21 +36,30 @@ const HOP_LIMIT: u8 = 255;
 /// Nothing where nobody may be told, or nobody would understand: what is no IP, IPv4 that may be
 /// fragmented, what was sent to or by many, errors, and packets that are as short as IPv6 can ask
 /// for. Only the first octets of `frame` need be there; `len` is how long it is in all.
-pub(crate) fn answer(frame: &[u8], limit: usize) -> Option<Vec<u8>> {
-    let (ethernet, packet) = ethernet_payload(frame)?;
-    let (to, from) = (frame.get(6..12)?, frame.get(0..6)?);
-    let is_group = |address: &[u8]| address[0] & 1 != 0;
-    if is_group(to) || is_group(from) {
-        return None;
-    }
-    let limit = limit.saturating_sub(ethernet.header_len);
-    let answer = match ethernet.ethertype {
+pub(crate) fn answer(layer: Layer, frame: &[u8], limit: usize) -> Option<Vec<u8>> {
+    let (ethertype, start) = network(layer, frame)?;
+    let front = front(layer, frame, start)?;
+    let (packet, limit) = (frame.get(start..)?, limit.saturating_sub(start));
+    let answer = match ethertype {
         ETHERTYPE_IPV4 => answer_v4(packet, limit.max(LEAST_V4))?,
         ETHERTYPE_IPV6 => answer_v6(packet, limit.max(LEAST_V6))?,
         _ => return None,
     };
-    // The tags and the type are those of the frame.
-    Some([to, from, &frame[12..ethernet.header_len], &answer].concat())
+    Some([front, answer].concat())
+}
+
+/// What stands in front of the answer to a frame whose packet starts at `start`: its addresses
+/// exchanged, with its tags and its type, where it has any.
+fn front(layer: Layer, frame: &[u8], start: usize) -> Option<Vec<u8>> {
+    let (to, from) = match layer {
+        Layer::Ethernet => (frame.get(6..12)?, frame.get(0..6)?),
+        Layer::Ip => return Some(Vec::new()),
+    };
+    let is_group = |address: &[u8]| address[0] & 1 != 0;
+    if is_group(to) || is_group(from) {
+        return None;
+    }
+    Some([to, from, frame.get(12..start)?].concat())
 }
 
 fn answer_v4(packet: &[u8], mtu: usize) -> Option<Vec<u8>> {

@@ -1,4 +1,5 @@
 use crate::sys::checksum::sum;
+use crate::sys::tap::Layer;
 use adit_wire::ip::{Checksum, ethernet_payload, ipv4_payload, ipv6_payload};
 
 const ETHERTYPE_IPV4: u16 = 0x0800;
@@ -38,7 +39,7 @@ impl Transport {
     }
 }
 
-/// Where the headers of an Ethernet frame with TCP or UDP over IP stand. Offsets count from the
+/// Where the headers of a frame with TCP or UDP over IP stand. Offsets count from the
 /// start of the frame and lie inside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Layout {
@@ -56,10 +57,10 @@ pub(super) struct Layout {
 
 impl Layout {
     /// Finds the headers; `None` when the frame is of another kind, a fragment, or cut short.
-    pub(super) fn of(frame: &[u8]) -> Option<Layout> {
-        let (ethernet, packet) = ethernet_payload(frame)?;
-        let network = ethernet.header_len;
-        let (v4, protocol, header_len, total_len, fragment) = match ethernet.ethertype {
+    pub(super) fn of(layer: Layer, frame: &[u8]) -> Option<Layout> {
+        let (ethertype, network) = network(layer, frame)?;
+        let packet = frame.get(network..)?;
+        let (v4, protocol, header_len, total_len, fragment) = match ethertype {
             ETHERTYPE_IPV4 => {
                 let (ip, _) = ipv4_payload(packet)?;
                 (true, ip.protocol, ip.header_len, ip.total_len, ip.fragment)
@@ -133,6 +134,21 @@ impl Layout {
         } else {
             ip[4..6].copy_from_slice(&((len - 40) as u16).to_be_bytes());
         }
+    }
+}
+
+/// The EtherType of a frame, which a bare packet would have too, and where its packet starts.
+pub(crate) fn network(layer: Layer, frame: &[u8]) -> Option<(u16, usize)> {
+    match layer {
+        Layer::Ethernet => {
+            let (ethernet, _) = ethernet_payload(frame)?;
+            Some((ethernet.ethertype, ethernet.header_len))
+        }
+        Layer::Ip => match frame.first()? >> 4 {
+            4 => Some((ETHERTYPE_IPV4, 0)),
+            6 => Some((ETHERTYPE_IPV6, 0)),
+            _ => None,
+        },
     }
 }
 

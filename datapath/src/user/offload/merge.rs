@@ -3,6 +3,7 @@
 use super::flow::{Layout, Transport, flag};
 use super::key::{Key, MAX_HEADERS};
 use super::virtio::{ChecksumState, Kind, Segments, VirtioHeader};
+use crate::sys::tap::Layer;
 use crate::user::order::Payload;
 use adit_wire::ip::Checksum;
 use std::io::IoSlice;
@@ -18,8 +19,9 @@ const MAX_PACKET: usize = 65_535;
 
 /// Joins what comes in one batch. Frames of a flow stay in their order, and no frame overtakes
 /// one that cannot be joined.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Merger<'a> {
+    layer: Layer,
     runs: Vec<Run<'a>>,
     /// The run that was continued or started last.
     latest: usize,
@@ -61,6 +63,15 @@ struct Next {
 }
 
 impl<'a> Merger<'a> {
+    /// For a device of this layer.
+    pub(crate) fn new(layer: Layer) -> Merger<'a> {
+        Merger {
+            layer,
+            runs: Vec::new(),
+            latest: 0,
+        }
+    }
+
     /// Takes a frame. `out` gets what became complete by it.
     pub(crate) fn push(&mut self, frame: Payload<'a>, out: &mut impl FnMut(Bundle<'_>)) {
         // Most frames follow the one before them, and need no closer look.
@@ -69,7 +80,7 @@ impl<'a> Merger<'a> {
         {
             return run.append(&layout, frame);
         }
-        let Some(layout) = mergeable(&frame) else {
+        let Some(layout) = mergeable(self.layer, &frame) else {
             self.flush(out);
             return write_plain(VirtioHeader::PLAIN, frame, out);
         };
@@ -101,8 +112,8 @@ impl<'a> Merger<'a> {
 /// The layout of a frame that may stand in a super-frame: TCP with data and no flags but ACK and
 /// PSH, or UDP with a checksum; its checksums right, without IPv6 extension headers, headers no
 /// longer than those of any usual flow, and with nothing behind the packet.
-fn mergeable(frame: &[u8]) -> Option<Layout> {
-    let layout = Layout::of(frame)?;
+fn mergeable(layer: Layer, frame: &[u8]) -> Option<Layout> {
+    let layout = Layout::of(layer, frame)?;
     let plain_flags = match layout.transport {
         Transport::Tcp => frame[layout.segment + 13] & !flag::PSH == flag::ACK,
         Transport::Udp => udp_len(frame, &layout) == layout.end - layout.segment,

@@ -1,5 +1,5 @@
 //! Super-frames: one frame that stands for many segments of a flow, as the kernel exchanges them
-//! with a TAP device by virtio header (virtio 1.2 §5.1.6).
+//! with a TAP or TUN device by virtio header (virtio 1.2 §5.1.6).
 //!
 //! [`split`] cuts what a device gives into the frames that the peer gets, [`merge`] joins what the
 //! peer sent into what a device takes. Neither is needed for anything but speed.
@@ -10,6 +10,7 @@ pub(crate) mod merge;
 pub(crate) mod split;
 mod virtio;
 
+pub(crate) use flow::network;
 pub(crate) use virtio::{HEADER_LEN, VirtioHeader};
 
 #[cfg(test)]

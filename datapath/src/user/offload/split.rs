@@ -3,6 +3,7 @@
 use super::flow::{Layout, Transport, flag};
 use super::virtio::{ChecksumState, Segments, VirtioHeader};
 use crate::sys::checksum::sum;
+use crate::sys::tap::Layer;
 use adit_wire::ip::Checksum;
 use std::ops::Range;
 
@@ -31,11 +32,12 @@ pub(crate) fn complete(header: &VirtioHeader, frame: &mut [u8]) -> Result<(), Ma
 /// Cuts `frame` into its segments: `emit` gets the headers of each, complete with lengths, ids,
 /// sequence numbers, flags and checksums, and where in `frame` its payload stands.
 pub(crate) fn split(
+    layer: Layer,
     segments: &Segments,
     frame: &[u8],
     emit: &mut impl FnMut(&[u8], Range<usize>),
 ) -> Result<(), Malformed> {
-    let layout = Layout::of(frame).ok_or(Malformed)?;
+    let layout = Layout::of(layer, frame).ok_or(Malformed)?;
     let size = usize::from(segments.size);
     if size == 0 || layout.payload > MAX_HEADERS || layout.payload == layout.end {
         return Err(Malformed);
@@ -55,9 +57,13 @@ pub(crate) fn split(
 }
 
 /// The first segment of `frame`, whole, and how many there are.
-pub(crate) fn first(segments: &Segments, frame: &[u8]) -> Result<(Vec<u8>, usize), Malformed> {
+pub(crate) fn first(
+    layer: Layer,
+    segments: &Segments,
+    frame: &[u8],
+) -> Result<(Vec<u8>, usize), Malformed> {
     let (mut whole, mut count) = (Vec::new(), 0);
-    split(segments, frame, &mut |headers, payload| {
+    split(layer, segments, frame, &mut |headers, payload| {
         if count == 0 {
             whole = [headers, &frame[payload]].concat();
         }

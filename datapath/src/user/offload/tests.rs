@@ -1,6 +1,7 @@
 use super::merge::{Bundle, Merger};
 use super::split::{complete, split};
 use super::*;
+use crate::sys::tap::Layer;
 use crate::user::offload::virtio::{ChecksumState, Kind, Segments};
 use crate::user::order::Payload;
 use proptest::prelude::*;
@@ -165,7 +166,7 @@ fn merged(frames: &[Vec<u8>]) -> Vec<Vec<u8>> {
                 .collect(),
         );
     };
-    let mut merger = Merger::default();
+    let mut merger = Merger::new(Layer::Ethernet);
     for frame in frames {
         merger.push(payload(frame), &mut out);
     }
@@ -179,9 +180,14 @@ fn cut(write: &[u8]) -> Vec<Vec<u8>> {
     let header = VirtioHeader::read(header).unwrap();
     let mut frames = Vec::new();
     match header.segments {
-        Some(segments) => split(&segments, frame, &mut |headers, payload| {
-            frames.push([headers, &frame[payload]].concat());
-        })
+        Some(segments) => split(
+            Layer::Ethernet,
+            &segments,
+            frame,
+            &mut |headers, payload| {
+                frames.push([headers, &frame[payload]].concat());
+            },
+        )
         .unwrap(),
         None => {
             let mut frame = frame.to_vec();
@@ -341,7 +347,7 @@ proptest! {
         };
         let mut octets = Vec::new();
         let mut index = 0;
-        split(&Segments { kind, size, header_len }, &frame, &mut |headers, payload| {
+        split(Layer::Ethernet, &Segments { kind, size, header_len }, &frame, &mut |headers, payload| {
             let expected = Shape {
                 payload: frame[payload.clone()].to_vec(),
                 id: shape.id.wrapping_add(index),
@@ -371,7 +377,7 @@ proptest! {
         let got: Vec<_> = merged(&frames).iter().flat_map(|write| cut(write)).collect();
         prop_assert_eq!(&got, &frames);
         for mut frame in frames {
-            let _ = split(&Segments { kind: Kind::Udp, size, header_len: 0 }, &frame, &mut |_, _| ());
+            let _ = split(Layer::Ethernet, &Segments { kind: Kind::Udp, size, header_len: 0 }, &frame, &mut |_, _| ());
             if let Some(header) = VirtioHeader::read(&header) {
                 let _ = complete(&header, &mut frame);
             }

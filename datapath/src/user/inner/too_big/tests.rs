@@ -1,4 +1,5 @@
 use super::answer;
+use crate::sys::tap::Layer;
 use crate::user::inner::samples::*;
 use proptest::prelude::*;
 
@@ -12,7 +13,7 @@ proptest! {
             octets[12..14].copy_from_slice(&kind);
             octets[14] = if kind[0] == 8 { 0x45 } else { 0x60 };
         }
-        let _ = answer(&octets, limit.into());
+        let _ = answer(Layer::Ethernet, &octets, limit.into());
     }
 }
 
@@ -21,7 +22,7 @@ fn what_does_not_fit_is_answered_with_what_does() {
     for (tags, v4) in [(0, true), (1, true), (2, false), (0, false)] {
         let header = 14 + 4 * tags;
         let long = frame(tags, v4, 17, &[7; 1480]);
-        let found = answer(&long, 1400).unwrap();
+        let found = answer(Layer::Ethernet, &long, 1400).unwrap();
         assert_eq!((&found[..6], &found[6..12]), (&long[6..12], &long[..6]));
         assert_eq!(found[12..header], long[12..header]);
         let (packet, asked) = (&found[header..], &long[header..]);
@@ -51,7 +52,7 @@ fn what_does_not_fit_is_answered_with_what_does() {
 
 #[test]
 fn nobody_is_told_who_must_not_be() {
-    let told = |octets: &[u8]| answer(octets, 1400).is_some();
+    let told = |octets: &[u8]| answer(Layer::Ethernet, octets, 1400).is_some();
     let with = |v4: bool, protocol, change: &[(usize, u8)]| {
         let mut octets = frame(0, v4, protocol, &[8; 1480]);
         change.iter().for_each(|(at, octet)| octets[*at] = *octet);
@@ -74,7 +75,19 @@ fn nobody_is_told_who_must_not_be() {
 
 #[test]
 fn no_ipv6_host_is_asked_for_less_than_it_can() {
-    let found = answer(&frame(0, false, 17, &[7; 1400]), 1000).unwrap();
+    let found = answer(Layer::Ethernet, &frame(0, false, 17, &[7; 1400]), 1000).unwrap();
     assert_eq!(found[14 + 44..14 + 48], 1280u32.to_be_bytes());
-    assert_eq!(answer(&frame(0, false, 17, &[7; 1240]), 1000), None);
+    assert_eq!(
+        answer(Layer::Ethernet, &frame(0, false, 17, &[7; 1240]), 1000),
+        None
+    );
+}
+
+#[test]
+fn a_bare_packet_is_answered_by_one() {
+    let frame = frame(0, false, 17, &[7; 1400]);
+    let whole = answer(Layer::Ethernet, &frame, 1014).unwrap();
+    let bare = answer(Layer::Ip, &frame[14..], 1000).unwrap();
+    assert_eq!(bare, whole[14..]);
+    assert_eq!(answer(Layer::Ip, &frame, 1000), None);
 }

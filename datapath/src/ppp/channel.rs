@@ -1,0 +1,126 @@
+use super::end::{End, Readers};
+use super::route::{Member, Route, route};
+use crate::counters::DropReason;
+use crate::user::delivery::Delivery;
+use crate::user::line::Line;
+use crate::user::order::Payload;
+use crate::user::port::Port;
+use adit_wire::netlink::Stat;
+use adit_wire::ppp;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard};
+
+/// A PPP session as PPP sees it.
+#[derive(Debug)]
+pub(crate) struct Channel {
+    pub(crate) line: Arc<Line>,
+    /// PPP's number of it, once somebody has claimed it.
+    pub(super) index: OnceLock<u32>,
+    stage: RwLock<Stage>,
+    pub(super) readers: Readers,
+}
+
+/// What becomes of a channel's frames.
+#[derive(Debug, Clone)]
+pub(super) enum Stage {
+    /// Nobody wants them yet.
+    Unclaimed,
+    /// They go to the session's socket.
+    Socket(Arc<End>),
+    /// They go to the file attached to the channel.
+    Free,
+    /// The channel is in the unit of this port.
+    Unit(Arc<Port>),
+    /// They leave by another channel.
+    Bridge(Arc<Channel>),
+    /// The session is gone.
+    Gone,
+}
+
+impl Channel {
+    pub(crate) fn new(line: Arc<Line>) -> Channel {
+        Channel {
+            line,
+            index: OnceLock::new(),
+            stage: RwLock::new(Stage::Unclaimed),
+            readers: Readers::default(),
+        }
+    }
+
+    pub(super) fn stage(&self) -> Stage {
+        self.read().clone()
+    }
+
+    /// Changes what becomes of its frames; gives what did before.
+    pub(super) fn enter(&self, stage: Stage) -> Stage {
+        let mut now = self.stage.write().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut now, stage)
+    }
+
+    /// PPP's number of it; 0 is none.
+    pub(super) fn number(&self) -> u32 {
+        self.index.get().copied().unwrap_or(0)
+    }
+
+    /// The line that a frame of its users leaves by.
+    pub(super) fn way_out(&self) -> Option<Arc<Line>> {
+        match &*self.read() {
+            Stage::Gone => None,
+            Stage::Unclaimed
+            | Stage::Socket(_)
+            | Stage::Free
+            | Stage::Unit(_)
+            | Stage::Bridge(_) => Some(self.line.clone()),
+        }
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Stage> {
+        self.stage.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a received frame, with or without Address and Control in front.
+    pub(crate) fn receive<'a>(&self, mut frame: Payload<'a>, delivery: &mut Delivery<'a>) {
+        let session = &*self.line.session;
+        session.rx.add(Stat::RxPackets, 1);
+        session.rx.add(Stat::RxBytes, frame.packet_len() as u64);
+        frame.skip(frame.len() - ppp::strip_address_control(&frame).len());
+        if let Err(reason) = self.pass(frame, delivery) {
+            self.line.discard(reason, 1);
+        }
+    }
+
+    fn pass<'a>(&self, frame: Payload<'a>, delivery: &mut Delivery<'a>) -> Result<(), DropReason> {
+        let stage = self.read();
+        let member = match &*stage {
+            Stage::Unclaimed | Stage::Gone => return Err(DropReason::PppUnclaimed),
+            Stage::Socket(end) => {
+                let given = end.give(&[&frame]);
+                return given.then_some(()).ok_or(DropReason::PppReader);
+            }
+            Stage::Free => Member::Free,
+            Stage::Unit(_) => Member::OfUnit,
+            Stage::Bridge(_) => Member::OfBridge,
+        };
+        let (protocol, information) = ppp::split(&frame).ok_or(DropReason::PppShort)?;
+        let number = protocol.to_be_bytes();
+        match (route(member, protocol), &*stage) {
+            (Route::Bridge, Stage::Bridge(other)) => {
+                delivery.relay(&other.line, frame);
+                Ok(())
+            }
+            (Route::Network(place), Stage::Unit(port)) => {
+                let unit = port.unit().ok_or(DropReason::PppUnclaimed)?;
+                unit.count_received(information.len());
+                unit.admit(place, protocol, information)?;
+                let before = frame.len() - information.len();
+                delivery.take_packet(port, frame.behind(before));
+                Ok(())
+            }
+            (Route::UnitFile, Stage::Unit(port)) => {
+                let unit = port.unit().ok_or(DropReason::PppUnclaimed)?;
+                unit.count_received(information.len());
+                unit.readers.give(&[&number, information])
+            }
+            _ => self.readers.give(&[&number, information]),
+        }
+    }
+}

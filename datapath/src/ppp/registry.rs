@@ -1,0 +1,356 @@
+use super::channel::{Channel, Stage};
+use super::end::{End, OnClose};
+use super::file::{File, Role, Shared};
+use super::unit::{Unit, UnitStatistics};
+use super::worker::{EndOrder, Owner};
+use crate::spec::SessionKey;
+use crate::user::devices::Devices;
+use crate::user::port::{Interface, Port};
+use crate::user::tx::{Source, TxOrder};
+use crate::user::watch::Watched;
+use crate::user::workers::Workers;
+use adit_wire::netlink::Errno;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::Duration;
+
+/// How long a new unit waits for the devices of former ones to be gone.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// The PPP of a data path, for any number of users and threads.
+#[derive(Debug, Clone)]
+pub struct Ppp(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    registry: Mutex<Registry>,
+    /// Rung when a unit's device is gone.
+    reaped: Condvar,
+    reaper: Sender<(u32, Arc<Interface>)>,
+    workers: OnceLock<Weak<Workers>>,
+    devices: Mutex<Devices>,
+    watched: Watched,
+}
+
+/// Everything there is. Whoever changes it holds its lock; packets do not take it.
+#[derive(Debug, Default)]
+pub(super) struct Registry {
+    sessions: BTreeMap<SessionKey, Arc<Channel>>,
+    /// By PPP's number, once claimed.
+    pub(super) channels: BTreeMap<u32, Arc<Channel>>,
+    last_channel: u32,
+    pub(super) units: BTreeMap<u32, Arc<Unit>>,
+    /// Numbers of units whose devices are about to go.
+    dying: BTreeSet<u32>,
+    sockets: BTreeMap<SessionKey, Arc<End>>,
+}
+
+impl Ppp {
+    pub(crate) fn new(watched: Watched) -> io::Result<Ppp> {
+        let (reaper, ended) = channel();
+        let ppp = Ppp(Arc::new(Inner {
+            registry: Mutex::default(),
+            reaped: Condvar::new(),
+            reaper,
+            workers: OnceLock::new(),
+            devices: Mutex::new(Devices::open()?),
+            watched,
+        }));
+        let inner = Arc::downgrade(&ppp.0);
+        // Removing a device takes the kernel long, which nobody else shall wait for.
+        std::thread::Builder::new()
+            .name("units".into())
+            .spawn(move || {
+                for (index, device) in ended {
+                    let Some(inner) = inner.upgrade() else { return };
+                    Ppp(inner).reap(index, device);
+                }
+            })?;
+        Ok(ppp)
+    }
+
+    /// Tells which threads move the packets.
+    pub(crate) fn employ(&self, workers: &Arc<Workers>) {
+        let _ = self.0.workers.set(Arc::downgrade(workers));
+    }
+
+    pub(super) fn workers(&self) -> Result<Arc<Workers>, Errno> {
+        let workers = self.0.workers.get().and_then(Weak::upgrade);
+        workers.ok_or(Errno::ENODEV)
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Registry> {
+        self.0
+            .registry
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes a session that has come.
+    pub(crate) fn add(&self, channel: Arc<Channel>) {
+        let key = channel.line.session.key;
+        self.lock().sessions.insert(key, channel);
+    }
+
+    /// Makes `end` the socket of a PPP session: its frames go there until the channel is bound,
+    /// and what comes from there is sent. ENODEV when there is no such PPP session, EEXIST when it
+    /// has a user.
+    ///
+    /// When the program has closed its last copy, the session's channel is hung up; whoever
+    /// connected it then removes the session.
+    pub fn connect(&self, session: SessionKey, end: End, on_close: OnClose) -> Result<(), Errno> {
+        let workers = self.workers()?;
+        let mut registry = self.lock();
+        let channel = registry.claim(session)?;
+        let end = Arc::new(end);
+        channel.enter(Stage::Socket(end.clone()));
+        registry.sockets.insert(session, end.clone());
+        let number = workers.number();
+        let owner = Owner::Socket(channel, end);
+        workers.ends.order(EndOrder::Serve(number, owner, on_close));
+        Ok(())
+    }
+
+    /// Takes a PPP session without a socket; gives its bound channel. Refused as
+    /// [`Ppp::connect`] is.
+    pub fn claim(&self, session: SessionKey) -> Result<u32, Errno> {
+        let mut registry = self.lock();
+        let channel = registry.claim(session)?;
+        channel.enter(Stage::Free);
+        Ok(channel.number())
+    }
+
+    /// The number of a session's channel, which is bound by it: frames no longer go to the
+    /// session's socket (PPPIOCGCHAN). ENOTCONN when the session has no user.
+    pub fn channel(&self, session: SessionKey) -> Result<u32, Errno> {
+        let registry = self.lock();
+        let channel = registry.sessions.get(&session).ok_or(Errno::ENODEV)?;
+        let number = channel.index.get().ok_or(Errno::ENOTCONN)?;
+        if let Stage::Socket(_) = channel.stage() {
+            channel.enter(Stage::Free);
+        }
+        Ok(*number)
+    }
+
+    /// Whether the channel of a session is bound.
+    pub fn is_bound(&self, session: SessionKey) -> bool {
+        let channel = self.lock().sessions.get(&session).cloned();
+        channel.is_some_and(|channel| match channel.stage() {
+            Stage::Free | Stage::Unit(_) | Stage::Bridge(_) => true,
+            Stage::Unclaimed | Stage::Socket(_) | Stage::Gone => false,
+        })
+    }
+
+    /// The name of the device of the unit that a session belongs to.
+    pub fn unit_name(&self, session: SessionKey) -> Option<String> {
+        let channel = self.lock().sessions.get(&session).cloned()?;
+        match channel.stage() {
+            Stage::Unit(port) => Some(port.device.link().name),
+            Stage::Unclaimed | Stage::Socket(_) | Stage::Free | Stage::Bridge(_) | Stage::Gone => {
+                None
+            }
+        }
+    }
+
+    /// Opens what `/dev/ppp` is in Linux, not attached to anything. Closed by dropping it, or by
+    /// the program's closing its last copy of the other end, after which `on_close` is called.
+    pub fn open(&self, end: End, on_close: OnClose) -> Result<File, Errno> {
+        let workers = self.workers()?;
+        let shared = Arc::new(Shared::new(workers.number(), end));
+        let owner = Owner::File(shared.clone());
+        let number = shared.number;
+        workers.ends.order(EndOrder::Serve(number, owner, on_close));
+        Ok(File::new(shared, self.clone()))
+    }
+
+    /// What the unit of the device of this interface index has carried.
+    pub fn statistics(&self, ifindex: u32) -> Option<UnitStatistics> {
+        let registry = self.lock();
+        let mut units = registry.units.values();
+        let unit = units.find(|unit| unit.ifindex == ifindex)?;
+        Some(unit.statistics())
+    }
+
+    /// The session is gone: hangs its channel up.
+    pub(crate) fn remove(&self, session: SessionKey) {
+        let mut registry = self.lock();
+        let Some(channel) = registry.sessions.remove(&session) else {
+            return;
+        };
+        if let Some(end) = registry.sockets.remove(&session) {
+            end.hang_up();
+        }
+        if let Some(index) = channel.index.get() {
+            registry.channels.remove(index);
+        }
+        match channel.enter(Stage::Gone) {
+            Stage::Unit(port) => self.leave(&channel, &port),
+            Stage::Bridge(other) => drop(other.enter(Stage::Free)),
+            Stage::Unclaimed | Stage::Socket(_) | Stage::Free | Stage::Gone => {}
+        }
+        channel.readers.hang_up();
+    }
+
+    /// Makes unit and device of a number, or of the lowest that is free.
+    pub(super) fn make_unit(&self, wanted: Option<u32>) -> Result<Arc<Unit>, Errno> {
+        let workers = self.workers()?;
+        let mut registry = self.wait_for(wanted);
+        let mut index = wanted.unwrap_or_else(|| registry.lowest_from(0));
+        if registry.units.contains_key(&index) {
+            return Err(Errno::EEXIST);
+        }
+        let device = loop {
+            match self.devices().make_unit(&format!("ppp{index}")) {
+                // Somebody else's device has the name.
+                Err(Errno::EEXIST) if wanted.is_none() => {
+                    index = registry.lowest_from(index + 1);
+                }
+                made => break made?,
+            }
+        };
+        let device = Arc::new(Interface::new(device.0, device.1));
+        let unit = Arc::new(Unit::new(index, workers.number(), device.clone()));
+        self.0.watched.add(device.clone());
+        let source = Source::Idle(unit.clone(), device);
+        let tx = workers.tx_of(unit.number);
+        tx.order(TxOrder::Attach(unit.number, source));
+        registry.units.insert(index, unit.clone());
+        Ok(unit)
+    }
+
+    fn devices(&self) -> MutexGuard<'_, Devices> {
+        let devices = self.0.devices.lock();
+        devices.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The registry, once no former unit is in the way of a new one.
+    fn wait_for(&self, wanted: Option<u32>) -> MutexGuard<'_, Registry> {
+        let in_the_way = |registry: &mut Registry| match wanted {
+            Some(index) => registry.dying.contains(&index),
+            None => {
+                let lowest = registry.lowest_from(0);
+                registry.dying.first().is_some_and(|dying| *dying <= lowest)
+            }
+        };
+        let registry = self.lock();
+        let waited = self
+            .0
+            .reaped
+            .wait_timeout_while(registry, PATIENCE, in_the_way)
+            .unwrap_or_else(PoisonError::into_inner);
+        waited.0
+    }
+
+    /// Ends a unit: its channels become free, its device goes.
+    pub(super) fn end_unit(&self, registry: &mut Registry, unit: &Arc<Unit>) {
+        for channel in unit.channels().drain(..) {
+            channel.enter(Stage::Free);
+        }
+        registry.units.remove(&unit.index);
+        unit.readers.hang_up();
+        if let Ok(workers) = self.workers() {
+            let tx = workers.tx_of(unit.number);
+            tx.order(TxOrder::Detach(unit.number));
+        }
+        if let Some(device) = unit.end() {
+            self.0.watched.remove(unit.ifindex);
+            registry.dying.insert(unit.index);
+            let _ = self.0.reaper.send((unit.index, device));
+        }
+    }
+
+    /// Lets go of an ended unit's device once no thread uses it, and of the unit's number.
+    fn reap(&self, index: u32, device: Arc<Interface>) {
+        if let Ok(workers) = self.workers() {
+            workers.settle();
+        }
+        drop(device);
+        self.lock().dying.remove(&index);
+        self.0.reaped.notify_all();
+    }
+
+    /// Puts a free channel into a unit.
+    pub(super) fn join(&self, channel: &Arc<Channel>, unit: &Arc<Unit>) -> Result<(), Errno> {
+        let device = unit.device().ok_or(Errno::ENXIO)?;
+        let port = Port::of_unit(channel.line.clone(), device, unit.clone());
+        channel.enter(Stage::Unit(Arc::new(port)));
+        unit.channels().push(channel.clone());
+        self.redirect(unit)
+    }
+
+    /// Takes a channel, which has ceased to be in the unit of `port`, out of it.
+    pub(super) fn leave(&self, channel: &Arc<Channel>, port: &Port) {
+        let Some(unit) = port.unit() else { return };
+        let mut channels = unit.channels();
+        channels.retain(|other| !Arc::ptr_eq(other, channel));
+        let empty = channels.is_empty();
+        drop(channels);
+        let _ = self.redirect(unit);
+        if empty && !unit.loops() {
+            unit.readers.pause();
+        }
+    }
+
+    /// Has the unit's packets leave by its first channel, or go nowhere.
+    fn redirect(&self, unit: &Arc<Unit>) -> Result<(), Errno> {
+        let first = unit.channels().first().map(|channel| channel.stage());
+        let device = unit.device().ok_or(Errno::ENXIO)?;
+        let source = match first {
+            Some(Stage::Unit(port)) => Source::Port(port),
+            Some(_) | None => Source::Idle(unit.clone(), device),
+        };
+        let workers = self.workers()?;
+        let tx = workers.tx_of(unit.number);
+        tx.order(TxOrder::Detach(unit.number));
+        tx.order(TxOrder::Attach(unit.number, source));
+        tx.settle();
+        Ok(())
+    }
+
+    /// Lets go of what a file was attached to.
+    pub(super) fn release(&self, file: &Shared) {
+        let mut registry = self.lock();
+        match file.enter(Role::Closed) {
+            Role::None | Role::Closed => {}
+            Role::Channel(channel) => channel.readers.remove(file.number),
+            Role::Unit(unit, owner) => {
+                unit.readers.remove(file.number);
+                if owner {
+                    self.end_unit(&mut registry, &unit);
+                }
+            }
+        }
+    }
+
+    /// The program has closed the socket of a session.
+    pub(super) fn close_socket(&self, channel: &Arc<Channel>) {
+        let key = channel.line.session.key;
+        let current = self.lock().sessions.get(&key).cloned();
+        if current.is_some_and(|current| Arc::ptr_eq(&current, channel)) {
+            self.remove(key);
+        }
+    }
+}
+
+impl Registry {
+    fn claim(&mut self, session: SessionKey) -> Result<Arc<Channel>, Errno> {
+        let channel = self.sessions.get(&session).ok_or(Errno::ENODEV)?.clone();
+        if channel.index.get().is_some() {
+            return Err(Errno::EEXIST);
+        }
+        self.last_channel += 1;
+        let _ = channel.index.set(self.last_channel);
+        self.channels.insert(self.last_channel, channel.clone());
+        Ok(channel)
+    }
+
+    /// The lowest number from `lowest` on that no unit has.
+    fn lowest_from(&self, mut lowest: u32) -> u32 {
+        while self.units.contains_key(&lowest) {
+            lowest += 1;
+        }
+        lowest
+    }
+}
