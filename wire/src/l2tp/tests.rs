@@ -1,4 +1,5 @@
 mod avp;
+mod captured;
 mod control;
 mod data;
 mod golden;

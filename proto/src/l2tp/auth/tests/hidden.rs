@@ -243,3 +243,32 @@ proptest! {
         }
     }
 }
+
+/// Captured of l2tpns, and of xl2tpd on both sides.
+#[test]
+fn other_implementations_answer_challenges_alike() {
+    use MessageKind::{Scccn, Sccrp};
+    for (carrier, secret, challenge, response) in [
+        (
+            Sccrp,
+            "wiresecret",
+            "c3600996560b124d18a9c21de67fb925",
+            "d1129e3146e2e49c226a3feb78a86d3e",
+        ),
+        (
+            Sccrp,
+            "wiresecret *",
+            "8fd6b676796b33e983b658a6ecbb81c0",
+            "10a9dfb3ed60d7e22b3139b74bb52b2f",
+        ),
+        (
+            Scccn,
+            "wiresecret *",
+            "699b38c6fcbcbcc3e3b7d14dd1ba9d8a",
+            "e89bec3eaef485ea18a3f3ed429d0670",
+        ),
+    ] {
+        let answer = respond(carrier, &keys(secret.as_bytes()), &hex(challenge));
+        assert_eq!(answer[..], hex(response));
+    }
+}
