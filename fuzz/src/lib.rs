@@ -4,12 +4,14 @@
 //! every target; `fuzz/README.md` shows how to search for more with libFuzzer and how to add one.
 #![forbid(unsafe_code)]
 
+mod control;
 mod daemon;
 mod ip;
 mod l2tp;
 mod netlink;
 mod written;
 
+pub use control::{l2tp_avps, l2tp_digests, l2tp_hidden_avps, l2tp_v2_message, l2tp_v3_message};
 pub use daemon::{control_answer, daemon_request};
 pub use ip::ip_views;
 pub use l2tp::{l2tp_ip, l2tp_session, l2tp_udp};
@@ -32,9 +34,14 @@ pub const TARGETS: &[Target] = &[
     target("control_answer", control_answer),
     target("daemon_request", daemon_request),
     target("ip_views", ip_views),
+    target("l2tp_avps", l2tp_avps),
+    target("l2tp_digests", l2tp_digests),
+    target("l2tp_hidden_avps", l2tp_hidden_avps),
     target("l2tp_ip", l2tp_ip),
     target("l2tp_session", l2tp_session),
     target("l2tp_udp", l2tp_udp),
+    target("l2tp_v2_message", l2tp_v2_message),
+    target("l2tp_v3_message", l2tp_v3_message),
     target("netlink_attributes", netlink_attributes),
     target("netlink_frames", netlink_frames),
 ];

@@ -69,6 +69,8 @@ fn append(
         let keys = cover.hide.filter(|_| may_be_hidden(&avp));
         let Some(keys) = keys else {
             copy(&avp, out)?;
+            // Behind a foreign vector the own one counts no more.
+            vector = vector.filter(|_| avp.name() != Attribute::RandomVector.into());
             continue;
         };
         let vector = match vector {
