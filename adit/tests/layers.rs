@@ -105,7 +105,12 @@ fn proto_knows_no_clock_no_socket_and_no_runtime() -> Outcome {
     for package in packages()?.iter().filter(|p| p.name == "adit-proto") {
         let root = fs::read_to_string(package.root.join("src/lib.rs"))?;
         assert!(root.lines().any(|line| line == "#![forbid(unsafe_code)]"));
+        // Its tests may ask other programs.
+        let own = package.root.join("src");
         for file in sources(&package.root)? {
+            if !file.starts_with(&own) {
+                continue;
+            }
             looked_at += 1;
             let text = fs::read_to_string(&file)?;
             let touched = HOST.iter().find(|word| text.contains(*word));
