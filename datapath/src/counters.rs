@@ -95,6 +95,8 @@ drop_reasons! {
     PppTxShort = 31, "tx_ppp_short";
     /// To send: the PPP unit has no channel.
     PppNoChannel = 32, "tx_ppp_no_channel";
+    /// Received: marked as congested on the way, with a frame whose sender knows no such mark.
+    Congestion = 33, "rx_ecn_congestion";
 }
 
 /// A reading of one object's counters.
@@ -136,6 +138,7 @@ impl DropReason {
             | Why::UnknownSession
             | Why::SequenceWindow
             | Why::FrameShort
+            | Why::Congestion
             | Why::FrameMtu
             | Why::DeviceDown
             | Why::DeviceWrite

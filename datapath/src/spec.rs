@@ -2,7 +2,7 @@
 
 mod outer;
 
-pub use outer::{Pmtudisc, TunnelRetuning, TunnelTuning};
+pub use outer::{Pmtudisc, Tos, TunnelRetuning, TunnelTuning};
 
 use adit_wire::l2tp::{Cookie, Sequence, SessionId, Sublayer, TunnelId};
 use std::collections::BTreeMap;
@@ -229,6 +229,15 @@ impl Pseudowire {
     }
 }
 
+/// The largest TCP segment size that hosts may agree on (RFC 9293 §3.7.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Mss {
+    /// What fits a packet of the device's MTU, and of the path's.
+    Auto,
+    /// This one, in octets.
+    Octets(u16),
+}
+
 /// The part of a session that may change while it lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SessionTuning {
@@ -242,6 +251,9 @@ pub struct SessionTuning {
     pub reorder_timeout: Duration,
     /// The device's MTU when set by hand.
     pub mtu: Option<u16>,
+    /// How large TCP segments may be that hosts agree on through the session, both ways; `None`
+    /// leaves it to them.
+    pub mss: Option<Mss>,
     /// Log lines wanted.
     pub debug: DebugMask,
 }
@@ -260,6 +272,8 @@ pub struct Retuning {
     pub reorder_timeout: Option<Duration>,
     /// The device's MTU; `Some(None)` is the default one again.
     pub mtu: Option<Option<u16>>,
+    /// How large TCP segments may be; `Some(None)` leaves it to the hosts again.
+    pub mss: Option<Option<Mss>>,
     /// Log lines wanted.
     pub debug: Option<DebugMask>,
 }
@@ -273,6 +287,7 @@ impl Retuning {
             lns_mode: change(old.lns_mode, new.lns_mode),
             reorder_timeout: change(old.reorder_timeout, new.reorder_timeout),
             mtu: change(old.mtu, new.mtu),
+            mss: change(old.mss, new.mss),
             debug: change(old.debug, new.debug),
         }
     }
@@ -285,6 +300,7 @@ impl Retuning {
             lns_mode: self.lns_mode.unwrap_or(old.lns_mode),
             reorder_timeout: self.reorder_timeout.unwrap_or(old.reorder_timeout),
             mtu: self.mtu.unwrap_or(old.mtu),
+            mss: self.mss.unwrap_or(old.mss),
             debug: self.debug.unwrap_or(old.debug),
         }
     }

@@ -2,6 +2,8 @@
 
 pub mod guest;
 
+mod capture;
+
 mod harness;
 mod host;
 mod pair;
@@ -10,6 +12,7 @@ mod program;
 mod relay;
 mod routed;
 
+pub use capture::Capture;
 pub use harness::{Test, eventually, run, run_where, test};
 pub use host::{Host, Refusal};
 pub use pair::{Encap, Family, Pair, Setup, Side, address_device};

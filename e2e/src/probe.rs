@@ -1,7 +1,7 @@
 use crate::host::Host;
 use crate::pair::{Encap, Family, Setup, Side, address_cable};
 use adit_lab::{Namespace, Tap, veth};
-use rustix::net::sockopt::{Timeout, set_socket_timeout};
+use rustix::net::sockopt::{self, Timeout, set_socket_timeout};
 use rustix::net::{
     AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, SocketType, bind, connect, recv,
     send, socket_with,
@@ -80,6 +80,26 @@ impl Probe {
     #[track_caller]
     pub fn send(&self, packet: &[u8]) {
         send(&self.socket, packet, SendFlags::empty()).expect("a packet that leaves");
+    }
+
+    /// Gives what is sent from now on this TOS octet or traffic class.
+    #[track_caller]
+    pub fn set_class(&self, class: u8) {
+        let set = match self.family {
+            Family::V4 => sockopt::set_ip_tos(&self.socket, class),
+            Family::V6 => sockopt::set_ipv6_tclass(&self.socket, class.into()),
+        };
+        set.expect("a class");
+    }
+
+    /// The next frame of this EtherType that the host's device delivers; nothing when there is
+    /// none for a while.
+    #[track_caller]
+    pub fn delivered_frame(&mut self, ethertype: [u8; 2]) -> Option<Vec<u8>> {
+        let received = self
+            .wire
+            .receive(SILENCE, |frame| frame.get(12..14) == Some(&ethertype[..]));
+        received.expect("a device to read")
     }
 
     /// Sends frame `number` without a cookie and with or without a sequence number.

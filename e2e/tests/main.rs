@@ -6,6 +6,7 @@ mod checksum;
 mod demo;
 mod exec;
 mod hostile;
+mod inner;
 mod lab;
 mod lifecycle;
 mod many;
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
             matrix::tests(),
             mtu::tests(),
             path::tests(),
+            inner::tests(),
             checksum::tests(),
             sequence::tests(),
             relay::tests(),

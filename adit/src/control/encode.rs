@@ -1,7 +1,7 @@
-use super::AUTOMATIC_MTU;
+use super::{AUTOMATIC_MSS, AUTOMATIC_MTU, TOS_INHERIT, TOS_UNIFORM};
 use adit_datapath::spec::{
-    Encap, Pmtudisc, Retuning, SessionKey, SessionSpec, SessionTuning, TunnelRetuning, TunnelSpec,
-    TunnelTuning, TxChecksum, UdpChecksum,
+    Encap, Mss, Pmtudisc, Retuning, SessionKey, SessionSpec, SessionTuning, Tos, TunnelRetuning,
+    TunnelSpec, TunnelTuning, TxChecksum, UdpChecksum,
 };
 use adit_wire::l2tp::{Sublayer, TunnelId};
 use adit_wire::netlink::{Attr, Command, Encapsulation, Writer, flag, pw_type};
@@ -74,7 +74,30 @@ pub(crate) fn outer_tuning(mut writer: Writer, tuning: &TunnelTuning) -> Writer 
     if let Some(ttl) = tuning.ttl {
         writer = writer.octet(Attr::Ttl, ttl.get());
     }
+    if tuning.tos != Tos::default() {
+        writer = writer.half(Attr::Tos, tos_number(tuning.tos));
+    }
+    if tuning.ecn {
+        writer = writer.octet(Attr::Ecn, 1);
+    }
     writer
+}
+
+fn tos_number(tos: Tos) -> u16 {
+    match tos {
+        Tos::Fixed(octet) => octet.into(),
+        Tos::Inherit => TOS_INHERIT,
+        Tos::Uniform => TOS_UNIFORM,
+    }
+}
+
+/// The value of the MSS attribute.
+pub(crate) fn mss_number(mss: Option<Mss>) -> u16 {
+    match mss {
+        None => 0,
+        Some(Mss::Octets(octets)) => octets,
+        Some(Mss::Auto) => AUTOMATIC_MSS,
+    }
 }
 
 /// SESSION_CREATE for `spec`, wanting an acknowledgement.
@@ -125,6 +148,12 @@ pub fn modify_tunnel(id: TunnelId, change: &TunnelRetuning, seq: u32) -> Vec<u8>
     if let Some(ttl) = change.ttl {
         writer = writer.octet(Attr::Ttl, ttl.map_or(0, NonZeroU8::get));
     }
+    if let Some(tos) = change.tos {
+        writer = writer.half(Attr::Tos, tos_number(tos));
+    }
+    if let Some(ecn) = change.ecn {
+        writer = writer.octet(Attr::Ecn, ecn.into());
+    }
     writer.finish()
 }
 
@@ -146,6 +175,9 @@ pub fn modify_session(session: &SessionSelector, change: &Retuning, seq: u32) ->
     }
     if let Some(mtu) = change.mtu {
         writer = writer.half(Attr::Mtu, mtu.unwrap_or(AUTOMATIC_MTU));
+    }
+    if let Some(mss) = change.mss {
+        writer = writer.half(Attr::Mss, mss_number(mss));
     }
     if let Some(debug) = change.debug {
         writer = writer.word(Attr::Debug, debug.0);
@@ -209,6 +241,9 @@ fn tuning(mut writer: Writer, tuning: &SessionTuning) -> Writer {
     }
     if let Some(mtu) = tuning.mtu {
         writer = writer.half(Attr::Mtu, mtu);
+    }
+    if tuning.mss.is_some() {
+        writer = writer.half(Attr::Mss, mss_number(tuning.mss));
     }
     if tuning.debug.0 != 0 {
         writer = writer.word(Attr::Debug, tuning.debug.0);

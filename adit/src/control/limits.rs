@@ -9,6 +9,17 @@ pub const AUTOMATIC_MTU: u16 = 0;
 /// its Ethernet header.
 pub const MTU: RangeInclusive<u16> = 68..=65521;
 
+/// The values of the TOS attribute beyond those of the octet: the frame's is taken over outward,
+/// or both ways.
+pub const TOS_INHERIT: u16 = 0x100;
+/// See [`TOS_INHERIT`].
+pub const TOS_UNIFORM: u16 = 0x101;
+
+/// The value of the MSS attribute for an automatic one, and the values of others.
+pub const AUTOMATIC_MSS: u16 = 0xffff;
+/// See [`AUTOMATIC_MSS`].
+pub const MSS: RangeInclusive<u16> = 64..=65495;
+
 /// The longest reorder timeout in milliseconds: as many as Linux can count, 24 days.
 pub const REORDER_TIMEOUT_MAX: u64 = i32::MAX as u64;
 

@@ -14,8 +14,11 @@ pub use encode::{
     SessionSelector, create_session, create_tunnel, delete_session, delete_tunnel, dump_sessions,
     dump_tunnels, get_tunnel, modify_session, modify_tunnel, reload,
 };
-pub(crate) use encode::{encapsulation, outer_tuning, zero_checksums6};
-pub use limits::{AUTOMATIC_MTU, MTU, REORDER_TIMEOUT_MAX, interface_name};
+pub(crate) use encode::{encapsulation, mss_number, outer_tuning, zero_checksums6};
+pub use limits::{
+    AUTOMATIC_MSS, AUTOMATIC_MTU, MSS, MTU, REORDER_TIMEOUT_MAX, TOS_INHERIT, TOS_UNIFORM,
+    interface_name,
+};
 
 #[cfg(test)]
 mod tests;

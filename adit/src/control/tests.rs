@@ -24,10 +24,11 @@ fn cookie() -> impl Strategy<Value = Cookie> {
 prop_compose! {
     fn tuning()(
         recv_seq: bool, send_seq: bool, lns_mode: bool, ms: u32,
-        mtu: Option<u16>, debug: u32,
+        mtu: Option<u16>, mss: Option<u16>, debug: u32,
     ) -> SessionTuning {
         SessionTuning {
             recv_seq, send_seq, lns_mode, mtu,
+            mss: mss.map(|octets| if octets > 9000 { Mss::Auto } else { Mss::Octets(octets) }),
             reorder_timeout: Duration::from_millis(ms.into()),
             debug: DebugMask(debug),
         }
@@ -72,6 +73,10 @@ fn session_of(a: &Attributes) -> SessionSpec {
             lns_mode: on(a.lns_mode),
             reorder_timeout: a.recv_timeout.unwrap_or_default(),
             mtu: a.mtu,
+            mss: a.mss.map(|octets| match octets {
+                AUTOMATIC_MSS => Mss::Auto,
+                octets => Mss::Octets(octets),
+            }),
             debug: DebugMask(a.debug.unwrap_or_default()),
         },
     }

@@ -1,8 +1,8 @@
 //! Objects for tests.
 
 use adit_datapath::spec::{
-    DebugMask, Encap, Inventory, Pmtudisc, Pseudowire, SessionKey, SessionSpec, SessionTuning,
-    TunnelSpec, TunnelTuning, TxChecksum, UdpChecksum,
+    DebugMask, Encap, Inventory, Mss, Pmtudisc, Pseudowire, SessionKey, SessionSpec, SessionTuning,
+    Tos, TunnelSpec, TunnelTuning, TxChecksum, UdpChecksum,
 };
 use adit_wire::l2tp::{Cookie, SessionId, Sublayer, TunnelId};
 use proptest::prelude::*;
@@ -108,8 +108,15 @@ pub(super) fn any_tunnel() -> impl Strategy<Value = TunnelSpec> {
 }
 
 fn any_tunnel_tuning() -> impl Strategy<Value = TunnelTuning> {
-    let all = (any::<u32>(), 0..4u8, any::<u8>());
-    all.prop_map(|(debug, pmtudisc, ttl)| TunnelTuning {
+    let tos = prop_oneof![
+        (0..64u8).prop_map(|codepoint| Tos::Fixed(codepoint * 4)),
+        Just(Tos::Inherit),
+        Just(Tos::Uniform),
+    ];
+    let all = (any::<u32>(), 0..4u8, any::<u8>(), tos, any::<bool>());
+    all.prop_map(|(debug, pmtudisc, ttl, tos, ecn)| TunnelTuning {
+        tos,
+        ecn,
         debug: DebugMask(debug),
         pmtudisc: Pmtudisc::from_number(pmtudisc).unwrap(),
         ttl: NonZeroU8::new(ttl),
@@ -128,10 +135,14 @@ pub(super) fn any_session() -> impl Strategy<Value = SessionSpec> {
     let numbers = (
         0..=i32::MAX as u64,
         proptest::option::of(68..=65521u16),
+        proptest::option::of(prop_oneof![
+            Just(Mss::Auto),
+            (64..=65495u16).prop_map(Mss::Octets)
+        ]),
         any::<u32>(),
     );
     (ids, name, any_cookie(), any_cookie(), flags, numbers).prop_map(
-        |(ids, ifname, cookie, peer_cookie, flags, (timeout, mtu, debug))| SessionSpec {
+        |(ids, ifname, cookie, peer_cookie, flags, (timeout, mtu, mss, debug))| SessionSpec {
             key: SessionKey {
                 tunnel: TunnelId(ids.0),
                 session: SessionId(ids.1),
@@ -151,6 +162,7 @@ pub(super) fn any_session() -> impl Strategy<Value = SessionSpec> {
                 lns_mode: flags.2,
                 reorder_timeout: Duration::from_millis(timeout),
                 mtu,
+                mss,
                 debug: DebugMask(debug),
             },
         },

@@ -26,7 +26,7 @@ pub fn tunnel(fields: &Fields) -> Result<TunnelSpec, FieldError> {
 pub fn tunnel_change(fields: &Fields) -> Result<TunnelRetuning, FieldError> {
     let change = tunnel_retuning(fields)?;
     if change == TunnelRetuning::default() {
-        let text = "nothing to change; give pmtudisc, ttl or debug";
+        let text = "nothing to change; give pmtudisc, ttl, tos, ecn or debug";
         return Err(FieldError::new("set tunnel", text));
     }
     Ok(change)
@@ -37,6 +37,8 @@ fn tunnel_retuning(fields: &Fields) -> Result<TunnelRetuning, FieldError> {
         debug: fields.get(&DEBUG)?,
         pmtudisc: fields.get(&PMTUDISC)?,
         ttl: fields.get(&TTL)?,
+        tos: fields.get(&TOS)?,
+        ecn: fields.get(&ECN)?,
     })
 }
 
@@ -61,6 +63,7 @@ pub fn session(tunnel: u32, fields: &Fields) -> Result<SessionSpec, FieldError> 
             lns_mode: fields.get(&LNS_MODE)?.unwrap_or_default(),
             reorder_timeout: fields.get(&REORDER_TIMEOUT)?.unwrap_or_default(),
             mtu: fields.get(&MTU)?.flatten(),
+            mss: fields.get(&MSS)?.flatten(),
             debug: fields.get(&DEBUG)?.unwrap_or_default(),
         },
     })
@@ -86,10 +89,11 @@ pub fn session_change(fields: &Fields) -> Result<Retuning, FieldError> {
         lns_mode: fields.get(&LNS_MODE)?,
         reorder_timeout: fields.get(&REORDER_TIMEOUT)?,
         mtu: fields.get(&MTU)?,
+        mss: fields.get(&MSS)?,
         debug: fields.get(&DEBUG)?,
     };
     if change == Retuning::default() {
-        let text = "nothing to change; give seq, lns_mode, reorder_timeout, mtu or debug";
+        let text = "nothing to change; give seq, lns_mode, reorder_timeout, mtu, mss or debug";
         return Err(FieldError::new("set session", text));
     }
     Ok(change)

@@ -100,7 +100,7 @@ form! {
         TUNNEL_ID Required, PEER_TUNNEL_ID Required, LOCAL Required, REMOTE Required,
         ENCAP Optional, UDP_SPORT Optional, UDP_DPORT Optional,
         UDP_CSUM Optional, UDP6_CSUM_TX Optional, UDP6_CSUM_RX Optional,
-        PMTUDISC Optional, TTL Optional, DEBUG Optional,
+        PMTUDISC Optional, TTL Optional, TOS Optional, ECN Optional, DEBUG Optional,
     }
 }
 
@@ -109,7 +109,7 @@ form! {
     ADD_SESSION {
         TUNNEL_ID Required, SESSION_ID Required, PEER_SESSION_ID Required,
         NAME Optional, COOKIE Optional, PEER_COOKIE Optional, L2SPEC_TYPE Optional,
-        SEQ Optional, LNS_MODE Optional, REORDER_TIMEOUT Optional, MTU Optional, DEBUG Optional,
+        SEQ Optional, LNS_MODE Optional, REORDER_TIMEOUT Optional, MTU Optional, MSS Optional, DEBUG Optional,
         OFFSET Optional, PEER_OFFSET Optional,
     }
 }
@@ -119,7 +119,7 @@ form! {
     CONFIG_SESSION {
         SESSION_ID Required, PEER_SESSION_ID Required,
         NAME Optional, COOKIE Optional, PEER_COOKIE Optional, L2SPEC_TYPE Optional,
-        SEQ Optional, LNS_MODE Optional, REORDER_TIMEOUT Optional, MTU Optional, DEBUG Optional,
+        SEQ Optional, LNS_MODE Optional, REORDER_TIMEOUT Optional, MTU Optional, MSS Optional, DEBUG Optional,
     }
 }
 
@@ -136,7 +136,7 @@ form! {
 form! {
     /// `set tunnel`.
     SET_TUNNEL {
-        TUNNEL_ID Required, PMTUDISC Optional, TTL Optional, DEBUG Optional,
+        TUNNEL_ID Required, PMTUDISC Optional, TTL Optional, TOS Optional, ECN Optional, DEBUG Optional,
     }
 }
 
@@ -144,7 +144,7 @@ form! {
     /// `set session`.
     SET_SESSION {
         TUNNEL_ID ById, SESSION_ID ById, NAME ByName,
-        SEQ Optional, LNS_MODE Optional, REORDER_TIMEOUT Optional, MTU Optional, DEBUG Optional,
+        SEQ Optional, LNS_MODE Optional, REORDER_TIMEOUT Optional, MTU Optional, MSS Optional, DEBUG Optional,
     }
 }
 

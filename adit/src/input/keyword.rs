@@ -1,7 +1,7 @@
 //! The vocabulary: every keyword with its spelling, its values and its meaning.
 
 use super::{FieldError, value};
-use adit_datapath::spec::{DebugMask, Pmtudisc};
+use adit_datapath::spec::{DebugMask, Mss, Pmtudisc, Tos};
 use adit_wire::l2tp::{Cookie, Sublayer};
 use std::net::IpAddr;
 use std::num::NonZeroU8;
@@ -129,6 +129,10 @@ keywords! {
         "outer packets may be fragmented: dont: anywhere; want: by this host, if they exceed the path MTU; do, probe: never (default dont)";
     TTL: Option<NonZeroU8> = "ttl", "N|auto", NumberOrText, ttl,
         "the outer packets' TTL or hop limit: 1 to 255, or auto, the system's (default auto)";
+    TOS: Tos = "tos", "0xNN|inherit|uniform", NumberOrText, tos,
+        "the outer packets' TOS or traffic class, or that of the frame's IP packet, taken over outward or both ways (default 0)";
+    ECN: bool = "ecn", "on|off", Boolean, switch,
+        "congestion marks pass through the tunnel; the same at both ends (default off)";
     NAME: String = "name", "IF", Text, ifname,
         "the network device's name (default the first free l2tpethN)";
     COOKIE: Cookie = "cookie", "HEX", Text, cookie,
@@ -149,6 +153,8 @@ keywords! {
         "how long a packet waits for those before it, in milliseconds; 0 does not reorder (default 0)";
     MTU: Option<u16> = "mtu", "N|auto", NumberOrText, mtu,
         "the network device's MTU: 68 to 65521, or auto, what the path admits (default auto)";
+    MSS: Option<Mss> = "mss", "N|auto|off", NumberOrText, mss,
+        "the largest TCP segments that hosts agree on through the session: 64 to 65495, or auto, what the MTU admits (default off)";
     DEBUG: DebugMask = "debug", "MASK", NumberOrText, debug,
         "log lines wanted: a number from 0 to 15, or of debug,control,seq,data (default 0)";
 }

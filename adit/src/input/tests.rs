@@ -1,8 +1,8 @@
 use super::form::{ADD_SESSION, ADD_TUNNEL, DEL_SESSION, Form, SET_SESSION, SET_TUNNEL};
 use super::*;
 use adit_datapath::spec::{
-    DebugMask, Encap, Pmtudisc, SessionSpec, TunnelRetuning, TunnelSpec, TunnelTuning, TxChecksum,
-    UdpChecksum,
+    DebugMask, Encap, Mss, Pmtudisc, SessionSpec, Tos, TunnelRetuning, TunnelSpec, TunnelTuning,
+    TxChecksum, UdpChecksum,
 };
 use adit_wire::l2tp::{SessionId, Sublayer, TunnelId};
 use proptest::prelude::*;
@@ -89,11 +89,16 @@ fn an_ip_tunnel_has_addresses_only() {
 #[test]
 fn outer_packets_are_as_those_of_ip_l2tp_unless_told_otherwise() {
     assert_eq!(tunnel(UDP).unwrap().tuning, TunnelTuning::default());
-    let tuning = tunnel(&format!("{IP} pmtudisc want ttl 32 debug seq")).unwrap();
+    let tuning = tunnel(&format!(
+        "{IP} pmtudisc want ttl 32 tos 0xb8 ecn on debug seq"
+    ))
+    .unwrap();
     let expected = TunnelTuning {
         debug: DebugMask(DebugMask::SEQ),
         pmtudisc: Pmtudisc::Want,
         ttl: NonZeroU8::new(32),
+        tos: Tos::Fixed(0xb8),
+        ecn: true,
     };
     assert_eq!(tuning.tuning, expected);
 }
@@ -118,6 +123,7 @@ fn a_session_takes_every_keyword() {
     let spec = session(
         "tunnel_id 1 session_id 0xff peer_session_id 3 name pw1 cookie 0123456789ABCDEF \
          peer_cookie 01020304 seq Recv l2spec_type none lns_mode on reorder_timeout 20 mtu 1400 \
+         mss 1300 \
          debug seq,data offset 4 peer_offset 4",
     )
     .unwrap();
@@ -130,6 +136,7 @@ fn a_session_takes_every_keyword() {
     assert!(spec.tuning.lns_mode);
     assert_eq!(spec.tuning.reorder_timeout, Duration::from_millis(20));
     assert_eq!(spec.tuning.mtu, Some(1400));
+    assert_eq!(spec.tuning.mss, Some(Mss::Octets(1300)));
     assert_eq!(
         spec.tuning.debug,
         DebugMask(DebugMask::SEQ | DebugMask::DATA)
@@ -213,6 +220,14 @@ fn a_bad_tunnel_names_field_value_and_remedy() {
             "ttl: 256 is not a TTL; give a number from 1 to 255, or auto",
         ),
         (
+            with("udp_dport 5001", "udp_dport 5001 tos 0xb9"),
+            "tos: 0xb9 sets the two low bits, which are those of ECN; give a multiple of 4",
+        ),
+        (
+            with("udp_dport 5001", "udp_dport 5001 tos high"),
+            "tos: high is not a TOS octet; give a number from 0 to 255, or inherit or uniform",
+        ),
+        (
             with("udp_dport 5001", "udp_dport 5001 encap ip"),
             "udp_sport: says nothing about a tunnel with encap ip; leave it out",
         ),
@@ -257,6 +272,10 @@ fn a_bad_session_names_field_value_and_remedy() {
         (
             with("mtu 67"),
             "mtu: 67 is not an MTU; give a number from 68 to 65521, or auto",
+        ),
+        (
+            with("mss 63"),
+            "mss: 63 is not a segment size; give a number from 64 to 65495, or auto or off",
         ),
         (
             with("debug seq,noise"),

@@ -1,8 +1,8 @@
 //! Values as they are written. Each function takes the text and gives the value, or what is wrong
 //! with it and the remedy.
 
-use crate::control::{MTU, REORDER_TIMEOUT_MAX, interface_name};
-use adit_datapath::spec::{DebugMask, Pmtudisc};
+use crate::control::{MSS, MTU, REORDER_TIMEOUT_MAX, interface_name};
+use adit_datapath::spec::{DebugMask, Mss, Pmtudisc, Tos};
 use adit_wire::l2tp::{Cookie, Sublayer};
 use std::net::IpAddr;
 use std::num::NonZeroU8;
@@ -50,6 +50,37 @@ pub(super) fn ttl(text: &str) -> Result<Option<NonZeroU8>, String> {
     }
     let hops = number(text, 1, u8::MAX.into(), "a TTL").map(NonZeroU8::new);
     hops.map_err(|refusal| format!("{refusal}, or auto"))
+}
+
+/// The codepoint of outer packets.
+pub(super) fn tos(text: &str) -> Result<Tos, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "inherit" => return Ok(Tos::Inherit),
+        "uniform" => return Ok(Tos::Uniform),
+        _ => {}
+    }
+    let octet: u8 = number(text, 0, u8::MAX.into(), "a TOS octet")
+        .map_err(|refusal| format!("{refusal}, or inherit or uniform"))?;
+    match octet & 3 {
+        0 => Ok(Tos::Fixed(octet)),
+        _ => Err(format!(
+            "{text} sets the two low bits, which are those of ECN; give a multiple of 4"
+        )),
+    }
+}
+
+/// The largest segment size, `None` when it is left to the hosts.
+pub(super) fn mss(text: &str) -> Result<Option<Mss>, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "off" => return Ok(None),
+        "auto" => return Ok(Some(Mss::Auto)),
+        _ => {}
+    }
+    let (least, most) = (*MSS.start(), *MSS.end());
+    let octets = number(text, least.into(), most.into(), "a segment size");
+    octets
+        .map(|octets| Some(Mss::Octets(octets)))
+        .map_err(|refusal| format!("{refusal}, or auto or off"))
 }
 
 /// Milliseconds of a reorder timeout.

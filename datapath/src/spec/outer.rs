@@ -42,6 +42,26 @@ impl Pmtudisc {
     }
 }
 
+/// The codepoint of outer packets (RFC 2983).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Tos {
+    /// This TOS or traffic class octet, whose low two bits are 0 (RFC 3168 §5). The frame's own
+    /// stays as it is.
+    Fixed(u8),
+    /// The codepoint of the IP packet in the frame, 0 for other frames. The frame's own stays as
+    /// it is at the other end.
+    Inherit,
+    /// As [`Tos::Inherit`], and at this end a received frame takes over the codepoint of its outer
+    /// packet: the uniform model.
+    Uniform,
+}
+
+impl Default for Tos {
+    fn default() -> Tos {
+        Tos::Fixed(0)
+    }
+}
+
 /// The part of a tunnel that may change while it lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TunnelTuning {
@@ -52,6 +72,12 @@ pub struct TunnelTuning {
     pub pmtudisc: Pmtudisc,
     /// The outer packets' TTL or hop limit; `None` is what the system takes.
     pub ttl: Option<NonZeroU8>,
+    /// The codepoint of outer packets.
+    pub tos: Tos,
+    /// Congestion is told through the tunnel: outer packets carry the ECN field of the frame, and
+    /// a received frame takes over a mark of its outer packet (RFC 6040, normal mode). Both ends
+    /// must agree (RFC 9601).
+    pub ecn: bool,
 }
 
 /// What changes of a tunnel's [`TunnelTuning`]; `None` leaves it as it is.
@@ -63,6 +89,10 @@ pub struct TunnelRetuning {
     pub pmtudisc: Option<Pmtudisc>,
     /// The outer packets' TTL or hop limit; `Some(None)` is what the system takes again.
     pub ttl: Option<Option<NonZeroU8>>,
+    /// The codepoint of outer packets.
+    pub tos: Option<Tos>,
+    /// Whether congestion is told through the tunnel.
+    pub ecn: Option<bool>,
 }
 
 impl TunnelRetuning {
@@ -72,6 +102,8 @@ impl TunnelRetuning {
             debug: change(old.debug, new.debug),
             pmtudisc: change(old.pmtudisc, new.pmtudisc),
             ttl: change(old.ttl, new.ttl),
+            tos: change(old.tos, new.tos),
+            ecn: change(old.ecn, new.ecn),
         }
     }
 
@@ -81,6 +113,8 @@ impl TunnelRetuning {
             debug: self.debug.unwrap_or(old.debug),
             pmtudisc: self.pmtudisc.unwrap_or(old.pmtudisc),
             ttl: self.ttl.unwrap_or(old.ttl),
+            tos: self.tos.unwrap_or(old.tos),
+            ecn: self.ecn.unwrap_or(old.ecn),
         }
     }
 }

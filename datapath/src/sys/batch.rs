@@ -16,6 +16,16 @@ pub(crate) struct Message<'a> {
     pub(crate) segment: Option<u16>,
     /// Where to, on a socket that is not connected.
     pub(crate) to: Option<&'a Target>,
+    /// The TOS octet or traffic class of IPv4 or IPv6 packets, where they shall have another than
+    /// 0.
+    pub(crate) class: Option<Class>,
+}
+
+/// A TOS octet of IPv4 or a traffic class of IPv6.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Class {
+    V4(u8),
+    V6(u8),
 }
 
 /// The addresses of a packet on a socket that is not connected.
@@ -37,6 +47,8 @@ pub(crate) struct Received {
     pub(crate) from: Option<SocketAddr>,
     /// The address it was sent to; told by sockets that were set up to.
     pub(crate) to: Option<IpAddr>,
+    /// Its TOS octet or traffic class, 0 where the socket does not tell.
+    pub(crate) class: u8,
 }
 
 impl Received {
@@ -97,6 +109,7 @@ pub(crate) fn receive(
             segment: told.segment,
             from: None,
             to: told.destination,
+            class: told.class.unwrap_or(0),
         };
     }
     for ((out, message), name) in received.iter_mut().zip(&messages[..got]).zip(names) {
@@ -118,6 +131,11 @@ pub(crate) fn send(socket: BorrowedFd<'_>, out: &[Message<'_>]) -> io::Result<us
         let mut len = 0;
         if let Some(size) = one.segment {
             len = control.segment(len, size);
+        }
+        match one.class {
+            Some(Class::V4(class)) => len = control.class(len, true, class),
+            Some(Class::V6(class)) => len = control.class(len, false, class),
+            None => {}
         }
         if let Some(target) = one.to {
             message.msg_hdr.msg_name = target.to.as_ptr().cast_mut().cast();

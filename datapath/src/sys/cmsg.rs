@@ -38,6 +38,16 @@ impl Controls {
         self.push(len, libc::SOL_UDP, libc::UDP_SEGMENT, &size.to_ne_bytes())
     }
 
+    /// Has the packet leave with this TOS octet or traffic class.
+    pub(super) fn class(&mut self, len: usize, v4: bool, class: u8) -> usize {
+        let (level, kind) = if v4 {
+            (libc::SOL_IP, libc::IP_TOS)
+        } else {
+            (libc::SOL_IPV6, libc::IPV6_TCLASS)
+        };
+        self.push(len, level, kind, &i32::from(class).to_ne_bytes())
+    }
+
     /// Has the packet leave from this address.
     pub(super) fn source(&mut self, len: usize, from: IpAddr) -> usize {
         match from {
@@ -78,6 +88,8 @@ pub(super) struct Told {
     pub(super) segment: Option<usize>,
     /// The address it was sent to.
     pub(super) destination: Option<IpAddr>,
+    /// Its TOS octet or traffic class.
+    pub(super) class: Option<u8>,
 }
 
 impl Told {
@@ -91,6 +103,13 @@ impl Told {
             (libc::SOL_IP, libc::IP_PKTINFO) => {
                 let address = value.get(8..).and_then(<[u8]>::first_chunk::<4>);
                 self.destination = address.map(|octets| Ipv4Addr::from(*octets).into());
+            }
+            // One octet.
+            (libc::SOL_IP, libc::IP_TOS) => self.class = value.first().copied(),
+            // An int.
+            (libc::SOL_IPV6, libc::IPV6_TCLASS) => {
+                let class = value.first_chunk().map(|class| i32::from_ne_bytes(*class));
+                self.class = class.map(|class| class as u8);
             }
             (libc::SOL_IPV6, libc::IPV6_PKTINFO) => {
                 let address = value.first_chunk::<16>();
@@ -129,10 +148,12 @@ mod tests {
         let mut controls = Controls::EMPTY;
         let len = controls.push(0, libc::SOL_UDP, libc::UDP_GRO, &1400i32.to_ne_bytes());
         let v6: Ipv6Addr = "2001:db8::1".parse().unwrap();
+        let len = controls.class(len, false, 0xb9);
         let len = controls.source(len, v6.into());
         let told = Told {
             segment: Some(1400),
             destination: Some(v6.into()),
+            class: Some(0xb9),
         };
         assert_eq!(controls.read(len), told);
         let cut = controls.read(len - 8);

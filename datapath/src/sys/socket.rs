@@ -171,6 +171,16 @@ pub(crate) fn set_ttl(socket: &Socket, v4: bool, ttl: Option<NonZeroU8>) -> io::
     set_int(socket.as_fd(), level, name, hops)
 }
 
+/// Whether the socket tells of each packet's TOS octet or traffic class.
+pub(crate) fn tell_class(socket: &Socket, v4: bool, on: bool) -> io::Result<()> {
+    let (level, name) = if v4 {
+        (libc::SOL_IP, libc::IP_RECVTOS)
+    } else {
+        (libc::SOL_IPV6, libc::IPV6_RECVTCLASS)
+    };
+    set_int(socket.as_fd(), level, name, on.into())
+}
+
 /// Buffers, DF on no outer packet yet, local address.
 fn prepare(socket: &Socket, local: SocketAddr) -> io::Result<()> {
     socket.set_nonblocking(true)?;

@@ -1,9 +1,9 @@
 use crate::counters::{Counters, DropReason, Tally};
 use crate::spec::{
-    DebugMask, Encap, ListenerAddress, ListenerId, ListenerSpec, TunnelSpec, TunnelTuning,
+    DebugMask, Encap, ListenerAddress, ListenerId, ListenerSpec, Tos, TunnelSpec, TunnelTuning,
     TxChecksum,
 };
-use crate::sys::batch::{self, BATCH, Message, Target};
+use crate::sys::batch::{self, BATCH, Class, Message, Target};
 use crate::sys::{error_queue, socket};
 use crate::user::key::Key;
 use crate::user::log::{LogBudget, LookBudget};
@@ -198,6 +198,7 @@ impl Carrier {
                 .map(|(pieces, target)| Message {
                     pieces,
                     segment: None,
+                    class: None,
                     to: Some(target),
                 })
                 .collect();
@@ -258,6 +259,15 @@ impl Carrier {
         too_big.next().is_some() && self.looks.take()
     }
 
+    /// A packet's TOS octet or traffic class, for its message; nothing for 0.
+    pub(crate) fn class(&self, class: u8) -> Option<Class> {
+        let class = (class != 0).then_some(class)?;
+        Some(match self.encap.local() {
+            IpAddr::V4(_) => Class::V4(class),
+            IpAddr::V6(_) => Class::V6(class),
+        })
+    }
+
     /// What stands in front of the L2TP header in what the socket gives.
     pub(crate) fn framing(&self) -> Framing {
         match (self.is_udp(), self.encap.local().is_ipv4()) {
@@ -298,7 +308,8 @@ impl Carrier {
             socket::set_discovery(socket, v4, tuning.pmtudisc)?;
             socket::set_ttl(socket, v4, tuning.ttl)?;
         }
-        Ok(())
+        let tells = tuning.ecn || tuning.tos == Tos::Uniform;
+        socket::tell_class(&self.socket, v4, tells)
     }
 
     /// Hands a control message up, from `from` to `local`, if anybody wants it.

@@ -3,7 +3,7 @@ use crate::link::Link;
 use crate::ppp::{Channel, Ppp};
 use crate::spec::{
     Change, DebugMask, Device, Inventory, ListenerAddress, ListenerId, ListenerSpec, Sequencing,
-    SessionKey, SessionSpec, TunnelRetuning, TunnelSpec, TunnelTuning,
+    SessionKey, SessionSpec, Tos, TunnelRetuning, TunnelSpec, TunnelTuning,
 };
 use crate::user::Notify;
 use crate::user::carrier::Carrier;
@@ -251,13 +251,18 @@ impl UserDatapath {
     }
 }
 
-/// What a socket has that tunnels share: all log lines that one of them wants, and the strictest
-/// of the rest.
+/// What a socket has that tunnels share: all log lines that one of them wants, the strictest of what
+/// packets may do, and what must be told of them for any.
 fn together(sharing: impl Iterator<Item = TunnelTuning>) -> TunnelTuning {
     sharing.fold(TunnelTuning::default(), |all, one| TunnelTuning {
         debug: DebugMask(all.debug.0 | one.debug.0),
         pmtudisc: all.pmtudisc.max(one.pmtudisc),
         ttl: all.ttl.into_iter().chain(one.ttl).min(),
+        ecn: all.ecn | one.ecn,
+        tos: match one.tos {
+            Tos::Uniform => Tos::Uniform,
+            Tos::Fixed(_) | Tos::Inherit => all.tos,
+        },
     })
 }
 

@@ -20,6 +20,8 @@ use std::time::Instant;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Data<'a> {
     pub(crate) key: Key,
+    /// The TOS octet or traffic class of the outer packet.
+    pub(crate) class: u8,
     /// Octets of the L2TP packet before `rest`.
     before: usize,
     body: Body<'a>,
@@ -57,13 +59,19 @@ pub(crate) fn data(framing: Framing, packet: &[u8]) -> Result<Data<'_>, DropReas
 fn v3(session: SessionId, before: usize, rest: &[u8]) -> Data<'_> {
     let key = Key::v3(session);
     let body = Body::V3(rest);
-    Data { key, before, body }
+    Data {
+        key,
+        class: 0,
+        before,
+        body,
+    }
 }
 
 fn v2<'a>(header: &V2DataHeader, payload: &'a [u8]) -> Data<'a> {
     let sequence = header.ns.map(|ns| Sequence(ns.into()));
     Data {
         key: Key::v2(header.tunnel, header.session),
+        class: 0,
         before: header.octets(),
         body: Body::V2 { sequence, payload },
     }
@@ -176,6 +184,7 @@ fn open<'a>(
     let payload = Payload {
         octets: Cow::Borrowed(octets),
         header: data.before + behind,
+        class: data.class,
     };
     Ok((sequence, payload))
 }

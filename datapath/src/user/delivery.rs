@@ -1,8 +1,11 @@
 use crate::counters::DropReason;
+use crate::user::inner::clamp::clamp;
+use crate::user::inner::class;
 use crate::user::line::Line;
 use crate::user::offload::merge::{Bundle, Merger};
 use crate::user::order::Payload;
 use crate::user::outbox::Outbox;
+use crate::user::outer::Arrival;
 use crate::user::port::Port;
 use crate::user::{Event, Notify};
 use adit_wire::netlink::Stat;
@@ -45,8 +48,17 @@ impl<'a> Delivery<'a> {
         self.take_packet(port, frame);
     }
 
-    /// Takes what the port's device takes as it is.
-    pub(crate) fn take_packet(&mut self, port: &Arc<Port>, frame: Payload<'a>) {
+    /// Takes what the port's device takes as it is, but for its class and what hosts agree on in it.
+    pub(crate) fn take_packet(&mut self, port: &Arc<Port>, mut frame: Payload<'a>) {
+        let layer = port.device.tap.layer();
+        match port.line.outer.arrived(layer, &frame, frame.class) {
+            Arrival::AsItIs => {}
+            Arrival::Marked(class) => class::set(layer, frame.octets.to_mut(), class),
+            Arrival::Dropped => return port.line.drop_received(DropReason::Congestion, 1, None),
+        }
+        if let Some(place) = port.excess(&frame) {
+            clamp(frame.octets.to_mut(), place, false);
+        }
         let notify = self.notify;
         let merger = self.merger(port);
         merger.push(frame, &mut |bundle| write(port, &bundle, notify));

@@ -22,7 +22,7 @@ const QUEUE: u32 = 1000;
 const MAX_SUPER_FRAME: u32 = 60_000;
 
 /// Ethernet's header.
-const ETHERNET: u32 = 14;
+pub(crate) const ETHERNET: u32 = 14;
 /// The MTU that a route has when there is none.
 const NO_ROUTE_MTU: u32 = 1500;
 /// MTUs that a TAP device takes.

@@ -38,6 +38,8 @@ pub(crate) struct Payload<'a> {
     pub(crate) octets: Cow<'a, [u8]>,
     /// Octets of the packet in front of it.
     pub(crate) header: usize,
+    /// The TOS octet or traffic class of the outer packet.
+    pub(crate) class: u8,
 }
 
 impl Payload<'_> {
@@ -66,6 +68,7 @@ impl Payload<'_> {
         Payload {
             octets: Cow::Owned(self.octets.into_owned()),
             header: self.header,
+            class: self.class,
         }
     }
 }

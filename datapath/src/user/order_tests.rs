@@ -60,6 +60,7 @@ fn payload(octets: &[u8]) -> Payload<'_> {
     Payload {
         octets: Cow::Borrowed(octets),
         header: usize::from(octets[3]),
+        class: 0,
     }
 }
 

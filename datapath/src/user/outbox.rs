@@ -3,6 +3,7 @@ use crate::ppp::Unit;
 use crate::sys::batch::{BATCH, Message};
 use crate::sys::tap::Layer;
 use crate::user::carrier::Carrier;
+use crate::user::inner::clamp::clamp;
 use crate::user::line::Line;
 use crate::user::offload::split::{MAX_HEADERS, Malformed, complete, first, split};
 use crate::user::offload::{HEADER_LEN, VirtioHeader};
@@ -38,6 +39,8 @@ pub(crate) struct Outbox {
     octets: Vec<u8>,
     /// Where each packet stands in `octets`.
     packets: Vec<Range<usize>>,
+    /// The TOS octet or traffic class that each gets.
+    classes: Vec<u8>,
     /// Whose the packets of [`Outbox::post`] are.
     line: Option<Arc<Line>>,
 }
@@ -58,6 +61,7 @@ impl Outbox {
             frame: vec![0; MAX_FRAME].into(),
             octets: Vec::with_capacity(longest),
             packets: Vec::with_capacity(MAX_PACKETS + MAX_SEGMENTS),
+            classes: Vec::with_capacity(MAX_PACKETS + MAX_SEGMENTS),
             line: None,
         }
     }
@@ -74,6 +78,9 @@ impl Outbox {
             self.flush();
         }
         append(&mut self.octets, &mut self.packets, line, pieces);
+        // What is no IP packet does not look like one.
+        let information = pieces.last().copied().unwrap_or_default();
+        self.classes.push(line.outer.class(Layer::Ip, information));
         self.line = Some(line.clone());
     }
 
@@ -87,6 +94,7 @@ impl Outbox {
 
     fn clear(&mut self) {
         self.packets.clear();
+        self.classes.clear();
         self.octets.clear();
     }
 
@@ -118,6 +126,19 @@ impl Outbox {
         virtio: &[u8; HEADER_LEN],
         len: usize,
     ) -> Result<(), DropReason> {
+        let layer = port.device.tap.layer();
+        let class = port.line.outer.class(layer, &self.frame[..len]);
+        let made = self.pack(port, virtio, len);
+        self.classes.resize(self.packets.len(), class);
+        made
+    }
+
+    fn pack(
+        &mut self,
+        port: &Port,
+        virtio: &[u8; HEADER_LEN],
+        len: usize,
+    ) -> Result<(), DropReason> {
         let virtio = VirtioHeader::read(virtio).ok_or(DropReason::Malformed)?;
         let frame = &mut self.frame[..len];
         let (octets, packets) = (&mut self.octets, &mut self.packets);
@@ -127,6 +148,11 @@ impl Outbox {
             && refuse(port, &virtio, frame, longest)?
         {
             return Ok(());
+        }
+        if virtio.segments.is_none()
+            && let Some(place) = port.excess(frame)
+        {
+            clamp(frame, place, virtio.is_partial());
         }
         let Some(unit) = port.unit() else {
             return frames(layer, &virtio, frame, &mut |pieces| {
@@ -191,11 +217,14 @@ impl Outbox {
             let mut ends = [0; BATCH];
             let mut pieces = [IoSlice::new(&[]); BATCH];
             let mut segments = [None; BATCH];
+            let mut classes = [0; BATCH];
             let mut count = 0;
             let mut end = sent;
             while end < self.packets.len() && count < BATCH {
                 let start = end;
-                end += run(&self.packets[start..], &line.carrier);
+                let classed = &self.classes[start..];
+                end += run(&self.packets[start..], classed, &line.carrier);
+                classes[count] = classed[0];
                 segments[count] = (end - start > 1).then_some(self.packets[start].len() as u16);
                 let octets = self.packets[start].start..self.packets[end - 1].end;
                 pieces[count] = IoSlice::new(&self.octets[octets]);
@@ -206,6 +235,7 @@ impl Outbox {
                 pieces: &pieces[at..=at],
                 segment: segments[at],
                 to,
+                class: line.carrier.class(classes[at]),
             };
             let messages: [Message<'_>; BATCH] = std::array::from_fn(message);
             sent = self.send_messages(line, port, &messages[..count], &ends[..count], sent);
@@ -336,13 +366,16 @@ fn append(octets: &mut Vec<u8>, packets: &mut Vec<Range<usize>>, line: &Line, pa
     packets.push(start..octets.len());
 }
 
-/// How many packets from the first on go into one message: equal ones, and one shorter.
-fn run(packets: &[Range<usize>], carrier: &Carrier) -> usize {
+/// How many packets from the first on go into one message: equal ones, and one shorter, all of one
+/// class.
+fn run(packets: &[Range<usize>], classes: &[u8], carrier: &Carrier) -> usize {
     let size = packets[0].len();
     if !carrier.takes_segments(size) {
         return 1;
     }
     let most = MAX_SEGMENTS.min(MAX_MESSAGE / size.max(1));
+    let same = classes.iter().take_while(|class| **class == classes[0]);
+    let packets = &packets[..same.take(most + 1).count().min(packets.len())];
     let candidates = packets.iter().take(most);
     let equal = candidates.take_while(|packet| packet.len() == size).count();
     let shorter = packets.get(equal).is_some_and(|packet| packet.len() < size);

@@ -91,6 +91,7 @@ mod tests {
         let message = Message {
             pieces: &[IoSlice::new(b"there")],
             segment: None,
+            class: None,
             to: outlet.target.as_ref(),
         };
         assert_eq!(send(outlet.socket.as_fd(), &[message]).unwrap(), 1);

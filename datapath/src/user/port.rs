@@ -1,7 +1,10 @@
 use crate::counters::DropReason;
 use crate::link::Link;
 use crate::ppp::Unit;
-use crate::sys::tap::Tap;
+use crate::spec::Mss;
+use crate::sys::tap::{Layer, Tap};
+use crate::user::devices::ETHERNET;
+use crate::user::inner::clamp::{self, Most};
 use crate::user::inner::too_big;
 use crate::user::line::Line;
 use crate::user::offload::VirtioHeader;
@@ -53,6 +56,24 @@ impl Port {
     /// The PPP unit that the device is of.
     pub(crate) fn unit(&self) -> Option<&Arc<Unit>> {
         self.unit.as_ref()
+    }
+
+    /// What has to change of the segment size that a TCP SYN in `frame` names, where the session
+    /// shall keep it to a bound.
+    pub(crate) fn excess(&self, frame: &[u8]) -> Option<clamp::Place> {
+        let most = match self.line.session.tuning.mss()? {
+            Mss::Octets(octets) => Most::Size(octets),
+            Mss::Auto => {
+                let before = self.line.overhead() as u32
+                    + match self.device.tap.layer() {
+                        Layer::Ethernet => ETHERNET,
+                        Layer::Ip => self.prefix_len() as u32,
+                    };
+                let admitted = self.line.outer.path.mtu().saturating_sub(before);
+                Most::Mtu(admitted.min(self.device.mtu.load(Relaxed)))
+            }
+        };
+        clamp::excess(self.device.tap.layer(), frame, most)
     }
 
     /// Drops `count` frames, of which `frame` is the first: they are longer than the path admits.

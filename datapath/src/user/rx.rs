@@ -229,7 +229,7 @@ impl Ear {
         received: &Received,
         delivery: &mut Delivery<'a>,
     ) -> Option<(Instant, Key)> {
-        let data = match decap::data(self.carrier.framing(), packet) {
+        let mut data = match decap::data(self.carrier.framing(), packet) {
             Ok(data) => data,
             Err(DropReason::Control) => {
                 self.carrier.hand_up(packet, received.from, received.to);
@@ -249,6 +249,7 @@ impl Ear {
             line.drop_received(DropReason::PeerAddress, 1, None);
             return None;
         }
+        data.class = received.class;
         let before = receiver.deadline();
         receiver.take(line, now, &data, &mut |payload| {
             taker.take(payload, delivery);

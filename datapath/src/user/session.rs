@@ -1,6 +1,6 @@
 use crate::counters::Tally;
 use crate::spec::{
-    DebugMask, Retuning, Sequencing, SessionKey, SessionSpec, SessionTuning, TunnelSpec,
+    DebugMask, Mss, Retuning, Sequencing, SessionKey, SessionSpec, SessionTuning, TunnelSpec,
 };
 use crate::user::carrier::Carrier;
 use crate::user::key::Key;
@@ -54,7 +54,12 @@ pub(crate) struct Tuning {
     pub(crate) lns_mode: AtomicBool,
     reorder_timeout_ns: AtomicU64,
     debug: AtomicU32,
+    /// 0 where there is no bound, [`AUTOMATIC`] for an automatic one.
+    mss: AtomicU32,
 }
+
+/// The value of [`Tuning::mss`] beyond those of a size.
+const AUTOMATIC: u32 = u32::MAX;
 
 impl Session {
     /// A session of `tunnel` that numbers its packets from `from` on.
@@ -205,6 +210,7 @@ impl Tuning {
             lns_mode: tuning.lns_mode.into(),
             reorder_timeout_ns: nanoseconds(tuning.reorder_timeout).into(),
             debug: tuning.debug.0.into(),
+            mss: mss_number(tuning.mss).into(),
         }
     }
 
@@ -227,10 +233,30 @@ impl Tuning {
         if let Some(debug) = change.debug {
             self.debug.store(debug.0, Relaxed);
         }
+        if let Some(mss) = change.mss {
+            self.mss.store(mss_number(mss), Relaxed);
+        }
+    }
+
+    /// The bound of TCP segment sizes.
+    pub(crate) fn mss(&self) -> Option<Mss> {
+        match self.mss.load(Relaxed) {
+            0 => None,
+            AUTOMATIC => Some(Mss::Auto),
+            octets => Some(Mss::Octets(octets as u16)),
+        }
     }
 
     pub(crate) fn reorder_timeout(&self) -> Duration {
         Duration::from_nanos(self.reorder_timeout_ns.load(Relaxed))
+    }
+}
+
+fn mss_number(mss: Option<Mss>) -> u32 {
+    match mss {
+        None => 0,
+        Some(Mss::Auto) => AUTOMATIC,
+        Some(Mss::Octets(octets)) => octets.into(),
     }
 }
 

@@ -66,6 +66,9 @@ pub struct Attributes {
     pub udp_no_csum: bool,
     pub pmtudisc: Option<u8>,
     pub ttl: Option<u8>,
+    pub tos: Option<u16>,
+    pub ecn: Option<u8>,
+    pub mss: Option<u16>,
 }
 
 impl Attributes {
@@ -149,6 +152,9 @@ impl Attributes {
             Attr::UdpNoCsum => self.udp_no_csum = true,
             Attr::Pmtudisc => self.pmtudisc = Some(v.octet()?),
             Attr::Ttl => self.ttl = Some(v.octet()?),
+            Attr::Tos => self.tos = Some(v.half()?),
+            Attr::Ecn => self.ecn = Some(v.octet()?),
+            Attr::Mss => self.mss = Some(v.half()?),
             // Nobody uses these, but the policy still wants them whole.
             Attr::DataSeq | Attr::L2specLen => v.octet().map(drop)?,
             Attr::Offset | Attr::VlanId | Attr::Mru => v.half().map(drop)?,
@@ -197,6 +203,9 @@ impl Attributes {
             Attr::UdpNoCsum => put(to, attr, self.udp_no_csum.then_some(()), put_flag),
             Attr::Pmtudisc => put(to, attr, self.pmtudisc, Writer::octet),
             Attr::Ttl => put(to, attr, self.ttl, Writer::octet),
+            Attr::Tos => put(to, attr, self.tos, Writer::half),
+            Attr::Ecn => put(to, attr, self.ecn, Writer::octet),
+            Attr::Mss => put(to, attr, self.mss, Writer::half),
             Attr::DataSeq
             | Attr::L2specLen
             | Attr::Offset

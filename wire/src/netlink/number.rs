@@ -180,6 +180,13 @@ numbers! {
         Pmtudisc = 0x1010,
         /// Adit, u8: the outer packets' TTL or hop limit; 0 is the system's.
         Ttl = 0x1011,
+        /// Adit, u16: the outer packets' TOS octet, 0x100 to take over the frame's, 0x101 to do so
+        /// both ways.
+        Tos = 0x1012,
+        /// Adit, u8: whether congestion is told through the tunnel.
+        Ecn = 0x1013,
+        /// Adit, u16: the largest TCP segment size; 0 is none, 0xffff an automatic one.
+        Mss = 0x1014,
     }
 }
 

@@ -3,6 +3,7 @@
 
 use super::is_on;
 use crate::cli::failure::one_line;
+use crate::control::{AUTOMATIC_MSS, TOS_INHERIT, TOS_UNIFORM};
 use crate::input::debug_names;
 use adit_datapath::counters::DropReason;
 use adit_datapath::spec::{DebugMask, Pmtudisc};
@@ -51,6 +52,15 @@ pub(super) fn json(object: &Attributes, in_full: bool) -> Map<String, Value> {
     if let Some(ttl) = object.ttl {
         out.insert("ttl".to_owned(), json!(ttl));
     }
+    if let Some(tos) = object.tos {
+        out.insert("tos".to_owned(), json!(tos_name(tos)));
+    }
+    if is_on(object.ecn) {
+        out.insert("ecn".to_owned(), json!(true));
+    }
+    if let Some(mss) = object.mss {
+        out.insert("mss".to_owned(), json!(mss_name(mss)));
+    }
     if object.session_id.is_some() {
         out.insert("lns_mode".to_owned(), json!(is_on(object.lns_mode)));
     }
@@ -82,10 +92,34 @@ fn settings(object: &Attributes) -> Vec<(&'static str, String)> {
     if let Some(ttl) = object.ttl {
         out.push(("ttl", ttl.to_string()));
     }
+    if let Some(tos) = object.tos {
+        out.push(("tos", tos_name(tos)));
+    }
+    if is_on(object.ecn) {
+        out.push(("ecn", "on".to_owned()));
+    }
+    if let Some(mss) = object.mss {
+        out.push(("mss", mss_name(mss)));
+    }
     if let Some(mask) = object.debug.filter(|mask| *mask != 0) {
         out.push(("debug", debug_names(DebugMask(mask))));
     }
     out
+}
+
+fn tos_name(number: u16) -> String {
+    match number {
+        TOS_INHERIT => "inherit".to_owned(),
+        TOS_UNIFORM => "uniform".to_owned(),
+        octet => format!("{octet:#04x}"),
+    }
+}
+
+fn mss_name(number: u16) -> String {
+    match number {
+        AUTOMATIC_MSS => "auto".to_owned(),
+        octets => octets.to_string(),
+    }
 }
 
 type Named = Vec<(&'static str, u64)>;

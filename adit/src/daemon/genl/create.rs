@@ -1,11 +1,14 @@
 //! What a create request describes, as far as it can be judged without knowing other objects.
 
 use super::{keyword, missing};
-use crate::control::{AUTOMATIC_MTU, MTU, REORDER_TIMEOUT_MAX, interface_name};
+use crate::control::{
+    AUTOMATIC_MSS, AUTOMATIC_MTU, MSS, MTU, REORDER_TIMEOUT_MAX, TOS_INHERIT, TOS_UNIFORM,
+    interface_name,
+};
 use adit_datapath::Error;
 use adit_datapath::spec::{
-    DebugMask, Encap, Pmtudisc, Pseudowire, Retuning, SessionKey, SessionSpec, SessionTuning,
-    TunnelRetuning, TunnelSpec, TunnelTuning, TxChecksum, UdpChecksum,
+    DebugMask, Encap, Mss, Pmtudisc, Pseudowire, Retuning, SessionKey, SessionSpec, SessionTuning,
+    Tos, TunnelRetuning, TunnelSpec, TunnelTuning, TxChecksum, UdpChecksum,
 };
 use adit_wire::l2tp::{SessionId, Sublayer, TunnelId};
 use adit_wire::netlink::{Attr, Attributes, Encapsulation, Errno, pw_type};
@@ -52,7 +55,40 @@ pub(super) fn tunnel_retuning(a: &Attributes) -> Result<TunnelRetuning, Error> {
         debug: a.debug.map(DebugMask),
         pmtudisc: a.pmtudisc.map(pmtudisc).transpose()?,
         ttl: a.ttl.map(NonZeroU8::new),
+        tos: a.tos.map(tos).transpose()?,
+        ecn: a.ecn.map(|value| value != 0),
     })
+}
+
+fn tos(number: u16) -> Result<Tos, Error> {
+    match (number, u8::try_from(number)) {
+        (TOS_INHERIT, _) => Ok(Tos::Inherit),
+        (TOS_UNIFORM, _) => Ok(Tos::Uniform),
+        (_, Ok(octet)) if octet & 3 == 0 => Ok(Tos::Fixed(octet)),
+        _ => {
+            let text = format!(
+                "{number} is no codepoint; give a multiple of 4 up to 252, \
+                 {TOS_INHERIT} to inherit or {TOS_UNIFORM} for uniform"
+            );
+            Err(Error::new(Errno::EINVAL, keyword(Attr::Tos), text))
+        }
+    }
+}
+
+fn mss(number: u16) -> Result<Option<Mss>, Error> {
+    match number {
+        0 => Ok(None),
+        AUTOMATIC_MSS => Ok(Some(Mss::Auto)),
+        octets if MSS.contains(&octets) => Ok(Some(Mss::Octets(octets))),
+        octets => {
+            let (least, most) = (MSS.start(), MSS.end());
+            let text = format!(
+                "{octets} is out of range; give {least} to {most}, 0 for none or {AUTOMATIC_MSS} \
+                 for an automatic one"
+            );
+            Err(Error::new(Errno::EINVAL, keyword(Attr::Mss), text))
+        }
+    }
 }
 
 fn nonzero(attr: Attr, id: u32) -> Result<u32, Error> {
@@ -210,6 +246,7 @@ pub(super) fn retuning(a: &Attributes) -> Result<Retuning, Error> {
         lns_mode: switch(a.lns_mode),
         reorder_timeout: a.recv_timeout,
         mtu,
+        mss: a.mss.map(mss).transpose()?,
         debug: a.debug.map(DebugMask),
     })
 }

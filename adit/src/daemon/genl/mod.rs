@@ -66,6 +66,9 @@ fn keyword(attr: Attr) -> &'static str {
         Attr::DryRun => "dry_run",
         Attr::Pmtudisc => "pmtudisc",
         Attr::Ttl => "ttl",
+        Attr::Tos => "tos",
+        Attr::Ecn => "ecn",
+        Attr::Mss => "mss",
         Attr::DataSeq
         | Attr::L2specLen
         | Attr::UsingIpsec

@@ -1,7 +1,7 @@
 //! Objects as messages: Linux's attributes in Linux's order, then Adit's own.
 
 use super::Dialect;
-use crate::control::{encapsulation, outer_tuning, zero_checksums6};
+use crate::control::{encapsulation, mss_number, outer_tuning, zero_checksums6};
 use adit_datapath::counters::{Counters, DropReason};
 use adit_datapath::spec::{DebugMask, Device, Encap, Pseudowire, SessionSpec, TunnelSpec};
 use adit_wire::netlink::{Attr, Command, Writer, flag, pw_type};
@@ -131,6 +131,9 @@ pub fn session(
     writer = writer.statistics(extra.counters.statistics);
     if header.dialect == Dialect::Linux {
         return writer.finish();
+    }
+    if spec.tuning.mss.is_some() {
+        writer = writer.half(Attr::Mss, mss_number(spec.tuning.mss));
     }
     if let Some(device) = device {
         writer = writer

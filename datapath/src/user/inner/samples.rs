@@ -45,3 +45,14 @@ pub(super) fn frame(tags: usize, v4: bool, protocol: u8, payload: &[u8]) -> Vec<
     out.extend(payload);
     out
 }
+
+/// A TCP segment with these flags and options, its checksum right in a packet of [`frame`].
+pub(super) fn tcp(v4: bool, flags: u8, options: &[u8]) -> Vec<u8> {
+    let words = (20 + options.len() as u8) / 4;
+    let mut out = vec![0, 80, 1, 2, 0, 0, 0, 1, 0, 0, 0, 0, words << 4, flags];
+    out.extend([255, 255, 0, 0, 0, 0]);
+    out.extend(options);
+    let sum = transport_checksum(&frame(0, v4, 6, &out)[14..]);
+    out[16..18].copy_from_slice(&sum.to_be_bytes());
+    out
+}

@@ -17,14 +17,14 @@ pub(super) mod flag {
 
 /// The transports that can be cut and joined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Transport {
+pub(crate) enum Transport {
     Tcp,
     Udp,
 }
 
 impl Transport {
     /// Where the checksum stands in the transport header.
-    pub(super) const fn checksum_at(self) -> usize {
+    pub(crate) const fn checksum_at(self) -> usize {
         match self {
             Transport::Tcp => 16,
             Transport::Udp => 6,
@@ -42,22 +42,22 @@ impl Transport {
 /// Where the headers of a frame with TCP or UDP over IP stand. Offsets count from the
 /// start of the frame and lie inside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Layout {
-    pub(super) v4: bool,
-    pub(super) transport: Transport,
+pub(crate) struct Layout {
+    pub(crate) v4: bool,
+    pub(crate) transport: Transport,
     /// The IP header.
-    pub(super) network: usize,
+    pub(crate) network: usize,
     /// The TCP or UDP header.
-    pub(super) segment: usize,
+    pub(crate) segment: usize,
     /// The payload.
-    pub(super) payload: usize,
+    pub(crate) payload: usize,
     /// Where the IP packet ends.
-    pub(super) end: usize,
+    pub(crate) end: usize,
 }
 
 impl Layout {
     /// Finds the headers; `None` when the frame is of another kind, a fragment, or cut short.
-    pub(super) fn of(layer: Layer, frame: &[u8]) -> Option<Layout> {
+    pub(crate) fn of(layer: Layer, frame: &[u8]) -> Option<Layout> {
         let (ethertype, network) = network(layer, frame)?;
         let packet = frame.get(network..)?;
         let (v4, protocol, header_len, total_len, fragment) = match ethertype {

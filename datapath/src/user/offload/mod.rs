@@ -10,7 +10,7 @@ pub(crate) mod merge;
 pub(crate) mod split;
 mod virtio;
 
-pub(crate) use flow::network;
+pub(crate) use flow::{Layout, Transport, network};
 pub(crate) use virtio::{HEADER_LEN, VirtioHeader};
 
 #[cfg(test)]

@@ -151,6 +151,7 @@ fn payload(frame: &[u8]) -> Payload<'_> {
     Payload {
         octets: Cow::Borrowed(frame),
         header: 8,
+        class: 0,
     }
 }
 

@@ -58,6 +58,11 @@ impl VirtioHeader {
         segments: None,
     };
 
+    /// Whether the transport checksum is yet to be completed.
+    pub(crate) fn is_partial(&self) -> bool {
+        matches!(self.checksum, ChecksumState::Partial { .. })
+    }
+
     /// Reads a header; `None` for a kind of super-frame that nobody offered to take.
     pub(crate) fn read(octets: &[u8; HEADER_LEN]) -> Option<VirtioHeader> {
         let half = |at: usize| u16::from_ne_bytes([octets[at], octets[at + 1]]);

@@ -134,6 +134,8 @@ fn tunnel_tuning_difference(change: &TunnelRetuning) -> Vec<&'static str> {
         ("debug", change.debug.is_some()),
         ("pmtudisc", change.pmtudisc.is_some()),
         ("ttl", change.ttl.is_some()),
+        ("tos", change.tos.is_some()),
+        ("ecn", change.ecn.is_some()),
     ])
 }
 
@@ -143,6 +145,7 @@ fn tuning_difference(change: &Retuning) -> Vec<&'static str> {
         ("lns_mode", change.lns_mode.is_some()),
         ("reorder_timeout", change.reorder_timeout.is_some()),
         ("mtu", change.mtu.is_some()),
+        ("mss", change.mss.is_some()),
         ("debug", change.debug.is_some()),
     ])
 }
