@@ -168,8 +168,10 @@ pub struct Profile {
     pub remote: Option<(IpAddr, u8)>,
     /// Only over this.
     pub encapsulation: Option<Encapsulation>,
-    /// Only with this Host Name.
+    /// Only with a Host Name that fits: `*` stands for any characters, case does not count.
     pub host_name: Option<String>,
+    /// Whom it matches is refused by a StopCCN "not authorized".
+    pub refuse: bool,
     /// What its tunnels are like.
     pub config: Arc<TunnelConfig>,
     /// Tunnels at most; further ones get a StopCCN "no resources".

@@ -11,6 +11,7 @@ mod event;
 mod key;
 mod node;
 mod path;
+mod pattern;
 mod reason;
 mod session;
 mod tunnel;

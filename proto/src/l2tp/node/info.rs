@@ -39,7 +39,9 @@ pub struct TunnelInfo {
     pub numbers: (u16, u16),
     /// Messages that are not acknowledged, sent or not.
     pub backlog: usize,
-    /// Messages that may be in flight now.
+    /// Messages that wait for their acknowledgement.
+    pub in_flight: usize,
+    /// Messages that may be in flight now; `peer` has the most that the peer allows.
     pub window: u16,
     /// Messages sent again.
     pub retransmissions: u32,
@@ -56,6 +58,9 @@ pub struct SessionInfo {
     pub state: SessionState,
     /// The peer's id; 0 as long as it is not known.
     pub peer_session: SessionId,
+    /// Its number among all sessions and tunnels of the node, which a caller sends as Call Serial
+    /// Number.
+    pub serial: u32,
     /// Incoming or outgoing.
     pub direction: Direction,
     /// What this end is.
@@ -84,6 +89,7 @@ impl Tunnel {
             sessions: self.sessions.len(),
             numbers: self.channel.numbers(),
             backlog: self.channel.backlog(),
+            in_flight: self.channel.in_flight(),
             window: self.channel.window(),
             retransmissions: self.channel.retransmissions(),
             round_trip: self.channel.round_trip(),
@@ -109,6 +115,7 @@ impl Node {
                 session: tunnel.session_key(*id, session),
                 state: session.state,
                 peer_session: session.peer_id,
+                serial: session.serial,
                 direction: session.machine.direction,
                 role: session.role(),
                 pseudowire: session.pseudowire,

@@ -195,9 +195,11 @@ impl Node {
             false => u32::MAX,
         };
         let tunnels = &self.tunnels;
-        let id = self
-            .shared
-            .free_id(max, |id| tunnels.contains_key(&TunnelId(id)));
+        let reserved = std::mem::take(&mut self.shared.reserved_tunnels);
+        let id = self.shared.free_id(max, |id| {
+            tunnels.contains_key(&TunnelId(id)) || reserved.contains(&TunnelId(id))
+        });
+        self.shared.reserved_tunnels = reserved;
         id.map(TunnelId)
     }
 

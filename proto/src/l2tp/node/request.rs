@@ -2,6 +2,7 @@
 
 use super::super::auth::{self, Auth};
 use super::super::config::{Profile, TunnelConfig};
+use super::super::pattern::fits;
 use super::super::tunnel::{TunnelAction, TunnelEvent, TunnelState, next};
 use super::super::{Encapsulation, Path, ResultCode, TunnelEnd, TunnelKey, Versions};
 use super::admission::Source;
@@ -50,7 +51,7 @@ impl Profile {
             && self
                 .host_name
                 .as_deref()
-                .is_none_or(|name| name == host_name)
+                .is_none_or(|pattern| fits(pattern, host_name))
     }
 }
 
@@ -101,6 +102,10 @@ impl Node {
             }
             return Err(MessageDrop::Stranger);
         };
+        if profile.refuse {
+            self.refuse(path, &message, ResultCode::stop(StopCode::NOT_AUTHORIZED));
+            return Err(MessageDrop::Stranger);
+        }
         let mut scratch = Vec::new();
         match self.read_request(&message, &profile.config, &mut scratch) {
             Ok((opening, auth)) => self.admit(path, &message, &profile, opening, auth),

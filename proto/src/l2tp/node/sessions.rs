@@ -80,12 +80,16 @@ impl Tunnel {
             Version::V3 => u32::MAX,
         };
         let of_node = self.may_be_v3();
-        let mut ids = std::mem::take(&mut shared.v3_sessions);
+        // Taken out for as long as the generator is borrowed with the rest.
+        let ids = std::mem::take(&mut shared.v3_sessions);
+        let reserved = std::mem::take(&mut shared.reserved_sessions);
         let id = shared.free_id(max, |id| {
             let id = SessionId(id);
-            self.sessions.contains_key(&id) || (of_node && ids.contains_key(&id))
+            let elsewhere = of_node && (ids.contains_key(&id) || reserved.contains(&id));
+            elsewhere || self.sessions.contains_key(&id)
         });
-        std::mem::swap(&mut shared.v3_sessions, &mut ids);
+        shared.v3_sessions = ids;
+        shared.reserved_sessions = reserved;
         id.map(SessionId)
     }
 

@@ -3,7 +3,7 @@ use super::super::{Event, Output, Saved};
 use super::counters::{Counters, MessageDrop};
 use crate::{Instant, Random};
 use adit_wire::l2tp::{SessionId, TunnelId};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// What the tunnels of a node have in common. Its two faces: a tunnel reads the time, takes
 /// numbers and adds outputs; only the node takes them out.
@@ -16,6 +16,9 @@ pub(super) struct Shared {
     pub(super) outputs: VecDeque<Output>,
     /// Sessions of version 3, whose ids are the node's: over IP, data messages name nothing else.
     pub(super) v3_sessions: BTreeMap<SessionId, TunnelId>,
+    /// Ids that are in use outside of the node.
+    pub(super) reserved_tunnels: BTreeSet<TunnelId>,
+    pub(super) reserved_sessions: BTreeSet<SessionId>,
     /// Sessions of both versions.
     pub(super) sessions: u32,
     /// The last serial number given.
@@ -35,6 +38,8 @@ impl Shared {
             counters: Counters::default(),
             outputs: VecDeque::new(),
             v3_sessions: BTreeMap::new(),
+            reserved_tunnels: BTreeSet::new(),
+            reserved_sessions: BTreeSet::new(),
             sessions: 0,
             serial: 0,
             plain: Vec::new(),

@@ -8,8 +8,9 @@ use super::Node;
 use super::shared::Shared;
 use super::tunnel::Tunnel;
 use crate::Instant;
-use adit_wire::l2tp::Version;
 use adit_wire::l2tp::avp::CallErrors;
+use adit_wire::l2tp::{SessionId, TunnelId, Version};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 impl Node {
@@ -166,6 +167,13 @@ impl Node {
     /// Replaces what the node admits. Tunnels that exist are not touched.
     pub fn set_policy(&mut self, policy: Policy) {
         self.shared.policy = policy;
+    }
+
+    /// Which tunnel ids and v3 session ids are in use on this host by others, so that they are not
+    /// given to tunnels and sessions of the node. Replaces what was said before.
+    pub fn reserve(&mut self, tunnels: BTreeSet<TunnelId>, sessions: BTreeSet<SessionId>) {
+        self.shared.reserved_tunnels = tunnels;
+        self.shared.reserved_sessions = sessions;
     }
 
     /// Whether new tunnels and sessions are refused, in both directions, while others go on.

@@ -12,6 +12,7 @@
 //! ```
 
 use crate::l2tp::Direction;
+use std::fmt;
 
 /// Which of the four machines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,7 +23,7 @@ pub(crate) struct Machine {
     pub(crate) caller: bool,
 }
 
-/// A state of a session. Not every machine has each.
+/// A state of a session, shown by its name in the RFCs. Not every machine has each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SessionState {
     /// The peer's request is there and not answered yet, or everything is over.
@@ -37,6 +38,19 @@ pub enum SessionState {
     WaitCsAnswer,
     /// Data may flow.
     Established,
+}
+
+impl fmt::Display for SessionState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            SessionState::Idle => "idle",
+            SessionState::WaitTunnel => "wait-tunnel",
+            SessionState::WaitReply => "wait-reply",
+            SessionState::WaitConnect => "wait-connect",
+            SessionState::WaitCsAnswer => "wait-cs-answer",
+            SessionState::Established => "established",
+        })
+    }
 }
 
 /// What the tables call an event.

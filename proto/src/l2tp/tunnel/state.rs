@@ -12,7 +12,9 @@
 //! *Idle* is both before and after: a tunnel that came back to it is gone, and lingers only until
 //! its last message is acknowledged.
 
-/// A state of RFC 2661 §7.2.1.
+use std::fmt;
+
+/// A state of RFC 2661 §7.2.1, shown by its name there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TunnelState {
     /// Nothing was sent or received yet, or everything is over.
@@ -23,6 +25,17 @@ pub enum TunnelState {
     WaitCtlConn,
     /// Sessions may be established.
     Established,
+}
+
+impl fmt::Display for TunnelState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            TunnelState::Idle => "idle",
+            TunnelState::WaitCtlReply => "wait-ctl-reply",
+            TunnelState::WaitCtlConn => "wait-ctl-conn",
+            TunnelState::Established => "established",
+        })
+    }
 }
 
 /// What the table calls an event.

@@ -37,6 +37,7 @@ pub(super) fn accepts(config: TunnelConfig) -> Policy {
             remote: None,
             encapsulation: None,
             host_name: None,
+            refuse: false,
             config: Arc::new(config),
             max_tunnels: u32::MAX,
         }],
