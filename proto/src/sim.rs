@@ -6,7 +6,7 @@
 
 mod host;
 
-use crate::l2tp::{Encapsulation, Event, Input, Node, Output, Path, Policy};
+use crate::l2tp::{Encapsulation, Event, Input, Node, Output, Path, Policy, ResultCode};
 use crate::{Instant, Random};
 pub use host::Host;
 use std::collections::BTreeMap;
@@ -124,6 +124,11 @@ impl World {
     /// old one; those to the old port are lost.
     pub fn renumber(&mut self, index: usize, port: u16) {
         self.hosts[index].outside.set_port(port);
+    }
+
+    /// From now on a host's data path cannot install sessions, for this reason.
+    pub fn break_path(&mut self, index: usize, code: ResultCode) {
+        self.hosts[index].broken = Some(code);
     }
 
     /// Sends a datagram as if from the host `path.local`.

@@ -1,4 +1,8 @@
 //! Whole nodes in worlds.
 
+mod calls;
 mod kit;
+mod life;
 mod set_up;
+mod ties;
+mod worlds;

@@ -112,6 +112,10 @@ impl Session {
                 Role::Lac => (none, none),
             },
         };
+        let (cookie, sublayer_in) = match tunnel.version {
+            Version::V2 => (Cookie::EMPTY, Sublayer::None),
+            Version::V3 => (self.cookie, self.sublayer()),
+        };
         DataPath {
             session: key,
             version: tunnel.version,
@@ -120,12 +124,9 @@ impl Session {
             peer_tunnel: tunnel.peer_id,
             peer_session: self.peer_id,
             pseudowire: self.pseudowire,
-            cookie: match tunnel.version {
-                Version::V2 => Cookie::EMPTY,
-                Version::V3 => self.cookie,
-            },
+            cookie,
             peer_cookie: self.peer.cookie,
-            sublayer_in: self.sublayer(),
+            sublayer_in,
             sublayer_out: match self.peer.sublayer {
                 Some(SublayerType::DEFAULT) => Sublayer::Default,
                 Some(SublayerType(_)) | None => Sublayer::None,

@@ -113,6 +113,9 @@ pub(super) fn assert_agreed(world: &World, a: usize, b: usize) -> usize {
         assert_eq!(other.pseudowire, path.pseudowire);
         assert_ne!(other.role, path.role);
         assert_eq!(other.ecn, path.ecn);
+        if path.version == Version::V3 {
+            assert_eq!(other.send_sequence, path.expect_sequence);
+        }
     }
     assert_eq!(a.paths.len(), b.paths.len());
     a.paths.len()
