@@ -25,6 +25,7 @@ use spec::{
     SessionSpec,
 };
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 /// A control message as it came, or as it shall go.
@@ -120,6 +121,14 @@ pub trait Datapath: Send {
     fn listener_counters(&mut self, listener: ListenerId) -> Result<Counters, Error> {
         let text = format!("{listener:?} is not open");
         Err(Error::new(Errno::ENODEV, "listener", text))
+    }
+
+    /// Makes a tunnel that a program's own `socket` carries, bound and connected as `tunnel` says. The
+    /// program goes on receiving control packets from it; it is not kept open here.
+    fn adopt(&mut self, tunnel: &spec::TunnelSpec, socket: OwnedFd) -> Result<(), Error> {
+        let _ = (tunnel, socket);
+        let text = "sockets of programs cannot carry tunnels here";
+        Err(Error::new(Errno::EOPNOTSUPP, "fd", text))
     }
 
     /// What is really there: a tunnel with its socket, a session with its device.

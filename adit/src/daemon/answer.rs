@@ -3,14 +3,17 @@
 use super::engine::Engine;
 use super::genl::{self, Action, Dialect, Header, Request};
 use super::news;
+use super::programs::Wanted;
 use super::state::State;
 use adit_datapath::Error;
 use adit_datapath::spec::SessionKey;
+use adit_kapi::protocol::Descriptor;
 use adit_wire::l2tp::TunnelId;
 use adit_wire::netlink::{Errno, Frames, Writer};
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::ops::Bound::{Excluded, Unbounded};
+use std::os::fd::OwnedFd;
 
 /// The longest packet of an answer.
 const PACKET_OCTETS: usize = 32 << 10;
@@ -36,6 +39,21 @@ pub(super) struct Manner {
     pub(super) port: Option<u32>,
     /// Whether refusals repeat no more than the request's header.
     pub(super) capped: bool,
+}
+
+/// The socket that L2TP_ATTR_FD names, as far as it came.
+#[derive(Debug)]
+pub(super) struct Given {
+    pub(super) descriptor: Descriptor,
+    pub(super) socket: Option<OwnedFd>,
+}
+
+impl Given {
+    /// No socket can come here.
+    pub(super) const NOTHING: Given = Given {
+        descriptor: Descriptor::None,
+        socket: None,
+    };
 }
 
 impl Manner {
@@ -70,7 +88,7 @@ enum Rest {
 
 impl Answer {
     /// Does what `packet` asks for.
-    pub(super) fn to(packet: &[u8], manner: Manner, state: &mut State) -> Answer {
+    pub(super) fn to(packet: &[u8], manner: Manner, given: Given, state: &mut State) -> Answer {
         let request = match Request::read_as(packet, manner.dialect) {
             Ok(request) => request,
             Err(refused) => return Answer::refusal(packet, manner, &refused),
@@ -85,7 +103,7 @@ impl Answer {
         };
         let outcome = match request.needs_privilege() && !manner.privileged {
             true => Err(unprivileged()),
-            false => act(&request, header, packet, manner, state),
+            false => act(&request, header, packet, manner, given, state),
         };
         match outcome {
             Ok(rest) => Answer { header, rest },
@@ -169,6 +187,7 @@ fn act(
     header: Header,
     packet: &[u8],
     manner: Manner,
+    given: Given,
     state: &mut State,
 ) -> Result<Rest, Error> {
     let single = Header {
@@ -183,6 +202,21 @@ fn act(
         Action::Noop => Some(genl::noop(single)),
         Action::Tunnel(id) => engine.tunnel_message(single, id),
         Action::Session(key) => engine.session_message(single, key),
+        Action::Adopt {
+            id,
+            peer_id,
+            version,
+            encap,
+        } => {
+            let wanted = Wanted {
+                id,
+                peer_id,
+                version,
+                encap,
+            };
+            news::adopt(wanted, given, single, state)?;
+            None
+        }
         Action::Change(change) => {
             news::change(&change, request.command, single, state)?;
             None

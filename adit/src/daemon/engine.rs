@@ -17,14 +17,15 @@ pub use reload::{Line, Plan, Report, Step, Task, plan};
 use super::genl::{self, Action, Extra, Header, Request};
 use super::store::{Edit, Origin, Store};
 use adit_datapath::spec::{
-    Change, Device, Encap, Inventory, Retuning, Sequencing, SessionKey, SessionSpec,
+    Change, Device, Encap, Inventory, Retuning, Sequencing, SessionKey, SessionSpec, SessionTuning,
     TunnelRetuning, TunnelSpec,
 };
 use adit_datapath::{Datapath, Error};
 use adit_wire::l2tp::TunnelId;
-use adit_wire::netlink::Errno;
+use adit_wire::netlink::{Errno, Statistics};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
+use std::os::fd::OwnedFd;
 use waiting::Wait;
 
 /// Names an object.
@@ -143,6 +144,28 @@ impl Engine {
         }
         self.apply(change)?;
         self.settle(change, Origin::Hand)
+    }
+
+    /// Makes a tunnel that a program's own socket carries. It is not written down: it ends with
+    /// the socket, and so at the latest with this process's hold on it.
+    pub fn adopt_tunnel(&mut self, spec: TunnelSpec, socket: OwnedFd) -> Result<(), Error> {
+        self.datapath.adopt(&spec, socket)?;
+        self.store.pass_over(spec.id);
+        self.settle(&Change::AddTunnel(spec), Origin::Hand)
+    }
+
+    /// What an object has counted.
+    pub fn statistics(&mut self, object: Object) -> Statistics {
+        self.extra(object).counters.statistics
+    }
+
+    /// How a session is tuned now; what it has learnt from its peer is in it.
+    pub fn tuning(&mut self, key: SessionKey) -> Option<SessionTuning> {
+        let mut tuning = self.desired.sessions.get(&key)?.tuning;
+        if let Ok(now) = self.datapath.sequencing(key) {
+            tuning.send_seq = now.send_seq;
+        }
+        Some(tuning)
     }
 
     /// Removes every object and forgets the state; for the end of the process. What cannot be

@@ -67,6 +67,8 @@ pub(super) fn raise_descriptor_limit() {
 pub(super) struct Namespace {
     /// The inode number, by which people know it.
     pub(super) inode: u64,
+    /// What tells it from all others of this boot, as a socket's option does.
+    pub(super) cookie: u64,
     /// The id of the boot in which it is.
     boot: String,
     /// The name under which state is kept: inode numbers are used again, this is not, neither
@@ -83,6 +85,7 @@ impl Namespace {
         let cookie = sys::netns_cookie(socket)?;
         Ok(Namespace {
             inode,
+            cookie,
             identity: format!("{cookie}-{boot}"),
             boot,
         })

@@ -14,6 +14,7 @@ mod log;
 mod lost;
 mod news;
 mod peer;
+mod programs;
 mod run;
 mod server;
 mod socket;

@@ -1,8 +1,10 @@
 //! Changes, and telling of them: who listens to the family's multicast group is told what was done
 //! to which object, as Linux tells it.
 
+use super::answer::Given;
 use super::engine::Engine;
 use super::genl::{Dialect, Header};
+use super::programs::{self, Wanted};
 use super::state::State;
 use adit_datapath::Error;
 use adit_datapath::spec::Change;
@@ -23,6 +25,7 @@ pub(super) fn change(
     let heard = state.news.receiver_count() > 0;
     let before = heard.then(|| message(change, command, header, &mut state.engine));
     state.engine.change(change)?;
+    state.programs.note(change);
     let message = match change {
         Change::RemoveTunnel(_) | Change::RemoveSession(_) => before.flatten(),
         Change::AddTunnel(_)
@@ -32,11 +35,36 @@ pub(super) fn change(
             .then(|| message(change, command, header, &mut state.engine))
             .flatten(),
     };
+    tell(message, state);
+    Ok(())
+}
+
+/// Makes a tunnel that a program's own socket carries, and tells of it.
+pub(super) fn adopt(
+    wanted: Wanted,
+    given: Given,
+    header: Header,
+    state: &mut State,
+) -> Result<(), Error> {
+    programs::adopt(wanted, given.descriptor, given.socket, state).map_err(|errno| {
+        let text = "the socket cannot carry a tunnel; give a UDP socket of this namespace";
+        Error::new(errno, "fd", text)
+    })?;
+    let header = Header {
+        news: Some(Command::TunnelCreate),
+        dialect: Dialect::Linux,
+        ..header
+    };
+    let message = state.engine.tunnel_message(header, wanted.id);
+    tell(message, state);
+    Ok(())
+}
+
+fn tell(message: Option<Vec<u8>>, state: &State) {
     if let Some(message) = message {
         // Who listened may have gone since.
         let _ = state.news.send(Rc::from(message));
     }
-    Ok(())
 }
 
 fn message(

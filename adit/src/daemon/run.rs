@@ -3,13 +3,14 @@
 use super::engine::Engine;
 use super::host::{self, Namespace};
 use super::lost::Lost;
+use super::programs::{self, Closed, Programs};
 use super::socket::Listener;
 use super::state::State;
 use super::{Options, news, server};
 use crate::config::Config;
+use adit_datapath::Error;
 use adit_datapath::spec::Inventory;
 use adit_datapath::user::{self, UserDatapath};
-use adit_datapath::{Datapath, Error};
 use adit_wire::netlink::Errno;
 use sd_notify::NotifyState;
 use std::cell::RefCell;
@@ -20,6 +21,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::{Notify, broadcast};
 use tokio::task::LocalSet;
 use tokio::time::{Interval, MissedTickBehavior};
@@ -54,14 +56,16 @@ async fn daemon(options: Options, file: Inventory) -> Result<(), Error> {
     let namespace = namespace.map_err(|err| Error::system(&err, "namespace", "is unknown"))?;
     let (store, kept) = host::open_store(options.state.as_deref(), &namespace)?;
     let lost = Arc::new(Lost::default());
-    let (datapath, backend) = datapath(options.workers, &lost)?;
+    let (closed, told) = unbounded_channel();
+    let (datapath, backend) = datapath(options.workers, &lost, closed.clone())?;
+    let programs = Programs::new(Some(datapath.ppp()), Some(namespace.cookie), closed);
     tracing::info!(
         "adit {}: {backend}, socket {}, network namespace {}, state {kept}",
         env!("CARGO_PKG_VERSION"),
         options.socket,
         namespace.inode,
     );
-    let mut engine = Engine::new(datapath, store);
+    let mut engine = Engine::new(Box::new(datapath), store);
     engine.restore(Instant::now())?;
     // Without a file nothing is the file's any more.
     engine.reload(&file, false, Instant::now()).log();
@@ -70,8 +74,10 @@ async fn daemon(options: Options, file: Inventory) -> Result<(), Error> {
         config: options.config,
         load,
         changed: Rc::new(Notify::new()),
+        programs,
         news: broadcast::channel(news::BACKLOG).0,
     }));
+    tokio::task::spawn_local(programs::attend(told, Rc::clone(&state)));
     tokio::task::spawn_local(server::serve(listener, Rc::clone(&state)));
     tell(&[NotifyState::Ready]);
     attend(&state, &lost, &mut signals).await;
@@ -91,7 +97,8 @@ fn load(path: &Path) -> Result<Inventory, Vec<String>> {
 fn datapath(
     workers: Option<usize>,
     lost: &Arc<Lost>,
-) -> Result<(Box<dyn Datapath>, String), Error> {
+    closed: UnboundedSender<Closed>,
+) -> Result<(UserDatapath, String), Error> {
     let many = || {
         Error::new(
             Errno::EINVAL,
@@ -105,10 +112,14 @@ fn datapath(
         workers: workers.transpose()?,
         notify: Arc::new(move |event| match event {
             user::Event::DeviceLost(session) => lost.note(session),
+            user::Event::TunnelClosed(tunnel) => {
+                // At the end of the process nobody listens any more.
+                let _ = closed.send(Closed::Tunnel(tunnel));
+            }
         }),
     })?;
     let backend = format!("user-space data path, workers {}", datapath.workers());
-    Ok((Box::new(datapath), backend))
+    Ok((datapath, backend))
 }
 
 /// Does what comes from elsewhere than from clients; returns when the process shall end.

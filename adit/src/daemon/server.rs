@@ -1,6 +1,6 @@
 //! Clients: each has a task, all tasks share the state and one thread.
 
-use super::answer::{Answer, Manner};
+use super::answer::{Answer, Given, Manner};
 use super::peer::Authority;
 use super::socket::{Connection, Listener};
 use super::state::State;
@@ -49,7 +49,7 @@ pub(super) async fn serve(listener: Rc<Listener>, state: Rc<RefCell<State>>) {
         };
         let state = Rc::clone(&state);
         spawn_local(async move {
-            if let Err(err) = client(&connection, privileged, &state).await {
+            if let Err(err) = client(Rc::new(connection), privileged, state).await {
                 tracing::debug!("a client is gone: {err}");
             }
             drop(seat);
@@ -59,9 +59,9 @@ pub(super) async fn serve(listener: Rc<Listener>, state: Rc<RefCell<State>>) {
 
 /// Answers one request after the other.
 async fn client(
-    connection: &Connection,
+    connection: Rc<Connection>,
     privileged: bool,
-    state: &RefCell<State>,
+    state: Rc<RefCell<State>>,
 ) -> io::Result<()> {
     let mut buffer = vec![0; REQUEST_OCTETS];
     loop {
@@ -72,7 +72,7 @@ async fn client(
             Some(packet) => {
                 let mut state = state.borrow_mut();
                 state.changed.notify_one();
-                Answer::to(packet, Manner::adit(privileged), &mut state)
+                Answer::to(packet, Manner::adit(privileged), Given::NOTHING, &mut state)
             }
             None => Answer::too_long(&buffer, octets),
         };

@@ -6,10 +6,11 @@ use adit_datapath::Error;
 use adit_wire::netlink::Errno;
 use rustix::fs::{Mode, unlink};
 use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, accept_with,
-    bind, connect, listen, recv, send, socket_with,
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags, SocketAddrUnix,
+    SocketFlags, SocketType, accept_with, bind, connect, listen, recv, recvmsg, send, socket_with,
 };
-use std::io;
+use std::io::{self, IoSliceMut};
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use tokio::io::Interest;
@@ -136,6 +137,12 @@ impl Connection {
         self.socket.async_io(Interest::READABLE, take).await
     }
 
+    /// As [`Connection::receive`], with the descriptors that come beside the packet.
+    pub(super) async fn receive_all(&self, buffer: &mut [u8]) -> io::Result<Received> {
+        let take = |fd: &OwnedFd| receive_with_descriptors(fd, buffer);
+        self.socket.async_io(Interest::READABLE, take).await
+    }
+
     /// Sends one packet, when the client has made room for it.
     pub(super) async fn send(&self, packet: &[u8]) -> io::Result<()> {
         let give = |fd: &OwnedFd| {
@@ -144,6 +151,34 @@ impl Connection {
         };
         self.socket.async_io(Interest::WRITABLE, give).await
     }
+}
+
+/// A packet's length, and what came beside it.
+#[derive(Debug)]
+pub(super) struct Received {
+    pub(super) len: usize,
+    pub(super) descriptors: Vec<OwnedFd>,
+}
+
+/// Most descriptors that are taken from one packet; the kernel closes those beyond.
+const DESCRIPTORS: usize = 2;
+
+fn receive_with_descriptors(socket: &OwnedFd, buffer: &mut [u8]) -> io::Result<Received> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let flags = RecvFlags::TRUNC | RecvFlags::CMSG_CLOEXEC;
+    let pieces = &mut [IoSliceMut::new(buffer)];
+    let message = recvmsg(socket, pieces, &mut control, flags)?;
+    let mut descriptors = Vec::new();
+    for beside in control.drain() {
+        if let RecvAncillaryMessage::ScmRights(rights) = beside {
+            descriptors.extend(rights);
+        }
+    }
+    Ok(Received {
+        len: message.bytes,
+        descriptors,
+    })
 }
 
 impl AsFd for Connection {

@@ -1,6 +1,7 @@
 //! What the tasks of the daemon share.
 
 use super::engine::{Engine, Report};
+use super::programs::Programs;
 use adit_datapath::Error;
 use adit_datapath::spec::Inventory;
 use adit_wire::netlink::Errno;
@@ -19,6 +20,8 @@ pub(super) struct State {
     pub(super) load: Load,
     /// Told after every request that may have changed what is due when.
     pub(super) changed: Rc<Notify>,
+    /// What supervised programs hold.
+    pub(super) programs: Programs,
     /// What is told to members of the family's multicast group.
     pub(super) news: broadcast::Sender<Rc<[u8]>>,
 }

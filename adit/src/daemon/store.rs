@@ -13,6 +13,7 @@ use adit_wire::l2tp::{Sequence, SessionId, TunnelId};
 use adit_wire::netlink::Errno;
 use redb::backends::FileBackend;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use std::collections::BTreeSet;
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -54,12 +55,17 @@ pub enum Edit {
 #[derive(Debug)]
 pub struct Store {
     file: Option<(Database, PathBuf)>,
+    /// Tunnels that are not written down, nor their sessions.
+    passed_over: BTreeSet<TunnelId>,
 }
 
 impl Store {
     /// Keeps nothing.
     pub fn none() -> Store {
-        Store { file: None }
+        Store {
+            file: None,
+            passed_over: BTreeSet::new(),
+        }
     }
 
     /// Opens or makes the file at `path` for the namespace that `identity` names. A file that
@@ -75,6 +81,7 @@ impl Store {
         }?;
         Ok(Store {
             file: Some((database, path.to_owned())),
+            passed_over: BTreeSet::new(),
         })
     }
 
@@ -87,8 +94,30 @@ impl Store {
         load(database).map_err(refused)
     }
 
-    /// Makes `edit`; it has reached the file when this returns.
+    /// Leaves a tunnel, until it is removed, and its sessions out of the record.
+    pub fn pass_over(&mut self, tunnel: TunnelId) {
+        self.passed_over.insert(tunnel);
+    }
+
+    /// Makes `edit`; it has reached the file when this returns. What no record can say, PPP and
+    /// what only Linux's API can make, is left out: it belongs to programs, which do not outlive
+    /// the daemon either.
     pub fn write(&mut self, edit: &Edit) -> Result<(), Error> {
+        match edit {
+            Edit::Tunnel(spec, origin) if !record::holds_tunnel(spec, *origin) => {
+                self.pass_over(spec.id);
+                return Ok(());
+            }
+            Edit::Tunnel(spec, _) if self.passed_over.contains(&spec.id) => return Ok(()),
+            Edit::Session(spec, origin, _)
+                if self.passed_over.contains(&spec.key.tunnel)
+                    || !record::holds_session(spec, *origin) =>
+            {
+                return Ok(());
+            }
+            Edit::RemoveTunnel(id) => drop(self.passed_over.remove(id)),
+            Edit::Tunnel(..) | Edit::Session(..) | Edit::RemoveSession(_) | Edit::Numbers(_) => {}
+        }
         match &self.file {
             Some((database, _)) => write(database, edit).map_err(refused),
             None => Ok(()),

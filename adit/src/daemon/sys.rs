@@ -43,6 +43,19 @@ pub(super) fn peer_pidfd(socket: impl AsFd) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
+/// An option's number.
+pub(super) fn number(socket: impl AsFd, level: c_int, name: c_int) -> io::Result<c_int> {
+    let mut value: c_int = 0;
+    let mut len = size_of::<c_int>() as libc::socklen_t;
+    let out = (&raw mut value).cast();
+    let fd = socket.as_fd().as_raw_fd();
+    // SAFETY: the kernel writes at most `len` octets, the size of `value`.
+    match unsafe { libc::getsockopt(fd, level, name, out, &raw mut len) } {
+        0 => Ok(value),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
 /// What tells a socket's network namespace from all others of this boot, dead ones included.
 pub(super) fn netns_cookie(socket: impl AsFd) -> io::Result<u64> {
     // SAFETY: SO_NETNS_COOKIE fills a u64.

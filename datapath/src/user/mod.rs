@@ -38,6 +38,7 @@ pub(crate) mod workers;
 pub use control::{Options, UserDatapath};
 
 use crate::spec::SessionKey;
+use adit_wire::l2tp::TunnelId;
 use std::sync::Arc;
 
 /// What the data path tells of its own accord.
@@ -45,6 +46,8 @@ use std::sync::Arc;
 pub enum Event {
     /// Somebody deleted a session's device. Applying the session again makes a new one.
     DeviceLost(SessionKey),
+    /// A program has closed the socket that carries a tunnel.
+    TunnelClosed(TunnelId),
 }
 
 /// Where events go; called from the data path's threads, so it must not block.

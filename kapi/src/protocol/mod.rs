@@ -7,6 +7,7 @@
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
 
 /// The first packet of a supervisor: no netlink message starts like that, and another version of
 /// this protocol starts otherwise.
@@ -33,6 +34,22 @@ pub enum Ask {
     /// From now on, notifications to the family's multicast group are wanted on this connection.
     /// Answered by [`Say::End`].
     Subscribe,
+    /// A PPPoL2TP socket is to be connected. With the packet come our end of the program's socket
+    /// and the tunnel's socket, if there is one. Answered by [`Say::Object`].
+    Connect(Connect),
+    /// Something of a connected PPPoL2TP socket.
+    Socket(u32, SocketAsk),
+    /// `/dev/ppp` is opened; our end of the program's file comes with the packet. Answered by
+    /// [`Say::Object`].
+    OpenPpp {
+        /// Whether the opener has CAP_NET_ADMIN over the namespace.
+        privileged: bool,
+    },
+    /// Something of an open `/dev/ppp`.
+    Ppp(u32, PppAsk),
+    /// The counters of the PPP unit that is the network device of this index. Answered by
+    /// [`Say::Counters`], or refused with ENODEV when it is none.
+    UnitCounters(u32),
 }
 
 /// A program's message to the family.
@@ -63,6 +80,83 @@ pub enum Descriptor {
     Refused(i32),
 }
 
+/// Where a PPPoL2TP socket is connected to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Connect {
+    /// Whether the program has CAP_NET_ADMIN over the namespace.
+    pub privileged: bool,
+    /// The version that the address's form means.
+    pub version: u8,
+    /// Tunnel and session, here and there.
+    pub ids: Ids,
+    /// What became of the tunnel's descriptor.
+    pub socket: Descriptor,
+}
+
+/// The ids of a PPPoL2TP address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct Ids {
+    pub tunnel: u32,
+    pub session: u32,
+    pub peer_tunnel: u32,
+    pub peer_session: u32,
+}
+
+impl Ids {
+    /// Whether they name a tunnel alone: the socket is its management socket.
+    pub fn is_management(&self) -> bool {
+        self.session == 0 && self.peer_session == 0
+    }
+}
+
+/// What is asked of a connected PPPoL2TP socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SocketAsk {
+    /// Its name. Answered by [`Say::Name`].
+    Name,
+    /// An option's value. Answered by [`Say::Number`].
+    Option(i32),
+    /// An option is to have a value.
+    SetOption(i32, i32),
+    /// The index of its PPP channel, which it is bound to from now on (PPPIOCGCHAN). Answered by
+    /// [`Say::Number`].
+    Channel,
+    /// Whether it may be told a flag or an MRU, which mean nothing to a session (PPPIOCGMRU).
+    Accepts,
+    /// Its counters; those of the session of this id where it manages a tunnel, of the tunnel
+    /// itself for 0. Answered by [`Say::Counters`].
+    Counters(u16),
+}
+
+/// What is asked of an open `/dev/ppp`, as `linux/ppp-ioctl.h` has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub enum PppAsk {
+    AttachChannel(u32),
+    NewUnit(Option<u32>),
+    AttachUnit(u32),
+    Connect(u32),
+    Disconnect,
+    Bridge(u32),
+    Unbridge,
+    Unit,
+    Flags,
+    SetFlags(u32),
+    SetMru(u32),
+    Debug,
+    SetDebug(u32),
+    NpMode(u16),
+    SetNpMode(u16, u32),
+    /// Answered by [`Say::Idle`].
+    Idle,
+    /// A pass or active filter: instructions of classic BPF, none to take it away.
+    SetFilter {
+        active: bool,
+        program: Vec<(u16, u8, u8, u32)>,
+    },
+}
+
 /// What a daemon says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
@@ -83,6 +177,29 @@ pub enum Say {
     Refused(i32),
     /// A notification to the family's multicast group.
     Notification(Vec<u8>),
+    /// An object has been made, to be known by this number.
+    Object(u32),
+    /// The program has closed the object of this number.
+    Closed(u32),
+    /// A number was asked for.
+    Number(i64),
+    /// A socket's name was asked for.
+    Name(Name),
+    /// Counters were asked for, in the order of the structure that takes them.
+    Counters(Vec<u64>),
+    /// Milliseconds since a packet was sent, and since one was received.
+    Idle(u64, u64),
+}
+
+/// What a connected PPPoL2TP socket is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Name {
+    /// The tunnel's version.
+    pub version: u8,
+    /// Tunnel and session, here and there.
+    pub ids: Ids,
+    /// The tunnel's peer.
+    pub peer: SocketAddr,
 }
 
 /// One packet's octets.

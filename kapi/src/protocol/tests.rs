@@ -22,7 +22,30 @@ fn any_ask() -> impl Strategy<Value = Ask> {
             socket,
         })
     });
-    prop_oneof![netlink, Just(Ask::Subscribe)]
+    let ids = any::<[u32; 4]>().prop_map(|[tunnel, session, peer_tunnel, peer_session]| Ids {
+        tunnel,
+        session,
+        peer_tunnel,
+        peer_session,
+    });
+    let connect = (any::<bool>(), any::<u8>(), ids, any_descriptor());
+    let connect = connect.prop_map(|(privileged, version, ids, socket)| {
+        Ask::Connect(Connect {
+            privileged,
+            version,
+            ids,
+            socket,
+        })
+    });
+    let option = any::<(u32, i32, i32)>();
+    let option = option.prop_map(|(number, option, value)| {
+        Ask::Socket(number, SocketAsk::SetOption(option, value))
+    });
+    let filter = any::<(u32, bool, Vec<(u16, u8, u8, u32)>)>();
+    let filter = filter.prop_map(|(number, active, program)| {
+        Ask::Ppp(number, PppAsk::SetFilter { active, program })
+    });
+    prop_oneof![netlink, Just(Ask::Subscribe), connect, option, filter]
 }
 
 fn any_say() -> impl Strategy<Value = Say> {
@@ -31,6 +54,13 @@ fn any_say() -> impl Strategy<Value = Say> {
         Just(Say::End),
         any::<i32>().prop_map(Say::Refused),
         any::<Vec<u8>>().prop_map(Say::Notification),
+        any::<i64>().prop_map(Say::Number),
+        any::<Vec<u64>>().prop_map(Say::Counters),
+        any::<(u8, [u8; 16], u16)>().prop_map(|(version, address, port)| {
+            let peer = SocketAddr::from((address, port));
+            let ids = Ids::default();
+            Say::Name(Name { version, ids, peer })
+        }),
     ]
 }
 

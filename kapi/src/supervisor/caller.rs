@@ -12,6 +12,9 @@ use std::os::unix::fs::FileExt;
 
 const EFAULT: Errno = Errno(libc::EFAULT);
 
+/// A page, or a part of one: memory is mapped in whole ones.
+const PAGE: u64 = 4096;
+
 /// A thread that waits for its call's answer. What is read of it is checked to have been its own:
 /// another thread may have got its id after it was killed.
 pub(super) struct Caller<'l> {
@@ -61,6 +64,25 @@ impl<'l> Caller<'l> {
             read if read == N => Ok(octets),
             _ => Err(EFAULT),
         }
+    }
+
+    /// Copies a C string of less than `max` octets, its NUL left out: page by page, since the page
+    /// behind it may not be there.
+    pub(super) fn string(&self, address: u64, max: usize) -> Result<Vec<u8>, Errno> {
+        let mut out: Vec<u8> = Vec::new();
+        while out.len() < max {
+            let at = address.checked_add(out.len() as u64).ok_or(EFAULT)?;
+            let in_page = (PAGE - at % PAGE) as usize;
+            let piece = self.copy(at, in_page.min(max - out.len()))?;
+            match piece.iter().position(|octet| *octet == 0) {
+                Some(end) => {
+                    out.extend(piece.iter().take(end));
+                    return Ok(out);
+                }
+                None => out.extend(piece),
+            }
+        }
+        Err(Errno(libc::ENAMETOOLONG))
     }
 
     fn read(&self, address: u64, into: &mut [u8]) -> Result<usize, Errno> {

@@ -1,6 +1,7 @@
 //! The daemon, as a supervisor speaks to it: one connection a namespace, any number of questions
 //! at a time.
 
+use super::objects::Known;
 use crate::protocol::{self, Answer, Ask, HELLO, PACKET_OCTETS, Question, Say};
 use crate::sys::socket::{receive, watch};
 use adit_wire::netlink::Errno;
@@ -18,7 +19,7 @@ use std::rc::Rc;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::{broadcast, mpsc};
-use tokio::task::spawn_local;
+use tokio::task::{JoinHandle, spawn_local};
 
 /// Notifications that a slow listener may be behind.
 const BACKLOG: usize = 256;
@@ -46,56 +47,74 @@ impl Daemon {
     }
 }
 
-/// A connection to a daemon.
+/// A connection to a daemon, closed when nobody has it any more.
 pub(super) struct Link {
+    line: Rc<Line>,
+    reading: JoinHandle<()>,
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.reading.abort();
+    }
+}
+
+struct Line {
     socket: AsyncFd<OwnedFd>,
     last: Cell<u32>,
     waiting: RefCell<BTreeMap<u32, mpsc::UnboundedSender<Say>>>,
     notifications: broadcast::Sender<Rc<[u8]>>,
     subscribed: Cell<bool>,
     closed: Cell<bool>,
+    /// What the daemon holds the other end of.
+    objects: RefCell<BTreeMap<u32, Known>>,
 }
 
 impl Link {
     /// Takes over a connected socket.
     pub(super) fn start(socket: OwnedFd) -> io::Result<Rc<Link>> {
-        let link = Rc::new(Link {
+        let line = Rc::new(Line {
             socket: watch(socket)?,
             last: Cell::new(0),
             waiting: RefCell::default(),
             notifications: broadcast::channel(BACKLOG).0,
             subscribed: Cell::new(false),
             closed: Cell::new(false),
+            objects: RefCell::default(),
         });
-        let reading = Rc::clone(&link);
-        spawn_local(async move {
-            let ended = reading.read().await;
+        let read = Rc::clone(&line);
+        let reading = spawn_local(async move {
+            let ended = read.read().await;
             tracing::debug!("the daemon is gone: {ended:?}");
-            reading.closed.set(true);
-            reading.waiting.borrow_mut().clear();
+            read.closed.set(true);
+            // Taken out first: what they drop may come back here.
+            let waiting = read.waiting.take();
+            let objects = read.objects.take();
+            drop((waiting, objects));
         });
-        Ok(link)
+        Ok(Rc::new(Link { line, reading }))
     }
 
     pub(super) fn is_closed(&self) -> bool {
-        self.closed.get()
+        self.line.closed.get()
     }
 
     /// Asks; what is said comes through the channel, which ends early when the daemon goes.
     pub(super) async fn ask(
         &self,
         ask: Ask,
-        descriptor: Option<BorrowedFd<'_>>,
+        descriptors: &[BorrowedFd<'_>],
     ) -> io::Result<mpsc::UnboundedReceiver<Say>> {
-        let id = self.last.get().wrapping_add(1).max(1);
-        self.last.set(id);
+        let line = &self.line;
+        let id = line.last.get().wrapping_add(1).max(1);
+        line.last.set(id);
         let (say, said) = mpsc::unbounded_channel();
-        self.waiting.borrow_mut().insert(id, say);
+        line.waiting.borrow_mut().insert(id, say);
         let packet = protocol::encode(&Question { id, ask });
-        let give = |fd: &OwnedFd| send_with(fd, &packet, descriptor);
-        let sent = self.socket.async_io(Interest::WRITABLE, give).await;
+        let give = |fd: &OwnedFd| send_with(fd, &packet, descriptors);
+        let sent = line.socket.async_io(Interest::WRITABLE, give).await;
         if let Err(err) = sent {
-            self.waiting.borrow_mut().remove(&id);
+            line.waiting.borrow_mut().remove(&id);
             return Err(err);
         }
         Ok(said)
@@ -105,10 +124,10 @@ impl Link {
     pub(super) async fn settle(
         &self,
         ask: Ask,
-        descriptor: Option<BorrowedFd<'_>>,
+        descriptors: &[BorrowedFd<'_>],
     ) -> Result<Say, Errno> {
         let gone = Errno(libc::EIO);
-        let mut said = self.ask(ask, descriptor).await.map_err(|_| gone)?;
+        let mut said = self.ask(ask, descriptors).await.map_err(|_| gone)?;
         match said.recv().await {
             Some(Say::Refused(errno)) => Err(Errno(errno)),
             Some(say) => Ok(say),
@@ -116,15 +135,37 @@ impl Link {
         }
     }
 
+    /// Has the daemon make an object of what comes with the question, to be known as long as the
+    /// program has its end.
+    pub(super) async fn make(
+        &self,
+        ask: Ask,
+        descriptors: &[BorrowedFd<'_>],
+        known: Known,
+    ) -> Result<u32, Errno> {
+        let Say::Object(number) = self.settle(ask, descriptors).await? else {
+            return Err(Errno::EPROTO);
+        };
+        self.keep(number, known);
+        Ok(number)
+    }
+
+    /// Keeps an object known until the daemon says that its program has closed it.
+    pub(super) fn keep(&self, number: u32, known: Known) {
+        self.line.objects.borrow_mut().insert(number, known);
+    }
+
     /// Notifications to the family's multicast group from now on.
     pub(super) async fn notifications(&self) -> Result<broadcast::Receiver<Rc<[u8]>>, Errno> {
-        let receiver = self.notifications.subscribe();
-        if !self.subscribed.replace(true) {
-            self.settle(Ask::Subscribe, None).await?;
+        let receiver = self.line.notifications.subscribe();
+        if !self.line.subscribed.replace(true) {
+            self.settle(Ask::Subscribe, &[]).await?;
         }
         Ok(receiver)
     }
+}
 
+impl Line {
     /// Hands out what the daemon says, until it goes.
     async fn read(&self) -> io::Result<()> {
         let mut buffer = vec![0; PACKET_OCTETS];
@@ -151,8 +192,19 @@ impl Link {
                 let _ = self.notifications.send(message.as_slice().into());
                 return;
             }
+            Say::Closed(number) => {
+                let object = self.objects.borrow_mut().remove(number);
+                drop(object);
+                return;
+            }
             Say::Datagram(_) => false,
-            Say::End | Say::Refused(_) => true,
+            Say::End
+            | Say::Refused(_)
+            | Say::Object(_)
+            | Say::Number(_)
+            | Say::Name(_)
+            | Say::Counters(_)
+            | Say::Idle(..) => true,
         };
         let mut waiting = self.waiting.borrow_mut();
         if let Some(asker) = waiting.get(&id) {
@@ -165,17 +217,12 @@ impl Link {
     }
 }
 
-/// Sends a packet, and a descriptor beside it.
-fn send_with(
-    socket: &OwnedFd,
-    packet: &[u8],
-    descriptor: Option<BorrowedFd<'_>>,
-) -> io::Result<()> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+/// Sends a packet, and at most two descriptors beside it.
+fn send_with(socket: &OwnedFd, packet: &[u8], descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
     let mut control = SendAncillaryBuffer::new(&mut space);
-    let descriptors: Vec<BorrowedFd<'_>> = descriptor.into_iter().collect();
-    if !descriptors.is_empty() {
-        control.push(SendAncillaryMessage::ScmRights(&descriptors));
+    if !descriptors.is_empty() && !control.push(SendAncillaryMessage::ScmRights(descriptors)) {
+        return Err(io::ErrorKind::InvalidInput.into());
     }
     let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
     sendmsg(socket.as_fd(), &[IoSlice::new(packet)], &mut control, flags)?;

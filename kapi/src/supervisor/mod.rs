@@ -13,6 +13,9 @@ mod daemon;
 mod namespace;
 mod netlink;
 mod objects;
+mod ppp;
+mod pppox;
+mod requests;
 
 pub use daemon::Daemon;
 
@@ -120,7 +123,13 @@ impl Supervisor {
                 kind,
                 protocol,
             }) => self.socket(caller, domain, kind, protocol).await,
-            Some(Asked::Open { .. }) | None => Ok(Reply::So(Outcome::Continue)),
+            None => Ok(Reply::So(Outcome::Continue)),
+            Some(Asked::Open { path, flags }) => ppp::open(self, caller, path, flags).await,
+            Some(Asked::Ioctl {
+                request: request @ requests::SIOCGPPPSTATS..=requests::SIOCGPPPCSTATS,
+                argument,
+                ..
+            }) => ppp::counters(self, caller, request, argument).await,
             Some(on) => match on.descriptor().and_then(|fd| self.object(caller, fd)) {
                 Some(object) => object.answer(caller, on).await,
                 None => Ok(Reply::So(Outcome::Continue)),
@@ -146,6 +155,7 @@ impl Supervisor {
     ) -> Result<Reply, Errno> {
         match (domain, protocol) {
             (libc::AF_NETLINK, libc::NETLINK_GENERIC) => netlink::open(self, caller, kind).await,
+            (libc::AF_PPPOX, protocol) => pppox::open(self, caller, kind, protocol).await,
             _ => Ok(Reply::So(Outcome::Continue)),
         }
     }

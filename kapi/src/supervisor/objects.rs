@@ -2,6 +2,8 @@ use super::Reply;
 use super::asked::Asked;
 use super::caller::Caller;
 use super::netlink::NetlinkSocket;
+use super::ppp::PppFile;
+use super::pppox::PppoxSocket;
 use adit_wire::netlink::Errno;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -12,6 +14,10 @@ use std::rc::Rc;
 pub(super) enum Object {
     /// A generic-netlink socket.
     Netlink(Rc<NetlinkSocket>),
+    /// A PPPoL2TP socket.
+    Pppox(Rc<PppoxSocket>),
+    /// An open `/dev/ppp`.
+    Ppp(Rc<PppFile>),
 }
 
 impl Object {
@@ -19,6 +25,8 @@ impl Object {
     pub(super) async fn answer(&self, caller: &Caller<'_>, asked: Asked) -> Result<Reply, Errno> {
         match self {
             Object::Netlink(socket) => socket.answer(caller, asked),
+            Object::Pppox(socket) => socket.answer(caller, asked).await,
+            Object::Ppp(file) => file.answer(caller, asked).await,
         }
     }
 }
@@ -56,6 +64,8 @@ impl Objects {
 
 impl Drop for Known {
     fn drop(&mut self) {
-        self.known.borrow_mut().remove(&self.inode);
+        // Out of the table first: dropping an object may drop others that are known.
+        let object = self.known.borrow_mut().remove(&self.inode);
+        drop(object);
     }
 }

@@ -1,6 +1,7 @@
 use super::*;
 use crate::control::{create_session, create_tunnel};
 use crate::daemon::fake::Fake;
+use crate::daemon::programs::Programs;
 use crate::daemon::samples::{inventory, session, udp};
 use crate::daemon::store::Store;
 use adit_wire::netlink::{Attr, Attributes, Command, FAMILY_ID, flag, kind};
@@ -8,6 +9,7 @@ use proptest::prelude::*;
 use std::path::PathBuf;
 use std::rc::Rc;
 use tokio::sync::Notify;
+use tokio::sync::mpsc::unbounded_channel;
 
 fn state() -> State {
     State {
@@ -15,13 +17,14 @@ fn state() -> State {
         config: None,
         load: |_| Ok(inventory([udp(1)], [session(1, 5)])),
         changed: Rc::new(Notify::new()),
+        programs: Programs::new(None, None, unbounded_channel().0),
         news: tokio::sync::broadcast::channel(16).0,
     }
 }
 
 /// All packets that answer `packet`.
 fn packets(packet: &[u8], state: &mut State) -> Vec<Vec<u8>> {
-    let mut answer = Answer::to(packet, Manner::adit(true), state);
+    let mut answer = Answer::to(packet, Manner::adit(true), Given::NOTHING, state);
     std::iter::from_fn(|| answer.next(&mut state.engine)).collect()
 }
 
@@ -88,7 +91,12 @@ fn one_object_comes_before_its_acknowledgement() {
 #[test]
 fn changes_without_privilege_change_nothing() {
     let mut state = state();
-    let mut answer = Answer::to(&create_tunnel(&udp(1), 1), Manner::adit(false), &mut state);
+    let mut answer = Answer::to(
+        &create_tunnel(&udp(1), 1),
+        Manner::adit(false),
+        Given::NOTHING,
+        &mut state,
+    );
     let packet = answer.next(&mut state.engine).unwrap();
     let told = messages(&[packet]);
     assert!(
@@ -111,7 +119,7 @@ fn cookies_are_told_to_the_privileged_only() {
     let all = request(Command::SessionGet, flag::DUMP);
     for get in [one.finish(), all.finish()] {
         let mut told = |privileged| {
-            let mut answer = Answer::to(&get, Manner::adit(privileged), &mut state);
+            let mut answer = Answer::to(&get, Manner::adit(privileged), Given::NOTHING, &mut state);
             let packet = answer.next(&mut state.engine).unwrap();
             let Message::Object(_, object) = messages(&[packet]).swap_remove(0) else {
                 panic!("no session is told");
@@ -159,7 +167,7 @@ fn a_dump_survives_what_happens_between_its_packets() {
         ask(&create_session(&session(1, id), 1), &mut state);
     }
     let dump = request(Command::SessionGet, flag::DUMP).finish();
-    let mut answer = Answer::to(&dump, Manner::adit(false), &mut state);
+    let mut answer = Answer::to(&dump, Manner::adit(false), Given::NOTHING, &mut state);
     let first = answer.next(&mut state.engine).unwrap();
     ask(
         &request(Command::TunnelDelete, 0)

@@ -5,7 +5,7 @@ use super::{Dialect, Request, keyword, linux, missing};
 use adit_datapath::Error;
 use adit_datapath::spec::{Change, Inventory, SessionKey, SessionSpec, TunnelSpec};
 use adit_wire::l2tp::{SessionId, TunnelId};
-use adit_wire::netlink::{Attr, Attributes, Command, Errno};
+use adit_wire::netlink::{Attr, Attributes, Command, Encapsulation, Errno};
 
 /// What to do for a request that nothing speaks against.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +14,17 @@ pub enum Action {
     Noop,
     /// Make this change.
     Change(Change),
+    /// Make a tunnel that the caller's own socket carries.
+    Adopt {
+        /// Its id.
+        id: TunnelId,
+        /// The peer's id for it.
+        peer_id: TunnelId,
+        /// Its version.
+        version: u8,
+        /// What the socket is to be of.
+        encap: Encapsulation,
+    },
     /// Tell this tunnel.
     Tunnel(TunnelId),
     /// Tell all tunnels.

@@ -25,7 +25,7 @@ pub(super) fn decide(
     let a = &request.attributes()?;
     Ok(match request.command {
         Command::Noop | Command::Reload => Action::Noop,
-        Command::TunnelCreate => Action::Change(create_tunnel(a, state)?),
+        Command::TunnelCreate => create_tunnel(a, state)?,
         Command::TunnelDelete => Action::Change(Change::RemoveTunnel(find_tunnel(a, state)?.id)),
         Command::TunnelModify => {
             let id = find_tunnel(a, state)?.id;
@@ -46,13 +46,31 @@ pub(super) fn decide(
     })
 }
 
-fn create_tunnel(a: &Attributes, state: &Inventory) -> Result<Change, Error> {
+fn create_tunnel(a: &Attributes, state: &Inventory) -> Result<Action, Error> {
     let id = a.conn_id.ok_or(missing(Attr::ConnId))?;
     let peer_id = a.peer_conn_id.ok_or(missing(Attr::PeerConnId))?;
     let version = a.proto_version.ok_or(missing(Attr::ProtoVersion))?;
     let encap = a.encap_type.ok_or(missing(Attr::EncapType))?;
+    if a.fd.is_none() {
+        addresses(a)?;
+    }
+    let encap = encapsulation(encap)?;
+    let (id, peer_id) = (TunnelId(id), TunnelId(peer_id));
+    if state.tunnels.contains_key(&id) {
+        let text = format!("{id} is in use; give a free one");
+        return Err(Error::new(Errno::EEXIST, keyword(Attr::ConnId), text));
+    }
+    if a.fd.is_some() {
+        // Its addresses, ports and checksums are the socket's, whatever the message says.
+        return Ok(Action::Adopt {
+            id,
+            peer_id,
+            version,
+            encap,
+        });
+    }
     let (local, remote) = addresses(a)?;
-    let encap = match encapsulation(encap)? {
+    let encap = match encap {
         Encapsulation::Ip => Encap::Ip { local, remote },
         Encapsulation::Udp => Encap::Udp {
             local: SocketAddr::new(local, a.udp_sport.unwrap_or(0)),
@@ -60,19 +78,14 @@ fn create_tunnel(a: &Attributes, state: &Inventory) -> Result<Change, Error> {
             checksum: checksum(a, local),
         },
     };
-    let id = TunnelId(id);
-    if state.tunnels.contains_key(&id) {
-        let text = format!("{id} is in use; give a free one");
-        return Err(Error::new(Errno::EEXIST, keyword(Attr::ConnId), text));
-    }
-    Ok(Change::AddTunnel(TunnelSpec {
+    Ok(Action::Change(Change::AddTunnel(TunnelSpec {
         id,
-        peer_id: TunnelId(peer_id),
+        peer_id,
         version,
         encap,
         via: None,
         tuning: TunnelTuning::default(),
-    }))
+    })))
 }
 
 /// UDP or IP, as ENCAP_TYPE says.

@@ -3,6 +3,7 @@ use crate::control::{Address, create_session, create_tunnel};
 use crate::daemon::engine::Engine;
 use crate::daemon::fake::Fake;
 use crate::daemon::news;
+use crate::daemon::programs::Programs;
 use crate::daemon::samples::{directory, inventory, session, udp};
 use crate::daemon::store::Store;
 use adit_datapath::spec::Change;
@@ -13,6 +14,7 @@ use rustix::net::{
 };
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use tokio::sync::mpsc::unbounded_channel;
 use tokio::sync::{Notify, broadcast, oneshot};
 use tokio::task::LocalSet;
 
@@ -60,6 +62,7 @@ fn serving(sessions: u16, clients: impl FnOnce(&Path) + Send + 'static) {
         config: None,
         load: |_| Ok(inventory([], [])),
         changed: Rc::new(Notify::new()),
+        programs: Programs::new(None, None, unbounded_channel().0),
         news: broadcast::channel(news::BACKLOG).0,
     }));
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -13,6 +13,17 @@ pub(super) fn tunnel(spec: &TunnelSpec, origin: Origin) -> Vec<u8> {
     record
 }
 
+/// Whether a record can say all of a tunnel.
+pub(super) fn holds_tunnel(spec: &TunnelSpec, origin: Origin) -> bool {
+    read_tunnel(&tunnel(spec, origin)) == Some(Edit::Tunnel(*spec, origin))
+}
+
+/// Whether a record can say all of a session.
+pub(super) fn holds_session(spec: &SessionSpec, origin: Origin) -> bool {
+    let said = read_session(&session(spec, origin, None));
+    said == Some(Edit::Session(spec.clone(), origin, None))
+}
+
 /// The record of a session.
 pub(super) fn session(spec: &SessionSpec, origin: Origin, device: Option<&Device>) -> Vec<u8> {
     let mut record = create_session(spec, 0);

@@ -27,7 +27,13 @@ impl Disk {
             .unwrap();
         identify(&database, "here").unwrap();
         let file = Some((database, PathBuf::new()));
-        (disk, Store { file })
+        (
+            disk,
+            Store {
+                file,
+                passed_over: BTreeSet::new(),
+            },
+        )
     }
 
     /// From now on nothing more is written.

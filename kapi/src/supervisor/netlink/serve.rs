@@ -3,14 +3,15 @@
 use super::NetlinkSocket;
 use crate::protocol::{Ask, Descriptor, NetlinkMessage, Say};
 use crate::supervisor::authority::is_admin;
+use crate::supervisor::pppox::borrow;
 use crate::sys::socket::receive;
 use adit_wire::netlink::controller::{self, Lookup};
-use adit_wire::netlink::{FAMILY_ID, Frame, Frames, Writer, flag};
+use adit_wire::netlink::{Attributes, Command, Errno, FAMILY_ID, Frame, Frames, Writer, flag};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{SendFlags, send};
 use std::future::pending;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
 use tokio::io::Interest;
 use tokio::sync::broadcast::error::RecvError;
@@ -143,20 +144,19 @@ impl NetlinkSocket {
             return self.relay(message).await;
         };
         let sender_is_admin = sender.is_some_and(|pid| is_admin(pid, &*self.namespace));
+        let (descriptor, tunnel) = tunnel_socket(message, sender);
         let ask = Ask::Netlink(NetlinkMessage {
             privileged: self.opener_is_admin && sender_is_admin,
             port: self.port()?,
             extended: self.extended.get(),
             capped: self.capped.get(),
             message: message.to_vec(),
-            socket: Descriptor::None,
+            socket: descriptor,
         });
-        let mut said = link.ask(ask, None).await?;
-        while let Some(say) = said.recv().await {
-            match say {
-                Say::Datagram(datagram) => self.deliver(datagram.into()),
-                Say::End | Say::Refused(_) | Say::Notification(_) => break,
-            }
+        let descriptors: Vec<_> = tunnel.iter().map(AsFd::as_fd).collect();
+        let mut said = link.ask(ask, &descriptors).await?;
+        while let Some(Say::Datagram(datagram)) = said.recv().await {
+            self.deliver(datagram.into());
         }
         Ok(())
     }
@@ -183,6 +183,27 @@ impl NetlinkSocket {
         self.queued.set(octets);
         self.queue.borrow_mut().push_back(datagram);
         self.filled.notify_one();
+    }
+}
+
+/// The socket of `sender` that a message names by L2TP_ATTR_FD.
+fn tunnel_socket(message: &[u8], sender: Option<i32>) -> (Descriptor, Option<OwnedFd>) {
+    let frame = Frames::new(message).next().and_then(Result::ok);
+    let Some((command, _, attributes)) = frame.and_then(|frame| frame.genl()) else {
+        return (Descriptor::None, None);
+    };
+    let attributes = Attributes::read_linux(attributes);
+    let fd = attributes.ok().and_then(|attributes| attributes.fd);
+    let (Some(fd), true) = (fd, command == Command::TunnelCreate.number()) else {
+        return (Descriptor::None, None);
+    };
+    let borrowed = match (sender, i32::try_from(fd)) {
+        (Some(sender), Ok(fd)) => borrow(sender, fd),
+        _ => Err(Errno::EBADF),
+    };
+    match borrowed {
+        Ok(socket) => (Descriptor::Sent, Some(socket)),
+        Err(refused) => (Descriptor::Refused(refused.0), None),
     }
 }
 

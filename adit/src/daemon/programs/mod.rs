@@ -1,0 +1,208 @@
+//! What supervised programs hold of the data path: PPPoL2TP sockets, open `/dev/ppp`s, and sockets
+//! of their own that carry tunnels.
+//!
+//! Each belongs to a program as long as any copy of its descriptor is open, whatever becomes of the
+//! supervisor. When the last is closed the data path says so, and what hung on it goes.
+
+mod files;
+mod managed;
+mod sockets;
+
+use super::engine::Engine;
+use super::state::State;
+use adit_datapath::ppp::{File, OnClose, Ppp};
+use adit_datapath::spec::{Change, SessionKey};
+use adit_kapi::protocol::{Ask, Question, Say};
+use adit_wire::l2tp::TunnelId;
+use adit_wire::netlink::Errno;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use std::sync::Arc;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+
+/// Tells a supervisor which of its objects has been closed.
+pub(super) type Owner = UnboundedSender<u32>;
+
+/// What programs hold.
+pub(super) struct Programs {
+    /// None where the data path has no PPP.
+    ppp: Option<Ppp>,
+    /// Tells this network namespace from others.
+    netns_cookie: Option<u64>,
+    sockets: BTreeMap<u32, Socket>,
+    files: BTreeMap<u32, OpenFile>,
+    /// The tunnels that programs' sockets carry, by the cookie that tells a socket from others.
+    managed: BTreeMap<u64, TunnelId>,
+    last: u32,
+    closed: UnboundedSender<Closed>,
+}
+
+/// What a program has closed its last copy of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Closed {
+    /// The object of this number.
+    Object(u32),
+    /// The socket that carries this tunnel.
+    Tunnel(TunnelId),
+}
+
+/// A connected PPPoL2TP socket.
+struct Socket {
+    tunnel: TunnelId,
+    /// Its session; none where it manages the tunnel.
+    session: Option<SessionKey>,
+    /// The peer's ids that it was connected with.
+    peer_tunnel: u32,
+    /// Whether its session or tunnel has been removed under it.
+    detached: bool,
+    owner: Owner,
+}
+
+struct OpenFile {
+    file: Arc<File>,
+    owner: Owner,
+}
+
+impl Programs {
+    /// None yet. What is closed is told through `closed`, for [`attend`].
+    pub(super) fn new(
+        ppp: Option<Ppp>,
+        netns_cookie: Option<u64>,
+        closed: UnboundedSender<Closed>,
+    ) -> Programs {
+        Programs {
+            ppp,
+            netns_cookie,
+            sockets: BTreeMap::new(),
+            files: BTreeMap::new(),
+            managed: BTreeMap::new(),
+            last: 0,
+            closed,
+        }
+    }
+
+    fn ppp(&self) -> Result<Ppp, Errno> {
+        self.ppp.clone().ok_or(Errno::EOPNOTSUPP)
+    }
+
+    /// What the data path is to call when the program has closed an object.
+    fn on_close(&self, number: u32) -> OnClose {
+        let closed = self.closed.clone();
+        Box::new(move || {
+            // At the end of the process nobody listens any more.
+            let _ = closed.send(Closed::Object(number));
+        })
+    }
+
+    /// A number that no object has.
+    fn number(&mut self) -> u32 {
+        loop {
+            self.last = self.last.wrapping_add(1);
+            if !self.sockets.contains_key(&self.last) && !self.files.contains_key(&self.last) {
+                return self.last;
+            }
+        }
+    }
+
+    /// Notes a change that has been made: sockets may have lost what they stood for.
+    pub(super) fn note(&mut self, change: &Change) {
+        match change {
+            Change::RemoveTunnel(id) => {
+                self.managed.retain(|_, tunnel| tunnel != id);
+                self.detach(|socket| socket.tunnel == *id);
+            }
+            Change::RemoveSession(key) => self.detach(|socket| socket.session == Some(*key)),
+            Change::AddTunnel(_)
+            | Change::TuneTunnel(..)
+            | Change::AddSession(_)
+            | Change::TuneSession(..) => {}
+        }
+    }
+
+    fn detach(&mut self, which: impl Fn(&Socket) -> bool) {
+        let sockets = self.sockets.values_mut();
+        sockets
+            .filter(|socket| which(socket))
+            .for_each(|socket| socket.detached = true);
+    }
+}
+
+/// Makes a change that no program asked for by netlink, so that nobody is told of it.
+fn change(change: &Change, state: &mut State) -> Result<(), Errno> {
+    let made = state.engine.change(change);
+    made.map_err(|refused| {
+        tracing::debug!("refused: {refused}");
+        refused.errno
+    })?;
+    state.programs.note(change);
+    Ok(())
+}
+
+/// Ends what hung on what programs have closed; never ends itself.
+pub(super) async fn attend(mut told: UnboundedReceiver<Closed>, state: Rc<RefCell<State>>) {
+    while let Some(closed) = told.recv().await {
+        let state = &mut state.borrow_mut();
+        match closed {
+            Closed::Object(number) => object_closed(number, state),
+            Closed::Tunnel(tunnel) => tunnel_closed(tunnel, state),
+        }
+    }
+}
+
+fn object_closed(number: u32, state: &mut State) {
+    if let Some(socket) = state.programs.sockets.remove(&number) {
+        if let (Some(session), false) = (socket.session, socket.detached) {
+            let _ = change(&Change::RemoveSession(session), state);
+        }
+        // The supervisor may have gone before its programs.
+        let _ = socket.owner.send(number);
+    }
+    if let Some(file) = state.programs.files.remove(&number) {
+        let _ = file.owner.send(number);
+    }
+}
+
+fn tunnel_closed(tunnel: TunnelId, state: &mut State) {
+    if state.programs.managed.values().any(|id| *id == tunnel) {
+        let _ = change(&Change::RemoveTunnel(tunnel), state);
+    }
+}
+
+/// Answers a question about what programs hold. `privileged` says whether the supervisor has
+/// CAP_NET_ADMIN itself.
+pub(super) async fn answer(
+    question: Question,
+    mut descriptors: Vec<OwnedFd>,
+    privileged: bool,
+    owner: Owner,
+    state: &Rc<RefCell<State>>,
+) -> Result<Say, Errno> {
+    match question.ask {
+        Ask::Connect(connect) => {
+            let socket = (descriptors.len() > 1).then(|| descriptors.pop()).flatten();
+            let end = descriptors.pop();
+            let privileged = privileged && connect.privileged;
+            let state = &mut state.borrow_mut();
+            sockets::connect(connect, end, socket, privileged, owner, state).map(Say::Object)
+        }
+        Ask::Socket(number, ask) => sockets::answer(number, ask, &mut state.borrow_mut()),
+        Ask::OpenPpp { privileged: asked } => {
+            let end = descriptors.pop().ok_or(Errno::EBADF)?;
+            let state = &mut state.borrow_mut();
+            files::open(end, privileged && asked, owner, state).map(Say::Object)
+        }
+        Ask::Ppp(number, ask) => files::answer(number, ask, state).await,
+        Ask::UnitCounters(index) => files::counters(index, &state.borrow()),
+        Ask::Netlink(_) | Ask::Subscribe => Err(Errno::EINVAL),
+    }
+}
+
+/// The namespace's tunnels that programs' sockets carry are made here.
+pub(super) use managed::{Wanted, adopt};
+
+/// Whether a session is there.
+fn is_there(session: SessionKey, engine: &Engine) -> bool {
+    engine.desired().sessions.contains_key(&session)
+}
