@@ -38,6 +38,7 @@ pub struct World {
     random: Random,
     hosts: Vec<Host>,
     air: BTreeMap<(Instant, u64), Flight>,
+    overheard: Option<Vec<(Path, Vec<u8>)>>,
 }
 
 #[derive(Debug)]
@@ -69,6 +70,7 @@ impl World {
             random: Random::new(key),
             hosts: Vec::new(),
             air: BTreeMap::new(),
+            overheard: None,
         }
     }
 
@@ -129,6 +131,20 @@ impl World {
     /// From now on a host's data path cannot install sessions, for this reason.
     pub fn break_path(&mut self, index: usize, code: ResultCode) {
         self.hosts[index].broken = Some(code);
+    }
+
+    /// From now on everything that is sent is overheard.
+    pub fn eavesdrop(&mut self) {
+        self.overheard.get_or_insert_default();
+    }
+
+    /// What was overheard since this was asked last: the sender's path, and the datagram. Datagrams
+    /// to nobody are among it.
+    pub fn overheard(&mut self) -> Vec<(Path, Vec<u8>)> {
+        self.overheard
+            .as_mut()
+            .map(std::mem::take)
+            .unwrap_or_default()
     }
 
     /// Sends a datagram as if from the host `path.local`.
@@ -218,6 +234,9 @@ impl World {
     /// Sends a datagram along `path`, that of its sender.
     fn send(&mut self, path: Path, payload: Vec<u8>) {
         self.sent += 1;
+        if let Some(overheard) = &mut self.overheard {
+            overheard.push((path, payload.clone()));
+        }
         let copies = match self.random.below(100) {
             n if n < self.network.loss => 0,
             n if n < self.network.loss + self.network.duplication => 2,

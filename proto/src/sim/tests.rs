@@ -1,5 +1,6 @@
 //! Whole nodes in worlds.
 
+mod attacks;
 mod calls;
 mod kit;
 mod life;

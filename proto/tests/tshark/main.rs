@@ -129,7 +129,7 @@ fn digests_are_right() {
         };
         let mut ends = [1, 2].map(|seed| {
             let mut random = Random::new([seed; 32]);
-            (Auth::new(&config, Version::V3, &mut random), random)
+            (Auth::new(&config, Version::V3, random.octets()), random)
         });
         let mut sent = messages::authenticated(&mut ends);
         let Some(rows) = dissect(&sent, &REMARKS) else {

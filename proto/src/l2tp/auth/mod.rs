@@ -14,6 +14,7 @@ mod cover;
 mod digest;
 mod hiding;
 mod keys;
+mod mint;
 mod tunnel;
 
 pub use challenge::{respond, response_is_right};
@@ -21,6 +22,7 @@ pub use cover::{Cover, CoverError, cover};
 pub use digest::{Checked, DigestError, Nonces, check, nonce, seal};
 pub use hiding::reveal;
 pub use keys::Keys;
+pub use mint::Mint;
 pub use tunnel::{Auth, Unauthentic};
 
 #[cfg(test)]

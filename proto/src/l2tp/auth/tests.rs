@@ -2,7 +2,8 @@ mod digests;
 mod hidden;
 mod tunnel;
 
-use super::Keys;
+use super::{Keys, Mint};
+use crate::Random;
 use crate::l2tp::config::Secret;
 
 fn keys(secret: &[u8]) -> Keys {
@@ -18,4 +19,19 @@ fn hex(digits: &str) -> Vec<u8> {
 #[test]
 fn keys_do_not_show_themselves() {
     assert_eq!(format!("{:?}", keys(b"tunnel secret")), "Keys(..)");
+}
+
+#[test]
+fn a_mint_knows_its_own() {
+    let mut random = Random::new([4; 32]);
+    let (mint, other) = (Mint::new(&mut random), Mint::new(&mut random));
+    let made = mint.make(&mut random);
+    assert!(mint.made(&made) && !other.made(&made));
+    assert_ne!(made, mint.make(&mut random));
+    for at in 0..16 {
+        let mut changed = made;
+        changed[at] ^= 0x10;
+        assert!(!mint.made(&changed), "octet {at}");
+    }
+    assert!(!mint.made(&made[..15]) && !mint.made(&[]));
 }

@@ -41,7 +41,8 @@ pub enum Unauthentic {
 
 impl Auth {
     /// What a tunnel with this configuration begins with, in the version of its first message.
-    pub fn new(config: &TunnelConfig, version: Version, random: &mut Random) -> Auth {
+    /// `nonce` is this end's, should it need one; [`Mint`](super::Mint) makes it.
+    pub fn new(config: &TunnelConfig, version: Version, nonce: [u8; 16]) -> Auth {
         let keys: Arc<[Keys]> = config.secrets.iter().map(Keys::new).collect();
         Auth {
             digest: config.digest,
@@ -51,7 +52,7 @@ impl Auth {
             proved: 0,
             enabled: false,
             advertised: false,
-            local: random.octets(),
+            local: nonce,
             remote: Box::default(),
             keys,
         }

@@ -14,6 +14,8 @@ pub enum MessageDrop {
     WrongPeer,
     /// Its digest is missing or wrong.
     Unauthentic,
+    /// Its challenge or nonce is one of this node's own: somebody mirrors it.
+    Reflected,
     /// Its Nr acknowledges what was never sent.
     InvalidNr,
     /// It was received before.
@@ -81,6 +83,7 @@ impl MessageDrop {
         MessageDrop::UnknownTunnel,
         MessageDrop::WrongPeer,
         MessageDrop::Unauthentic,
+        MessageDrop::Reflected,
         MessageDrop::InvalidNr,
         MessageDrop::Duplicate,
         MessageDrop::BeyondWindow,
@@ -106,6 +109,7 @@ impl MessageDrop {
             MessageDrop::UnknownTunnel => "unknown_tunnel",
             MessageDrop::WrongPeer => "wrong_peer",
             MessageDrop::Unauthentic => "unauthentic",
+            MessageDrop::Reflected => "reflected",
             MessageDrop::InvalidNr => "invalid_nr",
             MessageDrop::Duplicate => "duplicate",
             MessageDrop::BeyondWindow => "beyond_window",

@@ -43,7 +43,7 @@ impl Tunnel {
     /// A challenge for the peer, if it must prove itself (v2).
     fn ask_for_proof(&mut self, shared: &mut Shared) {
         let wanted = self.version == Version::V2 && self.auth.challenges();
-        self.challenge = wanted.then(|| shared.random.octets());
+        self.challenge = wanted.then(|| shared.mint());
     }
 
     /// The response to the peer's challenge, for a message of this kind (v2).
@@ -133,6 +133,11 @@ impl Tunnel {
         if self.state != TunnelState::WaitCtlReply {
             shared.drop(MessageDrop::OutOfPlace);
             return self.step(shared, TunnelEvent::Sccrp, out_of_place());
+        }
+        if shared.is_own_proof(&opening) {
+            shared.drop(MessageDrop::Reflected);
+            let code = ResultCode::stop(StopCode::NOT_AUTHORIZED);
+            return self.step(shared, TunnelEvent::BadSccrp, code);
         }
         self.meet(&opening);
         if let Err(code) = self.judge_reply(&opening) {

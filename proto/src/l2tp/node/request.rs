@@ -130,7 +130,7 @@ impl Node {
             return Err(unauthorized);
         }
         let chosen = self.choose_version(message, config)?;
-        let mut auth = Auth::new(config, chosen, &mut self.shared.random);
+        let mut auth = Auth::new(config, chosen, self.shared.mint());
         let kind = message.kind();
         if chosen != message.version {
             // Its digests are of version 3, its hidden values of version 2.
@@ -143,6 +143,9 @@ impl Node {
         let avps = admitted.map_err(|_| Unfit::Drop(MessageDrop::Unauthentic))?;
         auth.set_version(chosen);
         let opening = self.decode_request(message.version, chosen, avps, config)?;
+        if self.shared.is_own_proof(&opening) {
+            return Err(Unfit::Drop(MessageDrop::Reflected));
+        }
         match opening.challenge.is_some() && config.secrets.is_empty() {
             true => Err(unauthorized),
             false => Ok((opening, auth)),

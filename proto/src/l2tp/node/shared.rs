@@ -1,6 +1,8 @@
+use super::super::auth::Mint;
 use super::super::config::Policy;
 use super::super::{Event, Output, Saved};
 use super::counters::{Counters, MessageDrop};
+use super::opening::Opening;
 use crate::{Instant, Random};
 use adit_wire::l2tp::{SessionId, TunnelId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -11,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 pub(super) struct Shared {
     pub(super) now: Instant,
     pub(super) random: Random,
+    mint: Mint,
     pub(super) policy: Policy,
     pub(super) counters: Counters,
     pub(super) outputs: VecDeque<Output>,
@@ -31,9 +34,11 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new(seed: [u8; 32], policy: Policy) -> Shared {
+        let mut random = Random::new(seed);
         Shared {
             now: Instant::EPOCH,
-            random: Random::new(seed),
+            mint: Mint::new(&mut random),
+            random,
             policy,
             counters: Counters::default(),
             outputs: VecDeque::new(),
@@ -57,6 +62,17 @@ impl Shared {
 
     pub(super) fn drop(&mut self, reason: MessageDrop) {
         self.counters.drop(reason);
+    }
+
+    /// A challenge or nonce.
+    pub(super) fn mint(&mut self) -> [u8; 16] {
+        self.mint.make(&mut self.random)
+    }
+
+    /// Whether the peer asks for proof with what this node asked for it with.
+    pub(super) fn is_own_proof(&self, opening: &Opening<'_>) -> bool {
+        let asked = opening.challenge.into_iter().chain(opening.nonce);
+        asked.into_iter().any(|octets| self.mint.made(octets))
     }
 
     /// A number that no tunnel or session of this node has had.

@@ -44,7 +44,7 @@ impl Node {
             .ok_or(Refused::Limit)?;
         let serial = self.shared.next_serial();
         let key = TunnelKey { id, serial };
-        let auth = Auth::new(&config, version, &mut self.shared.random);
+        let auth = Auth::new(&config, version, self.shared.mint());
         let mut tunnel = Tunnel::new(key, version, path, config, auth, self.shared.now);
         tunnel.open(&mut self.shared).map_err(|_| {
             Refused::Config("a name is empty or too long, or the receive window is 0")

@@ -31,7 +31,7 @@ struct End {
 impl End {
     fn new(config: &TunnelConfig, seed: u8) -> End {
         let mut random = Random::new([seed; 32]);
-        let auth = Auth::new(config, Version::V3, &mut random);
+        let auth = Auth::new(config, Version::V3, random.octets());
         End { auth, random }
     }
 
@@ -233,7 +233,7 @@ fn values_are_hidden_once_messages_are_authentic() {
 #[test]
 fn challenges_are_answered_in_version_2() {
     let mut random = Random::new([0; 32]);
-    let mut of = |config: &TunnelConfig| Auth::new(config, Version::V2, &mut random);
+    let mut of = |config: &TunnelConfig| Auth::new(config, Version::V2, random.octets());
     let (mut a, b) = (of(&config(&["new", "old"])), of(&config(&["old"])));
     assert!(a.challenges() && a.allows_zlb());
     let response = b.respond(MessageKind::Sccrp, b"challenge").unwrap();
@@ -251,7 +251,7 @@ fn challenges_are_answered_in_version_2() {
 #[test]
 fn an_offer_of_version_3_bears_a_digest() {
     let mut random = Random::new([5; 32]);
-    let mut a = Auth::new(&config(&["secret"]), Version::V2, &mut random);
+    let mut a = Auth::new(&config(&["secret"]), Version::V2, random.octets());
     let nonce = a.nonce().unwrap();
     let mut avps = Vec::new();
     let mut writer = AvpWriter::new(&mut avps, Version::V2);

@@ -1,0 +1,3 @@
+//! Worlds with somebody in them who means harm.
+
+mod mirror;
