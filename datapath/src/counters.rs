@@ -97,6 +97,8 @@ drop_reasons! {
     PppNoChannel = 32, "tx_ppp_no_channel";
     /// Received: marked as congested on the way, with a frame whose sender knows no such mark.
     Congestion = 33, "rx_ecn_congestion";
+    /// Received: the UDP checksum is wrong, or missing where it is demanded.
+    Checksum = 34, "rx_checksum";
 }
 
 /// A reading of one object's counters.
@@ -145,6 +147,7 @@ impl DropReason {
             | Why::SocketOverflow
             | Why::PeerAddress
             | Why::ControlOverflow
+            | Why::Checksum
             | Why::PppShort
             | Why::PppUnclaimed
             | Why::PppReader

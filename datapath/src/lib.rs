@@ -22,7 +22,7 @@ use adit_wire::netlink::Errno;
 use counters::Counters;
 use spec::{
     Change, Device, Inventory, ListenerAddress, ListenerId, ListenerSpec, Sequencing, SessionKey,
-    SessionSpec,
+    SessionSpec, TunnelSpec,
 };
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
@@ -69,6 +69,15 @@ pub trait Datapath: Send {
         device: Option<&Device>,
         from: Sequencing,
     ) -> Result<(), Error>;
+
+    /// Adds a tunnel on a UDP socket of a program's, bound and connected as `tunnel` says. The
+    /// program goes on with its control messages, while data is diverted; once it has closed the
+    /// socket, that is told, and the tunnel is to be removed. EBUSY when the socket carries a
+    /// tunnel, EPROTONOSUPPORT when it is of another kind.
+    fn adopt(&mut self, tunnel: &TunnelSpec, _socket: OwnedFd) -> Result<(), Error> {
+        let text = format!("tunnel {} cannot have a program's socket here", tunnel.id);
+        Err(Error::new(Errno::EOPNOTSUPP, "fd", text))
+    }
 
     /// Removes `device`, which an earlier process left behind and no session wants. One that has
     /// gone, or that is no longer what it was, is nothing to remove.
@@ -121,14 +130,6 @@ pub trait Datapath: Send {
     fn listener_counters(&mut self, listener: ListenerId) -> Result<Counters, Error> {
         let text = format!("{listener:?} is not open");
         Err(Error::new(Errno::ENODEV, "listener", text))
-    }
-
-    /// Makes a tunnel that a program's own `socket` carries, bound and connected as `tunnel` says. The
-    /// program goes on receiving control packets from it; it is not kept open here.
-    fn adopt(&mut self, tunnel: &spec::TunnelSpec, socket: OwnedFd) -> Result<(), Error> {
-        let _ = (tunnel, socket);
-        let text = "sockets of programs cannot carry tunnels here";
-        Err(Error::new(Errno::EOPNOTSUPP, "fd", text))
     }
 
     /// What is really there: a tunnel with its socket, a session with its device.

@@ -36,4 +36,4 @@ pub(crate) use unit::Unit;
 pub(crate) use worker::{EndOrder, Ends};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -5,6 +5,7 @@ pub(crate) mod batch;
 pub(crate) mod checksum;
 mod cmsg;
 pub(crate) mod error_queue;
+pub(crate) mod filter;
 pub(crate) mod socket;
 pub(crate) mod tap;
 
@@ -32,6 +33,22 @@ fn set_int(fd: BorrowedFd<'_>, level: i32, name: i32, value: i32) -> io::Result<
 fn get_int(fd: BorrowedFd<'_>, level: i32, name: i32) -> io::Result<i32> {
     let mut value: libc::c_int = 0;
     let mut len = size_of::<libc::c_int>() as libc::socklen_t;
+    // SAFETY: the kernel writes at most `len` octets, the size of `value`.
+    check(unsafe {
+        libc::getsockopt(
+            fd.as_raw_fd(),
+            level,
+            name,
+            (&raw mut value).cast(),
+            &raw mut len,
+        )
+    })?;
+    Ok(value)
+}
+
+fn get_long(fd: BorrowedFd<'_>, level: i32, name: i32) -> io::Result<u64> {
+    let mut value: u64 = 0;
+    let mut len = size_of::<u64>() as libc::socklen_t;
     // SAFETY: the kernel writes at most `len` octets, the size of `value`.
     check(unsafe {
         libc::getsockopt(

@@ -1,10 +1,10 @@
-use super::{error_queue, get_int, set_int};
+use super::{error_queue, filter, get_int, set_int};
 use crate::spec::{Pmtudisc, UdpChecksum};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroU8;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
 /// Room for bursts while the other side of the process is busy.
 const BUFFER: usize = 4 << 20;
@@ -38,13 +38,15 @@ pub(crate) fn udp_listener(
 }
 
 /// A UDP socket to send from at `local`, which need not be an address of this host, by
-/// `interface` alone if one is given. Messages on it name their source.
+/// `interface` alone if one is given. Messages on it name their source. It does not mind other
+/// sockets of its port if they do not mind it.
 pub(crate) fn udp_outlet(
     local: SocketAddr,
     interface: Option<&str>,
     checksum: UdpChecksum,
 ) -> io::Result<Socket> {
     let socket = new_udp(local, checksum)?;
+    socket.set_reuse_address(true)?;
     let (level, name) = if local.is_ipv4() {
         (libc::SOL_IP, libc::IP_FREEBIND)
     } else {
@@ -94,6 +96,33 @@ fn listen(socket: &Socket, local: SocketAddr, interface: Option<&str>) -> io::Re
     set_int(socket.as_fd(), level, name, 1)?;
     socket.bind_device(interface.map(str::as_bytes))?;
     prepare(socket, local)
+}
+
+/// A raw socket for what is sent to a UDP port and is no control message, with all headers that
+/// this needs.
+pub(crate) fn udp_twin(v4: bool, port: u16) -> io::Result<Socket> {
+    let local: IpAddr = match v4 {
+        true => Ipv4Addr::UNSPECIFIED.into(),
+        false => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let local = SocketAddr::new(local, 0);
+    let socket = Socket::new(Domain::for_address(local), Type::RAW, Some(Protocol::UDP))?;
+    filter::data_of(socket.as_fd(), v4, port)?;
+    listen(&socket, local, None)?;
+    Ok(socket)
+}
+
+/// Whether this is a UDP socket.
+pub(crate) fn is_udp(socket: BorrowedFd<'_>) -> io::Result<bool> {
+    let option = |name| get_int(socket, libc::SOL_SOCKET, name);
+    let family = option(libc::SO_DOMAIN)?;
+    let is_ip = matches!(family, libc::AF_INET | libc::AF_INET6);
+    Ok(is_ip && option(libc::SO_PROTOCOL)? == libc::IPPROTO_UDP)
+}
+
+/// A number that no other socket has had.
+pub(crate) fn cookie(socket: BorrowedFd<'_>) -> io::Result<u64> {
+    super::get_long(socket, libc::SOL_SOCKET, libc::SO_COOKIE)
 }
 
 /// Whether an IPv4 UDP socket sends checksums.

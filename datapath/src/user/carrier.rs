@@ -3,12 +3,13 @@ use crate::spec::{
     DebugMask, Encap, ListenerAddress, ListenerId, ListenerSpec, Tos, TunnelSpec, TunnelTuning,
     TxChecksum,
 };
-use crate::sys::batch::{self, BATCH, Class, Message, Target};
+use crate::sys::batch::{self, BATCH, Class, Message, Received, Target};
 use crate::sys::{error_queue, socket};
 use crate::user::key::Key;
 use crate::user::log::{LogBudget, LookBudget};
 use crate::user::outlet::Outlet;
 use crate::user::remote::target;
+use crate::user::twin::{self, Datagram};
 use crate::{ControlMessage, ControlSink};
 use adit_wire::ip::ipv4_payload;
 use std::io::{self, IoSlice};
@@ -43,6 +44,8 @@ pub(crate) struct Carrier {
     looks: LookBudget,
     /// Where control messages go; a listener has such a place.
     pub(crate) upcall: Option<Upcall>,
+    /// The sockets are programs', and this hears their data.
+    twin: bool,
 }
 
 /// A listener's name, and what takes its control messages.
@@ -66,6 +69,8 @@ pub(crate) enum Framing {
     Ipv4,
     /// The payload of an IPv6 packet.
     Ipv6,
+    /// A UDP datagram with its headers, as a twin gives it.
+    Twin,
 }
 
 impl Carrier {
@@ -116,6 +121,66 @@ impl Carrier {
         })
     }
 
+    /// The raw twin of a program's port. Over `encap` the first of its tunnels goes.
+    pub(crate) fn twin(encap: &Encap) -> io::Result<Carrier> {
+        let Encap::Udp {
+            local, checksum, ..
+        } = *encap
+        else {
+            return Err(io::ErrorKind::Unsupported.into());
+        };
+        let socket = socket::udp_twin(local.is_ipv4(), local.port())?;
+        let nowhere = nowhere(local.ip());
+        let encap = Encap::Udp {
+            local: SocketAddr::new(nowhere.ip(), local.port()),
+            remote: nowhere,
+            checksum,
+        };
+        let outlet = Outlet::of(local, &encap, None);
+        if let Err(error) = &outlet {
+            tracing::warn!(%local, %error, "nothing can be sent beside the program's socket");
+        }
+        Ok(Carrier {
+            twin: true,
+            outlet: outlet.ok(),
+            ..Carrier::new(socket, encap, None, None)
+        })
+    }
+
+    /// Whether this is the twin of a socket that is as `encap` says.
+    pub(crate) fn is_twin_for(&self, encap: &Encap) -> bool {
+        let (
+            Encap::Udp {
+                local: ours,
+                checksum,
+                ..
+            },
+            Encap::Udp {
+                local: theirs,
+                checksum: wanted,
+                ..
+            },
+        ) = (&self.encap, encap)
+        else {
+            return false;
+        };
+        let port = ours.port() == theirs.port() && ours.is_ipv4() == theirs.is_ipv4();
+        self.twin && port && checksum == wanted
+    }
+
+    /// Opens what came to a twin.
+    pub(crate) fn open_datagram<'a>(
+        &self,
+        packet: &'a [u8],
+        received: &Received,
+    ) -> Result<Datagram<'a>, DropReason> {
+        let strict = match self.encap {
+            Encap::Udp { checksum, .. } => checksum.rx,
+            Encap::Ip { .. } => false,
+        };
+        twin::open(self.encap.local().is_ipv4(), strict, packet, received)
+    }
+
     fn new(
         socket: socket2::Socket,
         encap: Encap,
@@ -134,12 +199,18 @@ impl Carrier {
             log: LogBudget::default(),
             looks: LookBudget::default(),
             upcall: None,
+            twin: false,
         }
     }
 
     /// Whether tunnels with different peers share the socket.
     pub(crate) fn is_shared(&self) -> bool {
-        self.upcall.is_some()
+        self.upcall.is_some() || self.twin
+    }
+
+    /// Whether this is the raw twin of programs' sockets.
+    pub(crate) fn is_twin(&self) -> bool {
+        self.twin
     }
 
     /// `spec`, whose socket this is, with the port that the system chose where any was asked for.
@@ -271,6 +342,7 @@ impl Carrier {
     /// What stands in front of the L2TP header in what the socket gives.
     pub(crate) fn framing(&self) -> Framing {
         match (self.is_udp(), self.encap.local().is_ipv4()) {
+            _ if self.twin => Framing::Twin,
             (true, _) => Framing::Udp,
             (false, true) => Framing::Ipv4,
             (false, false) => Framing::Ipv6,
@@ -319,7 +391,7 @@ impl Carrier {
         };
         let octets = match self.framing() {
             Framing::Ipv4 => ipv4_payload(packet).map_or(packet, |(_, payload)| payload),
-            Framing::Udp | Framing::Ipv6 => packet,
+            Framing::Udp | Framing::Ipv6 | Framing::Twin => packet,
         };
         let message = ControlMessage {
             peer,

@@ -7,6 +7,7 @@ use crate::spec::{
 };
 use crate::user::Notify;
 use crate::user::carrier::Carrier;
+use crate::user::closing::Closing;
 use crate::user::devices::Devices;
 use crate::user::key::Key;
 use crate::user::line::Line;
@@ -19,19 +20,20 @@ use crate::user::watch::Watched;
 use crate::user::workers::Workers;
 use crate::{ControlMessage, ControlSink, Datapath, Error, Route};
 use adit_wire::l2tp::TunnelId;
-use adit_wire::netlink::Errno;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
+mod adopted;
 mod listeners;
 mod refusal;
 mod sessions;
 
 use listeners::Listener;
-use refusal::{no_listener, no_session, no_tunnel, socket_error};
+use refusal::{no_listener, no_session, no_tunnel, socket_error, tunnel_exists};
 
 /// Most threads a direction; more would only contend.
 const MAX_WORKERS: usize = 16;
@@ -57,6 +59,7 @@ pub struct UserDatapath {
     listeners: BTreeMap<ListenerId, Listener>,
     devices: Devices,
     watched: Watched,
+    closing: Closing,
     paths: Paths,
     workers: Arc<Workers>,
     ppp: Ppp,
@@ -110,6 +113,8 @@ impl UserDatapath {
             .map_or(processors.min(MAX_WORKERS), NonZeroUsize::get);
         let watched = Watched::default();
         watched.follow().map_err(failed)?;
+        let closing = Closing::default();
+        closing.follow(options.notify.clone()).map_err(failed)?;
         let ppp = Ppp::new(watched.clone()).map_err(failed)?;
         let workers = Workers::start(count, &options.notify, &ppp).map_err(failed)?;
         Ok(UserDatapath {
@@ -119,6 +124,7 @@ impl UserDatapath {
             listeners: BTreeMap::new(),
             devices: Devices::open().map_err(failed)?,
             watched,
+            closing,
             paths: Paths::start().map_err(failed)?,
             workers,
             ppp,
@@ -142,8 +148,7 @@ impl UserDatapath {
                 ..tunnel.spec
             };
             if *spec != have && *spec != tunnel.carrier.bound(have) {
-                let text = format!("tunnel {} exists and differs; delete it first", spec.id);
-                return Err(Error::new(Errno::EEXIST, "tunnel_id", text));
+                return Err(tunnel_exists(spec.id));
             }
             let change = TunnelRetuning::between(&tunnel.spec.tuning, &spec.tuning);
             return self.tune_tunnel(spec.id, &change);
@@ -225,6 +230,9 @@ impl UserDatapath {
         let Some(tunnel) = self.tunnels.remove(&id) else {
             return;
         };
+        if tunnel.carrier.is_twin() {
+            self.closing.remove(id);
+        }
         let number = tunnel.carrier_number;
         let shared = self
             .tunnels
@@ -299,6 +307,10 @@ impl Datapath for UserDatapath {
         self.devices.discard(device)
     }
 
+    fn adopt(&mut self, tunnel: &TunnelSpec, socket: OwnedFd) -> Result<(), Error> {
+        self.adopt_tunnel(tunnel, socket)
+    }
+
     fn listen(
         &mut self,
         listener: &ListenerSpec,
@@ -360,7 +372,7 @@ impl Datapath for UserDatapath {
     fn tunnel_counters(&mut self, id: TunnelId) -> Result<Counters, Error> {
         let tunnel = self.tunnels.get(&id).ok_or_else(|| no_tunnel(id))?;
         let mut counters = tunnel.retired;
-        if tunnel.spec.via.is_none() {
+        if !tunnel.carrier.is_shared() {
             counters += tunnel.carrier.counters();
         }
         for (_, member) in self.sessions.range(SessionKey::all_of(id)) {

@@ -37,10 +37,11 @@ enum Body<'a> {
     V3(&'a [u8]),
 }
 
-/// Reads what all data packets have in common; the rest is the session's to read.
+/// Reads what all data packets have in common; the rest is the session's to read. Of a twin's
+/// packets it reads what is behind the UDP header.
 pub(crate) fn data(framing: Framing, packet: &[u8]) -> Result<Data<'_>, DropReason> {
     match framing {
-        Framing::Udp => match UdpMessage::decode(packet).map_err(reason_of)? {
+        Framing::Udp | Framing::Twin => match UdpMessage::decode(packet).map_err(reason_of)? {
             UdpMessage::V3Data { session, rest } => Ok(v3(session, 8, rest)),
             UdpMessage::V2Data { header, payload } => Ok(v2(&header, payload)),
             UdpMessage::V2Control { .. } | UdpMessage::V3Control { .. } => Err(DropReason::Control),

@@ -21,7 +21,10 @@ pub(crate) struct Line {
 impl Line {
     /// Whether there is a peer to send to.
     pub(crate) fn has_peer(&self) -> bool {
-        self.remote.is_some() || self.carrier.has_peer()
+        match &self.remote {
+            Some(remote) => remote.is_known(),
+            None => self.carrier.has_peer(),
+        }
     }
 
     /// Whether a packet that came `from` there is the peer's. A socket of the session's own takes

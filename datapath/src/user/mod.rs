@@ -11,6 +11,7 @@
 //! ```
 
 pub(crate) mod carrier;
+mod closing;
 mod control;
 mod decap;
 pub(crate) mod delivery;
@@ -30,6 +31,7 @@ mod recursion;
 mod remote;
 mod rx;
 pub(crate) mod session;
+mod twin;
 pub(crate) mod tx;
 pub(crate) mod watch;
 pub(crate) mod worker;
@@ -46,7 +48,7 @@ use std::sync::Arc;
 pub enum Event {
     /// Somebody deleted a session's device. Applying the session again makes a new one.
     DeviceLost(SessionKey),
-    /// A program has closed the socket that carries a tunnel.
+    /// A program has closed the socket of its tunnel, which is to be removed.
     TunnelClosed(TunnelId),
 }
 

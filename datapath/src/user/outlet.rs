@@ -32,14 +32,23 @@ impl Outlet {
         encap: &Encap,
         interface: Option<&str>,
     ) -> io::Result<Outlet> {
+        let bound = inlet.local_addr()?.as_socket();
+        let bound = bound.ok_or(io::ErrorKind::AddrNotAvailable)?;
+        Outlet::of(bound, encap, interface)
+    }
+
+    /// An outlet beside a socket that is `bound` there.
+    pub(crate) fn of(
+        bound: SocketAddr,
+        encap: &Encap,
+        interface: Option<&str>,
+    ) -> io::Result<Outlet> {
         let Encap::Udp {
             remote, checksum, ..
         } = encap
         else {
             return Err(io::ErrorKind::Unsupported.into());
         };
-        let bound = inlet.local_addr()?.as_socket();
-        let bound = bound.ok_or(io::ErrorKind::AddrNotAvailable)?;
         let mut outcome = Err(io::ErrorKind::AddrInUse.into());
         for _ in 0..ATTEMPTS {
             let local = SocketAddr::new(unreachable(bound.ip()), bound.port());

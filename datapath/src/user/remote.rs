@@ -20,6 +20,8 @@ pub(crate) struct Peer {
     /// This end's address, as the peer knows it.
     local: SocketAddr,
     address: SocketAddr,
+    /// Whether that is anywhere.
+    known: bool,
     /// The same for the system.
     pub(crate) target: Target,
 }
@@ -33,6 +35,24 @@ impl Remote {
             source: via.source,
             peer: RwLock::new(Peer::of(&tunnel.encap, source)),
         })
+    }
+
+    /// The remote end of a tunnel on a program's socket: if it is connected, its packets come from
+    /// there alone.
+    pub(crate) fn of_program(encap: &Encap) -> Remote {
+        let peer = Peer::of(encap, true);
+        Remote {
+            source: match peer.known {
+                true => PeerSource::Exact,
+                false => PeerSource::Anywhere,
+            },
+            peer: RwLock::new(peer),
+        }
+    }
+
+    /// Whether there is a peer to send to.
+    pub(crate) fn is_known(&self) -> bool {
+        self.peer().known
     }
 
     /// Where the peer is now.
@@ -67,10 +87,11 @@ impl Peer {
     }
 
     fn of(encap: &Encap, source: bool) -> Peer {
-        let (local, address) = match encap {
-            Encap::Udp { local, remote, .. } => (*local, *remote),
+        let (local, address, known) = match encap {
+            Encap::Udp { local, remote, .. } => (*local, *remote, remote.port() != 0),
             Encap::Ip { local, remote } => {
-                (SocketAddr::new(*local, 0), SocketAddr::new(*remote, 0))
+                let plain = |ip: IpAddr| SocketAddr::new(ip, 0);
+                (plain(*local), plain(*remote), true)
             }
         };
         let target = Target {
@@ -80,6 +101,7 @@ impl Peer {
         Peer {
             local,
             address,
+            known,
             target,
         }
     }

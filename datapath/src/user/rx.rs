@@ -18,6 +18,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::collections::hash_map::Entry;
 use std::io::{self, IoSliceMut};
+use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Instant;
@@ -220,6 +221,19 @@ impl Ear {
         }
     }
 
+    /// What is the socket's to read, and who sent it.
+    fn open<'a>(
+        &self,
+        packet: &'a [u8],
+        received: &Received,
+    ) -> Result<(&'a [u8], Option<SocketAddr>), DropReason> {
+        if !self.carrier.is_twin() {
+            return Ok((packet, received.from));
+        }
+        let datagram = self.carrier.open_datagram(packet, received)?;
+        Ok((datagram.payload, Some(datagram.from)))
+    }
+
     /// Takes one received packet. Gives the session and its deadline when the packet is the one
     /// that made its reorder queue wait.
     fn take<'a>(
@@ -229,10 +243,17 @@ impl Ear {
         received: &Received,
         delivery: &mut Delivery<'a>,
     ) -> Option<(Instant, Key)> {
+        let (packet, from) = match self.open(packet, received) {
+            Ok(opened) => opened,
+            Err(reason) => {
+                self.carrier.drop_stray(reason, packet.len());
+                return None;
+            }
+        };
         let mut data = match decap::data(self.carrier.framing(), packet) {
             Ok(data) => data,
             Err(DropReason::Control) => {
-                self.carrier.hand_up(packet, received.from, received.to);
+                self.carrier.hand_up(packet, from, received.to);
                 return None;
             }
             Err(reason) => {
@@ -245,7 +266,7 @@ impl Ear {
             return None;
         };
         let line = taker.line();
-        if !line.admits(received.from) {
+        if !line.admits(from) {
             line.drop_received(DropReason::PeerAddress, 1, None);
             return None;
         }

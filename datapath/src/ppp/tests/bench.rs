@@ -204,7 +204,7 @@ impl Program {
 
 /// A network namespace of this thread's own, and of those it starts, with its loopback up; false,
 /// with a word, where the system does not allow one.
-pub(super) fn alone() -> bool {
+pub(crate) fn alone() -> bool {
     #[allow(deprecated)] // A thread may have a network namespace of its own.
     let made = rustix::thread::unshare(UnshareFlags::NEWNET);
     if let Err(error) = made {

@@ -10,6 +10,11 @@ pub(super) fn no_tunnel(id: TunnelId) -> Error {
     Error::new(Errno::ENODEV, "tunnel_id", text)
 }
 
+pub(super) fn tunnel_exists(id: TunnelId) -> Error {
+    let text = format!("tunnel {id} exists and differs; delete it first");
+    Error::new(Errno::EEXIST, "tunnel_id", text)
+}
+
 pub(super) fn no_session(key: SessionKey) -> Error {
     let text = format!(
         "there is no session {} in tunnel {}",

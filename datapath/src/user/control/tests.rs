@@ -1,5 +1,6 @@
 use super::*;
 use crate::spec::{Encap, TxChecksum, UdpChecksum};
+use adit_wire::netlink::Errno;
 use std::net::{Ipv4Addr, SocketAddr};
 
 fn datapath() -> UserDatapath {

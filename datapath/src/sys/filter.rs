@@ -1,0 +1,75 @@
+//! Classic BPF in front of sockets: what must not get in is never queued.
+
+use super::check;
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+/// An instruction: code, jumps when true and when false, operand.
+type Code = (u16, u8, u8, u32);
+
+/// The T bit, in the first octet behind a UDP header of 8 octets.
+const T: u32 = 0x80;
+
+/// Lets nothing pass but control messages, and what is no L2TP, to a UDP socket. Such a socket's
+/// filter sees the UDP header in front.
+pub(crate) fn control_only(socket: BorrowedFd<'_>) -> io::Result<()> {
+    attach(
+        socket,
+        &[
+            (0x80, 0, 0, 0),        // A = length
+            (0x35, 0, 3, 9),        // shorter than header and one octet: pass
+            (0x30, 0, 0, 8),        // A = octet 8
+            (0x45, 1, 0, T),        // T: pass
+            (0x06, 0, 0, 0),        // drop
+            (0x06, 0, 0, u32::MAX), // pass
+        ],
+    )
+}
+
+/// Lets nothing pass but what is sent to this UDP port and is no control message, to a raw UDP
+/// socket: over IPv4 it sees the IP header in front.
+pub(crate) fn data_of(socket: BorrowedFd<'_>, v4: bool, port: u16) -> io::Result<()> {
+    let port = port.into();
+    let end = [(0x06, 0, 0, u32::MAX), (0x06, 0, 0, 0)];
+    let start: [Code; 5] = match v4 {
+        true => [
+            (0xb1, 0, 0, 0),    // X = length of the IP header
+            (0x48, 0, 0, 2),    // A = destination port
+            (0x15, 0, 3, port), // another: drop
+            (0x50, 0, 0, 8),    // A = octet behind the UDP header
+            (0x45, 1, 0, T),    // T: drop
+        ],
+        false => [
+            (0x01, 0, 0, 0),
+            (0x48, 0, 0, 2),
+            (0x15, 0, 3, port),
+            (0x50, 0, 0, 8),
+            (0x45, 1, 0, T),
+        ],
+    };
+    attach(socket, &[&start[..], &end].concat())
+}
+
+fn attach(socket: BorrowedFd<'_>, program: &[Code]) -> io::Result<()> {
+    let mut program: Vec<libc::sock_filter> = program
+        .iter()
+        .map(|&(code, jt, jf, k)| libc::sock_filter { code, jt, jf, k })
+        .collect();
+    let program = libc::sock_fprog {
+        len: program.len() as libc::c_ushort,
+        filter: program.as_mut_ptr(),
+    };
+    let len = size_of::<libc::sock_fprog>() as libc::socklen_t;
+    // SAFETY: the option's value is a sock_fprog of that size, which points at as many
+    // instructions as it says; the kernel only reads both, within the call.
+    check(unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_ATTACH_FILTER,
+            (&raw const program).cast(),
+            len,
+        )
+    })?;
+    Ok(())
+}
