@@ -1,6 +1,8 @@
 //! What the end-to-end tests share: hosts with daemons, pairs of them, and patience.
 
 pub mod guest;
+pub mod superframe;
+pub mod traffic;
 
 mod capture;
 
@@ -16,7 +18,7 @@ pub use capture::Capture;
 pub use harness::{Test, eventually, run, run_where, test};
 pub use host::{Host, Refusal};
 pub use pair::{Encap, Family, Pair, Setup, Side, address_device};
-pub use probe::{Probe, bridged, frame};
+pub use probe::{Probe, bridged, frame, virtio_bridged};
 pub use program::program;
 pub use relay::{Disturbance, Relay, lose_every, relayed, swap_every};
 pub use routed::Routed;

@@ -271,6 +271,13 @@ impl Pair {
         pair
     }
 
+    /// Adds tunnel and session at both ends, and leaves the devices as they are.
+    #[track_caller]
+    pub fn add(&self, setup: &Setup) {
+        setup.add(&self.a, Side::A);
+        setup.add(&self.b, Side::B);
+    }
+
     /// Joins the hosts by a pseudowire.
     #[track_caller]
     pub fn connect(&self, setup: &Setup) {

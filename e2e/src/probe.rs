@@ -170,7 +170,15 @@ fn frame_number(frame: &[u8]) -> Option<u32> {
 
 /// Bridges `l2tpeth0` with a TAP device, through which it sends and delivers whole frames.
 pub fn bridged(host: &Namespace) -> io::Result<Tap> {
-    let tap = host.tap("tap")?;
+    bridge(host, host.tap("tap")?)
+}
+
+/// As [`bridged`], for frames with a virtio header in front.
+pub fn virtio_bridged(host: &Namespace) -> io::Result<Tap> {
+    bridge(host, host.virtio_tap("tap")?)
+}
+
+fn bridge(host: &Namespace, tap: Tap) -> io::Result<Tap> {
     host.add_bridge("br")?;
     for port in ["l2tpeth0", "tap"] {
         host.set_master(port, "br")?;

@@ -4,6 +4,7 @@
 mod bridge;
 mod checksum;
 mod demo;
+mod differential;
 mod exec;
 mod hostile;
 mod inner;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
             mtu::tests(),
             path::tests(),
             inner::tests(),
+            differential::tests(),
             checksum::tests(),
             sequence::tests(),
             relay::tests(),

@@ -1,11 +1,12 @@
 //! The crate's only unsafe code: what happens to a thread or between fork and exec.
 #![allow(unsafe_code)]
 
-use rustix::ioctl::{Setter, ioctl, opcode};
+use rustix::ioctl::{IntegerSetter, Setter, ioctl, opcode};
 use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 use rustix::thread::{CapabilitySet, UnshareFlags, remove_capability_from_bounding_set};
 use std::fs::File;
 use std::io;
+use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
@@ -53,14 +54,16 @@ struct Request {
     unused: [u8; 22],
 }
 
-/// Turns `file`, an open /dev/net/tun, into the TAP device `name` without extra headers.
-pub(crate) fn become_tap(file: &File, name: &str) -> io::Result<()> {
+/// Turns `file`, an open /dev/net/tun, into the TAP device `name`; its frames have a virtio header
+/// in front where `virtio` says so, and no other extra headers.
+pub(crate) fn become_tap(file: &File, name: &str, virtio: bool) -> io::Result<()> {
     const TUNSETIFF: rustix::ioctl::Opcode = opcode::write::<u32>(b'T', 202);
     const IFF_TAP: u16 = 0x0002;
+    const IFF_VNET_HDR: u16 = 0x4000;
     const IFF_NO_PI: u16 = 0x1000;
     let mut request = Request {
         name: [0; 16],
-        flags: IFF_TAP | IFF_NO_PI,
+        flags: IFF_TAP | IFF_NO_PI | if virtio { IFF_VNET_HDR } else { 0 },
         unused: [0; 22],
     };
     // The last octet stays zero to end the name.
@@ -70,5 +73,51 @@ pub(crate) fn become_tap(file: &File, name: &str) -> io::Result<()> {
     request.name[..name.len()].copy_from_slice(name.as_bytes());
     // SAFETY: TUNSETIFF takes a `struct ifreq`, which `Request` is laid out like, all 40 octets.
     unsafe { ioctl(file, Setter::<TUNSETIFF, Request>::new(request)) }?;
+    Ok(())
+}
+
+/// Takes super-frames of TCP and UDP, and incomplete checksums, from a TAP device's kernel, or
+/// neither.
+pub(crate) fn set_tap_offloads(file: &File, on: bool) -> io::Result<()> {
+    const TUNSETOFFLOAD: rustix::ioctl::Opcode = opcode::write::<u32>(b'T', 208);
+    /// TUN_F_CSUM, TSO4, TSO6, TSO_ECN, USO4 and USO6.
+    const ALL: usize = 0x01 | 0x02 | 0x04 | 0x08 | 0x20 | 0x40;
+    let features = if on { ALL } else { 0 };
+    // SAFETY: TUNSETOFFLOAD takes its argument by value.
+    unsafe { ioctl(file, IntegerSetter::<TUNSETOFFLOAD>::new_usize(features)) }?;
+    Ok(())
+}
+
+/// A command of ethtool with one number.
+#[repr(C)]
+struct EthtoolValue {
+    command: u32,
+    value: u32,
+}
+
+/// The `struct ifreq` that SIOCETHTOOL takes.
+#[repr(C)]
+struct EthtoolRequest {
+    name: [u8; 16],
+    data: *mut EthtoolValue,
+    unused: [u8; 16],
+}
+
+/// Sets a device's value by one of ethtool's commands. Any socket of its namespace will do.
+pub(crate) fn ethtool(socket: impl AsFd, device: &str, command: u32, value: u32) -> io::Result<()> {
+    const SIOCETHTOOL: rustix::ioctl::Opcode = 0x8946;
+    let mut value = EthtoolValue { command, value };
+    let mut request = EthtoolRequest {
+        name: [0; 16],
+        data: &raw mut value,
+        unused: [0; 16],
+    };
+    if device.len() >= request.name.len() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    request.name[..device.len()].copy_from_slice(device.as_bytes());
+    // SAFETY: SIOCETHTOOL takes a `struct ifreq`, which `EthtoolRequest` is laid out like, whose
+    // data is a value of the two numbers that these commands have and lives through the call.
+    unsafe { ioctl(socket, Setter::<SIOCETHTOOL, EthtoolRequest>::new(request)) }?;
     Ok(())
 }

@@ -1,0 +1,220 @@
+//! What goes into one end of a pseudowire comes out of the other: frame by frame, with offloads of
+//! both ends and of the link below switched on and off in every combination.
+
+use adit_e2e::superframe::{VIRTIO, expand};
+use adit_e2e::traffic::{Flow, Random, SOURCE, odd};
+use adit_e2e::{Encap, Family, Pair, Setup, Test, test, virtio_bridged};
+use adit_lab::Tap;
+use libtest_mimic::Trial;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+const MTU: usize = 1400;
+/// Frames on their way at a time: a TAP device holds 500.
+const WINDOW: usize = 300;
+const PATIENCE: Duration = Duration::from_secs(5);
+
+pub(crate) fn tests() -> Vec<Trial> {
+    let cases = [
+        (Encap::Udp, Family::V4, ""),
+        (Encap::Udp, Family::V6, "seq both reorder_timeout 100"),
+        (Encap::Ip, Family::V4, ""),
+        (Encap::Ip, Family::V6, ""),
+    ];
+    let mut tests = Vec::new();
+    for (encap, family, words) in cases {
+        let name = |what| format!("differential::{what}::{encap:?}_{family:?}");
+        tests.push(test(name("generated"), move || {
+            generated(encap, family, words)
+        }));
+        tests.push(test(name("recorded"), move || {
+            recorded(encap, family, words)
+        }));
+    }
+    tests
+}
+
+/// The switches of one run.
+#[derive(Debug, Clone, Copy)]
+struct Switches {
+    /// The near device gives super-frames.
+    near: bool,
+    link: bool,
+    /// Who reads behind the far device takes super-frames.
+    far: bool,
+}
+
+fn all_switches() -> impl Iterator<Item = Switches> {
+    (0..8).map(|bits| Switches {
+        near: bits & 1 != 0,
+        link: bits & 2 != 0,
+        far: bits & 4 != 0,
+    })
+}
+
+/// Two sites whose bridges lead to TAP devices in the test's hands.
+struct Sites {
+    pair: Pair,
+    near: Tap,
+    far: Tap,
+}
+
+impl Sites {
+    fn new(encap: Encap, family: Family, words: &str) -> std::io::Result<Sites> {
+        let pair = Pair::new();
+        for host in [&pair.a, &pair.b] {
+            // Devices that come up would send by themselves.
+            host.set_variable("ipv6/conf/default/disable_ipv6", 1)?;
+            // A kernel whose bridges look into packets cuts off what lies behind them.
+            for protocol in ["iptables", "ip6tables"] {
+                let _ = host.set_variable(&format!("bridge/bridge-nf-call-{protocol}"), 0);
+            }
+        }
+        let setup = Setup::new(encap, family).session(&format!("mtu {MTU} {words}"));
+        pair.add(&setup);
+        let (near, far) = (virtio_bridged(&pair.a)?, virtio_bridged(&pair.b)?);
+        Ok(Sites { pair, near, far })
+    }
+
+    fn switch(&self, switches: Switches) -> std::io::Result<()> {
+        self.pair.a.set_offloads("l2tpeth0", switches.near)?;
+        for host in [&self.pair.a, &self.pair.b] {
+            host.set_offloads("eth0", switches.link)?;
+        }
+        self.far.set_offloads(switches.far)
+    }
+
+    /// Sends frames, each behind its virtio header, and sees that those which they stand for come
+    /// out again: none missing, none else, and those of one source in their order.
+    fn carry(&mut self, frames: &[Vec<u8>], what: &str) -> Test {
+        let mut frames = frames.iter().peekable();
+        while frames.peek().is_some() {
+            let mut expected = Vec::new();
+            while let Some(next) = frames.peek()
+                && (expected.is_empty() || expected.len() + expand(next).len() <= WINDOW)
+            {
+                expected.extend(expand(next));
+                self.near.send(next)?;
+                frames.next();
+            }
+            let arrived = self.arrivals(expected.len())?;
+            let (expected, arrived) = (by_source(expected), by_source(arrived));
+            for (source, expected) in &expected {
+                let arrived = arrived.get(source).map_or(&[][..], Vec::as_slice);
+                if let Some(difference) = difference(expected, arrived) {
+                    panic!("{what}: source {source}: {difference}");
+                }
+                assert_eq!(arrived.len(), expected.len(), "{what}: source {source}");
+            }
+            assert!(
+                arrived.keys().all(|source| expected.contains_key(source)),
+                "{what}"
+            );
+        }
+        Ok(())
+    }
+
+    /// The next frames out of the far end, as many, or those that come.
+    fn arrivals(&mut self, count: usize) -> std::io::Result<Vec<Vec<u8>>> {
+        let mut arrived = Vec::new();
+        while arrived.len() < count {
+            let ours = |octets: &[u8]| octets.get(VIRTIO + 6..VIRTIO + 11) == Some(&SOURCE[..]);
+            match self.far.receive(PATIENCE, ours)? {
+                Some(octets) => arrived.extend(expand(&octets)),
+                None => break,
+            }
+        }
+        Ok(arrived)
+    }
+}
+
+/// The first frame that arrived otherwise than it was sent, in a few words.
+fn difference(sent: &[Vec<u8>], arrived: &[Vec<u8>]) -> Option<String> {
+    let at = sent.iter().zip(arrived).position(|(a, b)| a != b)?;
+    let (a, b) = (&sent[at], &arrived[at]);
+    let octet = a.iter().zip(b).position(|(a, b)| a != b);
+    let around = |frame: &[u8]| {
+        let from = octet.map_or(0, |octet| octet.saturating_sub(4));
+        format!(
+            "{} octets, from {from} {:02x?}",
+            frame.len(),
+            &frame[from..frame.len().min(from + 16)]
+        )
+    };
+    let elsewhere = arrived.iter().position(|frame| frame == a);
+    Some(format!(
+        "frame {at} ({:02x?}) differs at {octet:?}: sent {}, arrived {}; it is there at {elsewhere:?}",
+        &a[12..a.len().min(68)],
+        around(a),
+        around(b)
+    ))
+}
+
+/// Frames by the number in their source address, in their order.
+fn by_source(frames: Vec<Vec<u8>>) -> BTreeMap<u8, Vec<Vec<u8>>> {
+    let mut out: BTreeMap<u8, Vec<_>> = BTreeMap::new();
+    for frame in frames {
+        out.entry(frame[11]).or_default().push(frame);
+    }
+    out
+}
+
+fn generated(encap: Encap, family: Family, words: &str) -> Test {
+    let mut sites = Sites::new(encap, family, words)?;
+    for (seed, switches) in (1..).zip(all_switches()) {
+        sites.switch(switches)?;
+        for together in [false, true] {
+            let what = format!("seed {seed} {switches:?} together {together}");
+            let frames = mixed(&mut Random::new(seed), together, 60);
+            sites.carry(&frames, &what)?;
+        }
+    }
+    assert_eq!(sites.pair.a.counter(1000, "tx_errors"), 0);
+    assert_eq!(sites.pair.b.counter(2000, "rx_errors"), 0);
+    Ok(())
+}
+
+/// Runs of flows among one another, and odd frames of their addresses and of others between them.
+fn mixed(random: &mut Random, together: bool, turns: usize) -> Vec<Vec<u8>> {
+    let mut flows: Vec<_> = (0..32)
+        .map(|number| Flow::new(number, random, MTU))
+        .collect();
+    let mut frames = Vec::new();
+    for _ in 0..turns {
+        let at = random.below(flows.len());
+        frames.extend(flows[at].next(random, together));
+        if random.one_in(3) {
+            let number = random.below(40) as u8;
+            frames.push(odd(random, number, MTU));
+        }
+    }
+    frames
+}
+
+/// Real traffic, recorded on an Ethernet.
+fn recorded(encap: Encap, family: Family, words: &str) -> Test {
+    let mut sites = Sites::new(encap, family, words)?;
+    let frames = packets(include_bytes!("recorded.pcap"));
+    for switches in all_switches() {
+        sites.switch(switches)?;
+        sites.carry(&frames, &format!("{switches:?}"))?;
+    }
+    Ok(())
+}
+
+/// The frames of a recording (libpcap's format, in this host's order), from our addresses.
+fn packets(mut octets: &[u8]) -> Vec<Vec<u8>> {
+    let mut frames = Vec::new();
+    octets = &octets[24..];
+    while let Some((header, rest)) = octets.split_first_chunk::<16>() {
+        let len = u32::from_le_bytes([header[8], header[9], header[10], header[11]]) as usize;
+        let mut frame = vec![0; VIRTIO];
+        frame.extend(&rest[..len]);
+        let number = frame[VIRTIO + 11];
+        frame[VIRTIO + 6..VIRTIO + 11].copy_from_slice(&SOURCE);
+        frame[VIRTIO + 11] = number;
+        frames.push(frame);
+        octets = &rest[len..];
+    }
+    frames
+}
