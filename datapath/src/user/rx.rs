@@ -21,7 +21,7 @@ use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Room for the longest datagram, or for datagrams that come as one, and how many of these.
 const SLOT: usize = 1 << 16;
@@ -29,6 +29,13 @@ const SLOTS: usize = 32;
 
 /// Batches that one socket may have in a row before others get their turn.
 const BATCHES_A_TURN: usize = 8;
+
+/// A turn that took so many messages from a socket was a busy one. When the next turn comes within
+/// [`SOON`], it starts with a [`PAUSE`] (to which the kernel's timers add 50 µs), in which packets
+/// gather: a few at a time cost more than twice what many cost. A lone packet never waits.
+const BUSY: usize = 4;
+const SOON: Duration = Duration::from_micros(100);
+const PAUSE: Duration = Duration::from_micros(30);
 
 /// What a receiving thread can be told. Carriers go by their number.
 #[derive(Debug)]
@@ -83,6 +90,8 @@ pub(crate) struct Rx {
 struct Ear {
     carrier: Arc<Carrier>,
     sessions: FxHashMap<Key, Served>,
+    /// When the last turn ended, if it was a busy one.
+    busy: Option<Instant>,
 }
 
 struct Served {
@@ -116,6 +125,7 @@ impl Work for Rx {
                     Ear {
                         carrier,
                         sessions: FxHashMap::default(),
+                        busy: None,
                     },
                 );
             }
@@ -149,26 +159,16 @@ impl Work for Rx {
         let Some(ear) = self.ears.get_mut(&token) else {
             return;
         };
+        if ear.busy.take().is_some_and(|end| end.elapsed() < SOON) {
+            std::thread::sleep(PAUSE);
+        }
+        let mut messages = 0;
         let slots = self.arena.chunks_exact_mut(SLOT);
         let mut slots: Vec<_> = slots.map(IoSliceMut::new).collect();
         for _ in 0..BATCHES_A_TURN {
             let mut received = [Received::default(); BATCH];
-            let count = match batch::receive(
-                ear.carrier.as_fd(),
-                &mut slots,
-                &mut received,
-                ear.carrier.is_shared(),
-            ) {
-                Ok(count) => count,
-                Err(e) => {
-                    // An ICMP error about an earlier packet, which reading has cleared, or one
-                    // that only waits in the queue of errors.
-                    ear.take_errors();
-                    if e.kind() == io::ErrorKind::WouldBlock {
-                        break;
-                    }
-                    continue;
-                }
+            let Some(count) = ear.receive(&mut slots, &mut received) else {
+                break;
             };
             let now = Instant::now();
             let mut delivery = Delivery::new(&self.notify);
@@ -180,10 +180,12 @@ impl Work for Rx {
                 }
             }
             delivery.finish(&mut self.outbox);
+            messages += count;
             if count < SLOTS {
                 break;
             }
         }
+        ear.busy = (messages >= BUSY).then(Instant::now);
     }
 
     fn tick(&mut self, now: Instant) -> Option<Instant> {
@@ -211,6 +213,29 @@ impl Work for Rx {
 }
 
 impl Ear {
+    /// Receives a batch; nothing when there is none.
+    fn receive(
+        &self,
+        slots: &mut [IoSliceMut<'_>],
+        received: &mut [Received; BATCH],
+    ) -> Option<usize> {
+        for _ in 0..BATCHES_A_TURN {
+            let (socket, senders) = (self.carrier.as_fd(), self.carrier.is_shared());
+            match batch::receive(socket, slots, received, senders) {
+                Ok(count) => return Some(count),
+                Err(e) => {
+                    // An ICMP error about an earlier packet, which reading has cleared, or one
+                    // that only waits in the queue of errors.
+                    self.take_errors();
+                    if e.kind() == io::ErrorKind::WouldBlock {
+                        return None;
+                    }
+                }
+            }
+        }
+        None
+    }
+
     /// Takes what is said of packets sent earlier. When one was too big, its path is looked at.
     fn take_errors(&self) {
         if !self.carrier.take_errors() {
