@@ -8,3 +8,4 @@ pub mod control;
 pub mod daemon;
 pub mod demo;
 pub mod input;
+pub mod policy;

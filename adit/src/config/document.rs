@@ -1,5 +1,9 @@
 //! From TOML to tunnels and sessions, remembering where each value stands.
 
+mod policy;
+
+pub(super) use policy::{Table, Tables};
+
 use super::{Fault, Lines};
 use crate::input::form::{ADD_TUNNEL, CONFIG_SESSION, Form};
 use crate::input::keyword::{Notation, TUNNEL_ID, Word};
@@ -14,7 +18,12 @@ use toml::de::{DeTable, DeValue};
 pub(super) struct Found {
     pub(super) tunnels: Vec<Located<TunnelSpec>>,
     pub(super) sessions: Vec<Located<SessionSpec>>,
+    pub(super) policy: Tables,
 }
+
+/// The other tables that a file may have.
+const TABLES: &str = "[[listener]], [[tunnel_profile]], [[session_profile]], [[peer]], \
+                      [[connection]] or [limits]";
 
 /// A spec and where its fields stand.
 #[derive(Debug)]
@@ -32,13 +41,13 @@ impl<S> Located<S> {
 
 /// Offsets into the file: of a table, and of the values in it.
 #[derive(Debug)]
-struct Places {
+pub(super) struct Places {
     table: usize,
     values: BTreeMap<&'static str, usize>,
 }
 
 impl Places {
-    fn offset(&self, field: &str) -> usize {
+    pub(super) fn offset(&self, field: &str) -> usize {
         self.values.get(field).copied().unwrap_or(self.table)
     }
 }
@@ -72,8 +81,9 @@ impl Reader<'_> {
         for (key, value) in document {
             match key.get_ref().as_ref() {
                 "tunnel" => self.each(key.get_ref(), value, Self::tunnel),
+                other if self.policy_table(other, value) => {}
                 other => {
-                    let text = format!("{other}: not a key here; write [[tunnel]]");
+                    let text = format!("{other}: not a key here; write [[tunnel]], {TABLES}");
                     self.fault(key.span().start, text);
                 }
             }
@@ -129,6 +139,10 @@ impl Reader<'_> {
 
     /// The fields of a table; keys and types that do not belong there become faults.
     fn fields(&mut self, form: &'static Form, table: &DeTable<'_>, at: usize) -> (Fields, Places) {
+        let below = |name: &str| {
+            let static_tunnel = std::ptr::eq(form, &ADD_TUNNEL) && name == "session";
+            static_tunnel || policy::is_below(form, name)
+        };
         let mut fields = Fields::new(form);
         let mut places = Places {
             table: at,
@@ -136,7 +150,7 @@ impl Reader<'_> {
         };
         for (key, value) in table {
             let name = key.get_ref().as_ref();
-            if name == "session" && std::ptr::eq(form, &ADD_TUNNEL) {
+            if below(name) {
                 continue;
             }
             let Some(word) = form.words().find(|word| word.name == name) else {
@@ -166,6 +180,23 @@ impl Reader<'_> {
     }
 }
 
+/// Strings joined by commas. One string may stand for an array of it.
+fn list(value: &DeValue<'_>) -> Option<String> {
+    let item = |value: &DeValue<'_>| {
+        let text = value.as_str().filter(|text| !text.contains(','));
+        text.map(str::to_owned)
+    };
+    match value.as_array() {
+        None => item(value),
+        Some(array) => {
+            let items: Option<Vec<_>> = array.iter().map(|one| item(one.get_ref())).collect();
+            items
+                .filter(|items| !items.is_empty())
+                .map(|items| items.join(","))
+        }
+    }
+}
+
 /// A value as the command line would write it, if its TOML type is the keyword's.
 fn scalar(word: &Word, value: &DeValue<'_>) -> Result<String, FieldError> {
     let number = || value.as_integer().map(|number| number.to_string());
@@ -180,6 +211,10 @@ fn scalar(word: &Word, value: &DeValue<'_>) -> Result<String, FieldError> {
         Notation::Boolean => (switch(), "true or false"),
         Notation::Text => (text(), "a string in quotes"),
         Notation::NumberOrText => (number().or_else(text), "a number or a string in quotes"),
+        Notation::List => (
+            list(value),
+            "an array of strings in quotes, without commas in them",
+        ),
     };
     found.ok_or_else(|| {
         let kind = value.type_str();

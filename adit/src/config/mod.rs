@@ -2,10 +2,15 @@
 //!
 //! `[[tunnel]]` takes the keywords of `adit add tunnel`, and `[[tunnel.session]]` inside it those
 //! of `adit add session` without `tunnel_id`. Values pass the command line's checks.
+//!
+//! `[[listener]]`, `[[peer]]`, `[[connection]]` and the profiles are about tunnels that are set up
+//! by protocol; [`crate::input::form::policy`] lists their keys.
 
 mod document;
 mod duplicates;
+mod resolve;
 
+use crate::policy::Policy;
 use adit_datapath::spec::Inventory;
 use document::Located;
 use std::fmt;
@@ -19,6 +24,8 @@ mod tests;
 pub struct Config {
     /// The tunnels and sessions that it asks for.
     pub inventory: Inventory,
+    /// What it says about those that are set up by protocol.
+    pub policy: Policy,
 }
 
 /// What is wrong with a configuration file, displayed as one line a fault:
@@ -68,6 +75,8 @@ impl Config {
         let lines = Lines::new(text);
         let (found, mut faults) = document::read(&lines);
         faults.extend(duplicates::find(&found, &lines));
+        let (policy, more) = resolve::policy(&found.policy, &lines);
+        faults.extend(more);
         if !faults.is_empty() {
             faults.sort_by_key(|fault| fault.place.map(|place| (place.line, place.column)));
             // A bad value is found where it stands and again where it is needed.
@@ -81,7 +90,7 @@ impl Config {
         for Located { spec, .. } in found.sessions {
             inventory.sessions.insert(spec.key, spec);
         }
-        Ok(Config { inventory })
+        Ok(Config { inventory, policy })
     }
 }
 

@@ -4,6 +4,8 @@ use adit_datapath::spec::{Encap, SessionKey};
 use adit_wire::l2tp::{SessionId, TunnelId};
 use proptest::prelude::*;
 
+mod policy;
+
 /// One UDP tunnel over 6 lines, its id given.
 fn tunnel(id: u32) -> String {
     format!(
@@ -15,6 +17,10 @@ fn tunnel(id: u32) -> String {
 
 fn session(id: u32, more: &str) -> String {
     format!("[[tunnel.session]]\nsession_id = {id}\npeer_session_id = 2\n{more}\n")
+}
+
+fn parsed(text: &str) -> Config {
+    Config::from_text(Path::new("f"), text).unwrap()
 }
 
 /// What is wrong with `text`, as `adit check` would print it for the file `f`.
@@ -124,7 +130,8 @@ fn a_fault_has_its_line_and_column() {
     );
     assert_eq!(
         fault("# ü\n  [[tunel]]"),
-        "f:2:5: tunel: not a key here; write [[tunnel]]"
+        "f:2:5: tunel: not a key here; write [[tunnel]], [[listener]], [[tunnel_profile]], \
+         [[session_profile]], [[peer]], [[connection]] or [limits]"
     );
     assert_eq!(
         fault(&(tunnel(1) + &session(1, "cookie = 12345678"))),

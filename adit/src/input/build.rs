@@ -1,5 +1,7 @@
 //! From fields to the values that the data path and the control protocol take.
 
+pub mod policy;
+
 use super::keyword::*;
 use super::{FieldError, Fields};
 use crate::control::SessionSelector;
@@ -113,6 +115,15 @@ fn encap(fields: &Fields) -> Result<Encap, FieldError> {
 }
 
 fn udp(fields: &Fields, local: IpAddr, remote: IpAddr) -> Result<Encap, FieldError> {
+    let checksum = checksum(fields, local)?;
+    Ok(Encap::Udp {
+        local: SocketAddr::new(local, fields.demand(&UDP_SPORT)?),
+        remote: SocketAddr::new(remote, fields.demand(&UDP_DPORT)?),
+        checksum,
+    })
+}
+
+fn checksum(fields: &Fields, local: IpAddr) -> Result<UdpChecksum, FieldError> {
     let surplus: &[&Word] = match local {
         IpAddr::V4(_) => &[&UDP6_CSUM_TX.word, &UDP6_CSUM_RX.word],
         IpAddr::V6(_) => &[&UDP_CSUM.word],
@@ -122,7 +133,7 @@ fn udp(fields: &Fields, local: IpAddr, remote: IpAddr) -> Result<Encap, FieldErr
         surplus,
         "says nothing about a tunnel of this address family",
     )?;
-    let checksum = match local {
+    Ok(match local {
         IpAddr::V4(_) => UdpChecksum {
             tx: fields.get(&UDP_CSUM)?.map_or(TxChecksum::Spare, wanted),
             rx: false,
@@ -131,11 +142,6 @@ fn udp(fields: &Fields, local: IpAddr, remote: IpAddr) -> Result<Encap, FieldErr
             tx: wanted(fields.get(&UDP6_CSUM_TX)?.unwrap_or(true)),
             rx: fields.get(&UDP6_CSUM_RX)?.unwrap_or(true),
         },
-    };
-    Ok(Encap::Udp {
-        local: SocketAddr::new(local, fields.demand(&UDP_SPORT)?),
-        remote: SocketAddr::new(remote, fields.demand(&UDP_DPORT)?),
-        checksum,
     })
 }
 

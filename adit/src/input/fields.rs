@@ -3,7 +3,7 @@ use super::form::{Form, Need};
 use super::keyword::{Keyword, Word};
 
 /// Keywords with their values, every keyword known to a form and given once.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Fields {
     form: &'static Form,
     given: Vec<(&'static Word, String)>,
@@ -45,6 +45,15 @@ impl Fields {
         }
         self.given.push((word, value.to_owned()));
         Ok(())
+    }
+
+    /// Takes from `base` what is not given here and may be taken over.
+    pub fn inherit(&mut self, base: &Fields, may: impl Fn(&Word) -> bool) {
+        for (word, value) in &base.given {
+            if may(word) && !self.has(word) {
+                self.given.push((word, value.clone()));
+            }
+        }
     }
 
     /// Checks that what the form needs is there.

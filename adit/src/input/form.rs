@@ -149,6 +149,26 @@ form! {
 }
 
 form! {
+    /// `start tunnel`.
+    START_TUNNEL { CONNECTION Required }
+}
+
+form! {
+    /// `start session`.
+    START_SESSION { CONNECTION Required, CALL Required }
+}
+
+form! {
+    /// `stop tunnel` and `drain tunnel`.
+    STOP_TUNNEL { TUNNEL_ID ById, CONNECTION ByName }
+}
+
+form! {
+    /// `stop session`.
+    STOP_SESSION { TUNNEL_ID ById, SESSION_ID ById, CONNECTION ByName, CALL ByName }
+}
+
+form! {
     /// `show tunnel`.
     SHOW_TUNNEL { TUNNEL_ID Optional }
 }
@@ -157,3 +177,5 @@ form! {
     /// `show session`.
     SHOW_SESSION { TUNNEL_ID Optional, SESSION_ID Optional, NAME Optional }
 }
+
+pub mod policy;

@@ -42,6 +42,8 @@ pub enum Notation {
     Text,
     /// A number or a string.
     NumberOrText,
+    /// An array of strings.
+    List,
 }
 
 impl Word {
@@ -100,6 +102,8 @@ macro_rules! keywords {
     };
 }
 
+pub mod policy;
+
 keywords! {
     TUNNEL_ID: u32 = "tunnel_id" | "tid", "ID", Number, id,
         "this end's tunnel id, unique in the network namespace";
@@ -155,6 +159,10 @@ keywords! {
         "the network device's MTU: 68 to 65521, or auto, what the path admits (default auto)";
     MSS: Option<Mss> = "mss", "N|auto|off", NumberOrText, mss,
         "the largest TCP segments that hosts agree on through the session: 64 to 65495, or auto, what the MTU admits (default off)";
+    CONNECTION: String = "connection", "NAME", Text, name,
+        "the connection of the configuration file";
+    CALL: String = "call", "NAME", Text, name,
+        "the call of the connection, by its remote_end_id";
     DEBUG: DebugMask = "debug", "MASK", NumberOrText, debug,
         "log lines wanted: a number from 0 to 15, or of debug,control,seq,data (default 0)";
 }

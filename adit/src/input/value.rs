@@ -8,6 +8,8 @@ use std::net::IpAddr;
 use std::num::NonZeroU8;
 use std::time::Duration;
 
+pub(super) mod policy;
+
 /// The names of the debug mask's bits.
 const DEBUG_NAMES: [(&str, u32); 4] = [
     ("debug", DebugMask::DEBUG),
@@ -144,6 +146,11 @@ pub(super) fn cookie(text: &str) -> Result<Cookie, String> {
 /// An interface name.
 pub(super) fn ifname(text: &str) -> Result<String, String> {
     interface_name(text).map(|()| text.to_owned())
+}
+
+/// A name that the configuration file gives to something.
+pub(super) fn name(text: &str) -> Result<String, String> {
+    policy::label(text)
 }
 
 /// A debug mask: a number, or names joined by commas.

@@ -1,0 +1,179 @@
+//! Tables about tunnels and calls that are set up by protocol.
+
+use super::{faults, parsed};
+use crate::policy::{Digest, HandTo, Host, Policy, Pseudowire, Secret, VersionChoice};
+use adit_datapath::spec::ListenerAddress;
+use std::time::Duration;
+
+fn policy(text: &str) -> Policy {
+    parsed(text).policy
+}
+
+const LISTENER: &str = "[[listener]]\nname = \"any\"\nlocal = \"0.0.0.0\"\n";
+
+#[test]
+fn a_listener_is_on_l2tps_port_unless_it_says_otherwise() {
+    let policy = policy(
+        "[[listener]]\nname = \"udp\"\nlocal = \"192.0.2.1\"\ninterface = \"eth0\"\n\
+         [[listener]]\nname = \"odd\"\nlocal = \"::\"\nport = 1702\n\
+         [[listener]]\nname = \"ip\"\nlocal = \"2001:db8::1\"\nencap = \"ip\"\n",
+    );
+    let at = |name: &str| policy.listeners[name].local;
+    let udp = |text: &str| ListenerAddress::Udp(text.parse().unwrap());
+    assert_eq!(at("udp"), udp("192.0.2.1:1701"));
+    assert_eq!(at("odd"), udp("[::]:1702"));
+    assert_eq!(
+        at("ip"),
+        ListenerAddress::Ip("2001:db8::1".parse().unwrap())
+    );
+    let interface = policy.listeners["udp"].interface.as_deref();
+    assert_eq!(interface, Some("eth0"));
+}
+
+#[test]
+fn terms_are_taken_from_profiles_and_their_bases() {
+    let policy = policy(
+        "[[tunnel_profile]]\nname = \"base\"\nsecret = \"s1\"\nhello = 10\nretries = 3\n\
+         [[tunnel_profile]]\nname = \"slow\"\ninherit = \"base\"\nhello = 0\ndigest = \"md5\"\n\
+         [[session_profile]]\nname = \"small\"\ncookie_octets = 4\nmtu = 1300\n\
+         [[peer]]\nname = \"p\"\ntunnel_profile = \"slow\"\nretries = 7\n\
+         session_profile = \"small\"\naddress = [\"192.0.2.0/24\", \"2001:db8::/32\"]\n\
+         [[peer.session]]\nremote_end_id = \"blue\"\nname = \"pw-blue\"\ncookie_octets = 8\n\
+         [[peer]]\nname = \"q\"\ninherit = \"p\"\nversion = 2\n",
+    );
+    let [p, q] = &policy.peers[..] else {
+        panic!("{:?}", policy.peers);
+    };
+    assert_eq!(p.tunnel.secret, Some(Secret("s1".into())));
+    assert_eq!((p.tunnel.hello, p.tunnel.retries), (None, 7));
+    assert_eq!(p.tunnel.digest, Digest::Md5);
+    assert_eq!((p.session.cookie_octets, p.session.mtu), (4, Some(1300)));
+    let blue = p.call(Some("blue"));
+    assert_eq!((blue.cookie_octets, blue.mtu), (8, Some(1300)));
+    assert_eq!(blue.ifname.as_deref(), Some("pw-blue"));
+    assert_eq!(p.call(Some("red")), &p.session);
+    assert_eq!(q.tunnel.version, VersionChoice::V2);
+    assert_eq!((q.tunnel.retries, q.addresses.len()), (7, 2));
+    assert_eq!(q.session.pseudowire, Pseudowire::Ppp);
+    assert_eq!(q.session.hand_to, HandTo::Client);
+}
+
+#[test]
+fn a_connection_has_peers_by_priority_and_calls_by_name() {
+    let text = format!(
+        "{LISTENER}[[connection]]\nname = \"hq\"\nlistener = \"any\"\nhost = \"lns1.example\"\n\
+         redial = 30\nversion = 2\nport = 1702\n\
+         [[connection.peer]]\nhost = \"192.0.2.9\"\npriority = 1\nweight = 5\n\
+         [[connection.peer]]\nhost = \"192.0.2.8\"\n\
+         [[connection.session]]\nremote_end_id = \"a\"\nreorder_timeout = 20\n"
+    );
+    let policy = policy(&text);
+    let hq = &policy.connections["hq"];
+    let hosts: Vec<_> = hq.peers.iter().map(|peer| peer.host.to_string()).collect();
+    assert_eq!(hosts, ["lns1.example", "192.0.2.8", "192.0.2.9"]);
+    assert_eq!(hq.peers[0].host, Host::Name("lns1.example".into()));
+    assert_eq!((hq.peers[0].port, hq.peers[2].weight), (1702, 5));
+    assert_eq!((hq.redial, hq.persistent), (Duration::from_secs(30), true));
+    let terms = &hq.calls["a"].terms;
+    assert_eq!(terms.reorder_timeout, Duration::from_millis(20));
+    assert_eq!(terms.hand_to, HandTo::Client);
+}
+
+#[test]
+fn what_is_wrong_is_told_with_its_place_and_a_remedy() {
+    let cases = [
+        (
+            "[[listener]]\nlocal = \"::\"\n",
+            "1:1: name: required and missing; add name NAME",
+        ),
+        (
+            "[[listener]]\nname = \"a\"\nlocal = \"::\"\nencap = \"ip\"\nport = 1\n",
+            "5:8: port: says nothing about a listener with encap ip; leave it out",
+        ),
+        (
+            "[[peer]]\nname = \"a\"\ntunnel_profile = \"b\"\n",
+            "3:18: tunnel_profile: b is not in the file; give the name of one that is",
+        ),
+        (
+            "[[peer]]\nname = \"a\"\n[[peer]]\nname = \"a\"\n",
+            "4:8: name: a stands on line 2 too; give each its own",
+        ),
+        (
+            "[[tunnel_profile]]\nname = \"a\"\ninherit = \"a\"\n",
+            "3:11: inherit: leads in a circle, or through too many; \
+             inherit from one that has all",
+        ),
+        (
+            "[[peer]]\nname = \"a\"\nhide_avps = true\n",
+            "3:13: hide_avps: needs a secret; give secret too",
+        ),
+        (
+            "[[peer]]\nname = \"a\"\naddress = [\"192.0.2.0/40\"]\n",
+            "3:11: address: 192.0.2.0/40 is no network; give an address or one such as \
+             192.0.2.0/24",
+        ),
+        (
+            "[[peer]]\nname = \"a\"\naddress = [4]\n",
+            "3:11: address: the value is of type array; write an array of strings in quotes, \
+             without commas in them",
+        ),
+        (
+            "[[session_profile]]\nname = \"a\"\nhand_to = \"client\"\n",
+            "3:11: hand_to: client takes PPP frames only; give device, or pseudowire ppp",
+        ),
+        (
+            "[[connection]]\nname = \"a\"\n",
+            "1:1: host: required and missing; add host ADDRESS|NAME, or [[connection.peer]]",
+        ),
+        (
+            "[[connection]]\nname = \"a\"\nhost = \"192.0.2\"\n",
+            "3:8: host: 192.0.2 names no host; give an address or a name such as lns.example",
+        ),
+        (
+            "[[connection]]\nname = \"a\"\nhost = \"b\"\nlistener = \"c\"\n",
+            "4:12: listener: c is not in the file; give the name of one that is",
+        ),
+        (
+            "[[peer]]\nname = \"a\"\nsecret = \"\"\n",
+            "3:10: secret: empty; give at least one character, or leave it out",
+        ),
+        (
+            "[limits]\nmax_tunnel = 1\n",
+            "2:1: max_tunnel: not a keyword here; did you mean max_tunnels?",
+        ),
+        (
+            "[[connection]]\nname = \"a\"\nhost = \"b\"\nretransmit = 9000\n",
+            "4:14: retransmit: 9000 is more than retransmit_cap, 8000; give less, or raise that",
+        ),
+    ];
+    for (text, fault) in cases {
+        assert_eq!(faults(text), [format!("f:{fault}")], "{text}");
+    }
+}
+
+#[test]
+fn the_example_is_good_and_names_every_key() {
+    use crate::input::form::policy as form;
+    let text = include_str!("../../../../packaging/adit-control.toml");
+    let policy = policy(text);
+    assert_eq!(policy.listeners.len(), 2);
+    assert_eq!((policy.peers.len(), policy.connections.len()), (2, 2));
+    let forms = [
+        &form::LISTENER,
+        &form::TUNNEL_PROFILE,
+        &form::SESSION_PROFILE,
+        &form::PEER,
+        &form::CONNECTION,
+        &form::CANDIDATE,
+        &form::CALL,
+        &form::LIMITS,
+    ];
+    for word in forms.into_iter().flat_map(|form| form.words()) {
+        let assigned = format!("{} = ", word.name);
+        assert!(
+            text.contains(&assigned),
+            "{} is not in the example",
+            word.name
+        );
+    }
+}

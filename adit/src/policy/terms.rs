@@ -1,0 +1,187 @@
+//! The terms of a tunnel and of a call.
+
+use adit_datapath::spec::PeerSource;
+use adit_wire::l2tp::Sublayer;
+use std::fmt;
+use std::time::Duration;
+
+/// On what terms a tunnel is opened or accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TunnelTerms {
+    /// Which versions of L2TP are spoken.
+    pub version: VersionChoice,
+    /// Which end this host is, where the version makes a difference.
+    pub role: Role,
+    /// What this host calls itself; none takes the system's name.
+    pub host_name: Option<String>,
+    /// The shared secret: both ends prove that they know it, and AVPs may be hidden.
+    pub secret: Option<Secret>,
+    /// The secret before it, taken from peers that do not have the new one yet (v3).
+    pub old_secret: Option<Secret>,
+    /// The digest of control messages (v3).
+    pub digest: Digest,
+    /// Whether AVPs that can be hidden are.
+    pub hide_avps: bool,
+    /// The silence after which the peer is asked whether it is there; none never asks.
+    pub hello: Option<Duration>,
+    /// How long the first retransmission of a message waits before the round-trip time is known.
+    pub retransmit: Duration,
+    /// The longest wait between retransmissions.
+    pub retransmit_cap: Duration,
+    /// How often a message is sent again before the peer is given up.
+    pub retries: u8,
+    /// Messages that the peer may send before they are acknowledged.
+    pub window: u16,
+    /// How long a tunnel or a call may take to be set up.
+    pub setup_timeout: Duration,
+    /// Most calls in the tunnel.
+    pub max_sessions: u32,
+    /// The port that a tunnel is opened from, over UDP.
+    pub source_port: SourcePort,
+    /// Whose data packets are taken for the peer's.
+    pub peer_source: PeerSource,
+    /// Whether a peer whose address changes is followed, once its messages prove who it is.
+    pub roaming: bool,
+    /// Whether ECN marks are carried over, if the peer can too (RFC 9601).
+    pub ecn: bool,
+}
+
+impl Default for TunnelTerms {
+    fn default() -> TunnelTerms {
+        TunnelTerms {
+            version: VersionChoice::Both,
+            role: Role::default(),
+            host_name: None,
+            secret: None,
+            old_secret: None,
+            digest: Digest::default(),
+            hide_avps: false,
+            hello: Some(Duration::from_secs(60)),
+            retransmit: Duration::from_secs(1),
+            retransmit_cap: Duration::from_secs(8),
+            retries: 9,
+            window: 16,
+            setup_timeout: Duration::from_secs(30),
+            max_sessions: 65_535,
+            source_port: SourcePort::default(),
+            peer_source: PeerSource::default(),
+            roaming: false,
+            ecn: true,
+        }
+    }
+}
+
+/// Which versions of L2TP are spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VersionChoice {
+    /// L2TPv2 only.
+    V2,
+    /// L2TPv3 only.
+    V3,
+    /// The third, or the second with a peer that knows nothing else (RFC 3931 §4.7).
+    Both,
+}
+
+/// Which end this host is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Role {
+    /// Access concentrator: it places incoming calls.
+    Lac,
+    /// Network server: it places outgoing calls.
+    Lns,
+    /// A control connection endpoint that may be either.
+    #[default]
+    Lcce,
+}
+
+/// A shared secret, which no log shows.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(pub String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+/// How control messages of version 3 are authenticated, given a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Digest {
+    /// HMAC-MD5.
+    Md5,
+    /// HMAC-SHA-1.
+    #[default]
+    Sha1,
+}
+
+/// The port that a tunnel is opened from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SourcePort {
+    /// The listener's.
+    #[default]
+    Listener,
+    /// One of its own, which the system chooses.
+    Ephemeral,
+    /// The listener's, and after a failure one of its own, by turns.
+    Automatic,
+}
+
+/// On what terms a call is placed or taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionTerms {
+    /// What is carried.
+    pub pseudowire: Pseudowire,
+    /// Who takes the frames.
+    pub hand_to: HandTo,
+    /// The network device's name; none takes the first free one.
+    pub ifname: Option<String>,
+    /// The name of the far end of the circuit, if it is another than the call's.
+    pub remote_end_id: Option<String>,
+    /// Octets of the cookie that the peer is asked to send: 0, 4 or 8.
+    pub cookie_octets: u8,
+    /// The L2-specific sublayer.
+    pub sublayer: Sublayer,
+    /// Whether sequence numbers are demanded of received packets, and put on sent ones.
+    pub seq: (bool, bool),
+    /// How long a packet waits for those before it.
+    pub reorder_timeout: Duration,
+    /// The device's MTU when set by hand.
+    pub mtu: Option<u16>,
+    /// Log lines wanted.
+    pub debug: adit_datapath::spec::DebugMask,
+}
+
+impl Default for SessionTerms {
+    fn default() -> SessionTerms {
+        SessionTerms {
+            pseudowire: Pseudowire::Ethernet,
+            hand_to: HandTo::Device,
+            ifname: None,
+            remote_end_id: None,
+            cookie_octets: 8,
+            sublayer: Sublayer::Default,
+            seq: (false, false),
+            reorder_timeout: Duration::ZERO,
+            mtu: None,
+            debug: adit_datapath::spec::DebugMask::default(),
+        }
+    }
+}
+
+/// What a call carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pseudowire {
+    /// Ethernet frames.
+    Ethernet,
+    /// PPP frames.
+    Ppp,
+}
+
+/// Who takes a call's frames.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HandTo {
+    /// The network device that comes with an Ethernet pseudowire.
+    Device,
+    /// Whoever asks for it: a PPPoL2TP socket in a program that runs under `adit exec`.
+    Client,
+}
