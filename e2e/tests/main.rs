@@ -3,6 +3,7 @@
 
 mod bridge;
 mod checksum;
+mod control;
 mod demo;
 mod differential;
 mod exec;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
             inner::tests(),
             differential::tests(),
             checksum::tests(),
+            control::tests(),
             sequence::tests(),
             relay::tests(),
             hostile::tests(),

@@ -68,7 +68,8 @@ fn globals() -> [Arg; 4] {
 }
 
 fn verb_command(verb: Verb, reader: Reader) -> Command {
-    let objects = Object::ALL.map(|object| object_command(verb, object, reader));
+    let objects = verb.objects().iter();
+    let objects = objects.map(|object| object_command(verb, *object, reader));
     Command::new(verb.name())
         .about(verb.about())
         .visible_aliases(verb.aliases().iter().copied())

@@ -35,7 +35,8 @@ fn answer(request: &Request, client: &mut Client, style: Style) -> Result<String
         | Request::DeleteTunnel(_)
         | Request::DeleteSession(_)
         | Request::SetTunnel(..)
-        | Request::SetSession(..) => String::new(),
+        | Request::SetSession(..)
+        | Request::Control(..) => String::new(),
     })
 }
 

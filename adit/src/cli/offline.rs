@@ -3,7 +3,7 @@
 use super::command::{Reader, command};
 use super::execute::print;
 use super::failure::Failure;
-use super::verb::{Object, Verb, form};
+use super::verb::{Verb, form};
 use crate::config::Config;
 use clap::{ArgMatches, Command};
 use clap_complete::Shell;
@@ -64,7 +64,7 @@ fn fish_keywords() -> String {
     let mut out = String::new();
     for verb in Verb::ALL {
         let names = [&[verb.name()], verb.aliases()].concat().join(" ");
-        for object in Object::ALL.map(|object| (object, object.name())) {
+        for object in verb.objects().iter().map(|object| (*object, object.name())) {
             let seen = format!(
                 "__fish_seen_subcommand_from {names}; and __fish_seen_subcommand_from {}",
                 object.1

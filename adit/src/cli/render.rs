@@ -3,6 +3,7 @@
 
 mod json;
 mod more;
+mod protocol;
 mod text;
 
 use adit_wire::netlink::Attributes;
@@ -39,11 +40,13 @@ fn all(
     json: fn(&Attributes) -> Map<String, Value>,
 ) -> String {
     if !style.json && !style.pretty {
-        let one = |object| text(object) + &more::text(object, style.statistics);
+        let one =
+            |object| text(object) + &protocol::text(object) + &more::text(object, style.statistics);
         return objects.iter().map(one).collect();
     }
     let one = |object| {
         let mut map = json(object);
+        map.extend(protocol::json(object));
         map.extend(more::json(object, style.statistics));
         Value::Object(map)
     };

@@ -1,10 +1,12 @@
 use super::verb::{Object, Verb, form};
-use crate::control::{self, SessionSelector};
-use crate::input::keyword::{NAME, OFFSET, PEER_OFFSET, SESSION_ID, TUNNEL_ID, Word};
+use crate::control::{self, ControlTarget, SessionSelector};
+use crate::input::keyword::{
+    CALL, CONNECTION, NAME, OFFSET, PEER_OFFSET, SESSION_ID, TUNNEL_ID, Word,
+};
 use crate::input::{FieldError, Fields, build};
 use adit_datapath::spec::{Retuning, SessionSpec, TunnelRetuning, TunnelSpec};
 use adit_wire::l2tp::{SessionId, TunnelId};
-use adit_wire::netlink::Attributes;
+use adit_wire::netlink::{Attributes, Command};
 
 /// A command about tunnels and sessions, understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +19,7 @@ pub(super) enum Request {
     SetSession(SessionSelector, Retuning),
     ShowTunnels(Filter),
     ShowSessions(Filter),
+    Control(Command, ControlTarget),
 }
 
 /// Which objects to show: those that match everything given.
@@ -51,6 +54,9 @@ impl Request {
             }
             (Verb::Show, Object::Tunnel) => Request::ShowTunnels(Filter::read(&fields)?),
             (Verb::Show, Object::Session) => Request::ShowSessions(Filter::read(&fields)?),
+            (Verb::Start, _) => Request::Control(Command::Start, target(&fields, object)?),
+            (Verb::Stop, _) => Request::Control(Command::Stop, target(&fields, object)?),
+            (Verb::Drain, _) => Request::Control(Command::Drain, target(&fields, object)?),
         };
         let ignored = [&OFFSET.word, &PEER_OFFSET.word];
         let notes = ignored.into_iter().filter(|w| fields.has(w)).map(Note);
@@ -68,8 +74,26 @@ impl Request {
             Request::SetSession(which, change) => control::modify_session(which, change, seq),
             Request::ShowTunnels(_) => control::dump_tunnels(seq),
             Request::ShowSessions(_) => control::dump_sessions(seq),
+            Request::Control(command, target) => control::control(*command, target, seq),
         }
     }
+}
+
+/// What is to be started or stopped.
+fn target(fields: &Fields, object: Object) -> Result<ControlTarget, FieldError> {
+    let session = object == Object::Session;
+    Ok(ControlTarget {
+        connection: fields.get(&CONNECTION)?,
+        call: match session && fields.has(&CONNECTION.word) {
+            true => Some(fields.demand(&CALL)?),
+            false => None,
+        },
+        tunnel: fields.get(&TUNNEL_ID)?,
+        session: match session {
+            true => fields.get(&SESSION_ID)?,
+            false => None,
+        },
+    })
 }
 
 /// A keyword that was taken and has no effect.

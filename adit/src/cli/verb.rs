@@ -10,6 +10,9 @@ pub(super) enum Verb {
     Delete,
     Show,
     Set,
+    Start,
+    Stop,
+    Drain,
 }
 
 /// To what it is done.
@@ -20,7 +23,15 @@ pub(super) enum Object {
 }
 
 impl Verb {
-    pub(super) const ALL: [Verb; 4] = [Verb::Add, Verb::Delete, Verb::Show, Verb::Set];
+    pub(super) const ALL: [Verb; 7] = [
+        Verb::Add,
+        Verb::Delete,
+        Verb::Show,
+        Verb::Set,
+        Verb::Start,
+        Verb::Stop,
+        Verb::Drain,
+    ];
 
     /// The command's name.
     pub(super) fn name(self) -> &'static str {
@@ -29,13 +40,26 @@ impl Verb {
             Verb::Delete => "del",
             Verb::Show => "show",
             Verb::Set => "set",
+            Verb::Start => "start",
+            Verb::Stop => "stop",
+            Verb::Drain => "drain",
+        }
+    }
+
+    /// What it can be done to.
+    pub(super) fn objects(self) -> &'static [Object] {
+        match self {
+            Verb::Drain => &[Object::Tunnel],
+            Verb::Add | Verb::Delete | Verb::Show | Verb::Set | Verb::Start | Verb::Stop => {
+                &Object::ALL
+            }
         }
     }
 
     /// Other names, which help shows.
     pub(super) fn aliases(self) -> &'static [&'static str] {
         match self {
-            Verb::Add => &[],
+            Verb::Add | Verb::Start | Verb::Stop | Verb::Drain => &[],
             Verb::Delete => &["delete"],
             Verb::Show => &["list", "lst"],
             Verb::Set => &["modify"],
@@ -48,6 +72,9 @@ impl Verb {
             Verb::Delete => "Remove a tunnel with its sessions, or one session",
             Verb::Show => "Print tunnels or sessions, all or those of the ids given",
             Verb::Set => "Change a tunnel or a session while it works",
+            Verb::Start => "Open a connection's tunnel, or place a call of its, now",
+            Verb::Stop => "Close a tunnel or end a call, and do not start it again",
+            Verb::Drain => "Let a tunnel take no more calls, and close it after the last one",
         }
     }
 
@@ -58,6 +85,9 @@ impl Verb {
             Verb::Delete => format!("Remove a {object}"),
             Verb::Show => format!("Print {object}s, all or those that match"),
             Verb::Set => format!("Change a {object} while it works"),
+            Verb::Start => format!("Start a {object} of the configuration file now"),
+            Verb::Stop => format!("Stop a {object} that was set up by protocol"),
+            Verb::Drain => format!("Let a {object} take no more calls, and close it when empty"),
         }
     }
 
@@ -67,7 +97,10 @@ impl Verb {
             (Verb::Show, Object::Session) => {
                 "\n\nCookies are shown to callers with CAP_NET_ADMIN only."
             }
-            (Verb::Show, Object::Tunnel) | (Verb::Add | Verb::Delete | Verb::Set, _) => "",
+            (Verb::Show, Object::Tunnel)
+            | (Verb::Add | Verb::Delete | Verb::Set | Verb::Start | Verb::Stop | Verb::Drain, _) => {
+                ""
+            }
         }
     }
 
@@ -105,12 +138,16 @@ pub(super) fn form(verb: Verb, object: Object) -> &'static Form {
         (Verb::Show, Object::Session) => &form::SHOW_SESSION,
         (Verb::Set, Object::Tunnel) => &form::SET_TUNNEL,
         (Verb::Set, Object::Session) => &form::SET_SESSION,
+        (Verb::Start, Object::Tunnel) => &form::START_TUNNEL,
+        (Verb::Start, Object::Session) => &form::START_SESSION,
+        (Verb::Stop | Verb::Drain, Object::Tunnel) => &form::STOP_TUNNEL,
+        (Verb::Stop | Verb::Drain, Object::Session) => &form::STOP_SESSION,
     }
 }
 
 /// Words that may be cut short, in the order in which iproute2 tries them; the first that
 /// begins with what was typed wins, unique or not.
-const VERBS: [(&str, &str); 7] = [
+const VERBS: [(&str, &str); 10] = [
     ("add", "add"),
     ("delete", "del"),
     ("show", "show"),
@@ -118,6 +155,9 @@ const VERBS: [(&str, &str); 7] = [
     ("list", "show"),
     ("set", "set"),
     ("modify", "set"),
+    ("start", "start"),
+    ("stop", "stop"),
+    ("drain", "drain"),
 ];
 const OBJECTS: [(&str, &str); 2] = [("tunnel", "tunnel"), ("session", "session")];
 

@@ -16,6 +16,20 @@ pub enum SessionSelector {
     Name(String),
 }
 
+/// A tunnel or call that is set up by protocol, in a request: a connection with or without a call
+/// of its, or a tunnel with or without a session of its.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ControlTarget {
+    /// The connection's name.
+    pub connection: Option<String>,
+    /// The call's name.
+    pub call: Option<String>,
+    /// The tunnel's id.
+    pub tunnel: Option<u32>,
+    /// The session's id.
+    pub session: Option<u32>,
+}
+
 /// TUNNEL_CREATE for `spec`, wanting an acknowledgement.
 pub fn create_tunnel(spec: &TunnelSpec, seq: u32) -> Vec<u8> {
     let mut writer = acknowledged(Command::TunnelCreate, seq)
@@ -210,6 +224,30 @@ pub fn reload(dry_run: bool, seq: u32) -> Vec<u8> {
     } else {
         writer
     };
+    writer.finish()
+}
+
+/// START, STOP or DRAIN, wanting an acknowledgement.
+pub fn control(command: Command, target: &ControlTarget, seq: u32) -> Vec<u8> {
+    let mut writer = acknowledged(command, seq);
+    let names = [
+        (Attr::Connection, &target.connection),
+        (Attr::Call, &target.call),
+    ];
+    for (attr, name) in names {
+        if let Some(name) = name {
+            writer = writer.string(attr, name);
+        }
+    }
+    let ids = [
+        (Attr::ConnId, target.tunnel),
+        (Attr::SessionId, target.session),
+    ];
+    for (attr, id) in ids {
+        if let Some(id) = id {
+            writer = writer.word(attr, id);
+        }
+    }
     writer.finish()
 }
 

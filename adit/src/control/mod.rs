@@ -11,8 +11,8 @@ pub use address::Address;
 pub use answers::Answers;
 pub use client::{Client, ClientError};
 pub use encode::{
-    SessionSelector, create_session, create_tunnel, delete_session, delete_tunnel, dump_sessions,
-    dump_tunnels, get_tunnel, modify_session, modify_tunnel, reload,
+    ControlTarget, SessionSelector, control, create_session, create_tunnel, delete_session,
+    delete_tunnel, dump_sessions, dump_tunnels, get_tunnel, modify_session, modify_tunnel, reload,
 };
 pub(crate) use encode::{encapsulation, mss_number, outer_tuning, zero_checksums6};
 pub use limits::{

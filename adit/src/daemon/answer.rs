@@ -1,6 +1,5 @@
 //! From a packet to the packets that answer it.
 
-use super::engine::Engine;
 use super::genl::{self, Action, Dialect, Header, Request};
 use super::news;
 use super::programs::Wanted;
@@ -133,15 +132,15 @@ impl Answer {
     }
 
     /// The next packet to send; nothing when the answer is complete.
-    pub(super) fn next(&mut self, engine: &mut Engine) -> Option<Vec<u8>> {
+    pub(super) fn next(&mut self, state: &mut State) -> Option<Vec<u8>> {
         let (packet, rest) = match self.rest {
             Rest::Ready(ref mut packets) => return packets.pop_front(),
             Rest::Tunnels(after) => {
-                let (packet, last) = tunnels(self.header, after, engine);
+                let (packet, last) = tunnels(self.header, after, state);
                 (packet, last.map(|last| Rest::Tunnels(Some(last))))
             }
             Rest::Sessions(after) => {
-                let (packet, last) = sessions(self.header, after, engine);
+                let (packet, last) = sessions(self.header, after, state);
                 (packet, last.map(|last| Rest::Sessions(Some(last))))
             }
         };
@@ -194,14 +193,21 @@ fn act(
         multi: false,
         ..header
     };
-    let engine = &mut state.engine;
-    let message = match engine.decide(request)? {
+    let message = match state.engine.decide(request)? {
         Action::Tunnels => return Ok(Rest::Tunnels(None)),
         Action::Sessions => return Ok(Rest::Sessions(None)),
         Action::Reload { dry_run } => return reload(dry_run, header, packet, manner, state),
         Action::Noop => Some(genl::noop(single)),
-        Action::Tunnel(id) => engine.tunnel_message(single, id),
-        Action::Session(key) => engine.session_message(single, key),
+        Action::Tunnel(id) => state.tunnel_message(single, id),
+        Action::Session(key) => state.session_message(single, key),
+        Action::Control(order, target) => {
+            state.control(order, &target)?;
+            None
+        }
+        Action::Change(change) if state.is_negotiated(&change) => {
+            state.control_by_change(&change)?;
+            None
+        }
         Action::Adopt {
             id,
             peer_id,
@@ -257,13 +263,14 @@ fn reload(
 fn tunnels(
     header: Header,
     after: Option<TunnelId>,
-    engine: &mut Engine,
+    state: &mut State,
 ) -> (Vec<u8>, Option<TunnelId>) {
     fill(header, after, |after| {
         let behind = after.map_or(Unbounded, Excluded);
-        let (id, _) = engine.desired().tunnels.range((behind, Unbounded)).next()?;
+        let tunnels = &state.engine.desired().tunnels;
+        let (id, _) = tunnels.range((behind, Unbounded)).next()?;
         let id = *id;
-        Some((id, engine.tunnel_message(header, id)?))
+        Some((id, state.tunnel_message(header, id)?))
     })
 }
 
@@ -271,17 +278,14 @@ fn tunnels(
 fn sessions(
     header: Header,
     after: Option<SessionKey>,
-    engine: &mut Engine,
+    state: &mut State,
 ) -> (Vec<u8>, Option<SessionKey>) {
     fill(header, after, |after| {
         let behind = after.map_or(Unbounded, Excluded);
-        let (key, _) = engine
-            .desired()
-            .sessions
-            .range((behind, Unbounded))
-            .next()?;
+        let sessions = &state.engine.desired().sessions;
+        let (key, _) = sessions.range((behind, Unbounded)).next()?;
         let key = *key;
-        Some((key, engine.session_message(header, key)?))
+        Some((key, state.session_message(header, key)?))
     })
 }
 

@@ -7,6 +7,7 @@
 //! What the configuration file or an earlier process asked for and cannot be had at the moment
 //! stays desired and is *waiting*: it is tried again with growing intervals and tells its problem.
 
+mod negotiated;
 mod numbers;
 mod reload;
 mod restore;
@@ -15,6 +16,7 @@ mod waiting;
 pub use reload::{Line, Plan, Report, Step, Task, plan};
 
 use super::genl::{self, Action, Extra, Header, Request};
+use super::plane::Details;
 use super::store::{Edit, Origin, Store};
 use adit_datapath::spec::{
     Change, Device, Encap, Inventory, Retuning, Sequencing, SessionKey, SessionSpec, SessionTuning,
@@ -44,6 +46,8 @@ pub struct Engine {
     desired: Inventory,
     /// What stands in the configuration file.
     configured: BTreeSet<Object>,
+    /// What a control protocol has set up.
+    negotiated: BTreeSet<Object>,
     waiting: BTreeMap<Object, Wait>,
     /// The devices as the store knows them: what another process can find again.
     devices: BTreeMap<SessionKey, Device>,
@@ -61,6 +65,7 @@ impl Engine {
             store,
             desired: Inventory::default(),
             configured: BTreeSet::new(),
+            negotiated: BTreeSet::new(),
             waiting: BTreeMap::new(),
             devices: BTreeMap::new(),
             numbers: BTreeMap::new(),
@@ -79,7 +84,7 @@ impl Engine {
     }
 
     /// What to tell about an object beyond its specification.
-    fn extra(&mut self, object: Object) -> Extra {
+    fn extra(&mut self, object: Object, details: Option<Details>) -> Extra {
         let counters = match object {
             Object::Tunnel(id) => self.datapath.tunnel_counters(id),
             Object::Session(key) => self.datapath.session_counters(key),
@@ -89,6 +94,7 @@ impl Engine {
             counters: counters.unwrap_or_default(),
             configured: self.configured.contains(&object),
             problem: self.problem(object),
+            details,
         }
     }
 
@@ -105,16 +111,28 @@ impl Engine {
     }
 
     /// The message that tells of a tunnel.
-    pub fn tunnel_message(&mut self, header: Header, id: TunnelId) -> Option<Vec<u8>> {
-        let extra = self.extra(Object::Tunnel(id));
+    /// `details` are those of its control protocol.
+    pub fn tunnel_message(
+        &mut self,
+        header: Header,
+        id: TunnelId,
+        details: Option<Details>,
+    ) -> Option<Vec<u8>> {
+        let extra = self.extra(Object::Tunnel(id), details);
         let spec = self.desired.tunnels.get(&id)?;
         Some(genl::tunnel(header, spec, &extra))
     }
 
     /// The message that tells of a session, its sequence numbers and its device as they are now.
-    pub fn session_message(&mut self, header: Header, key: SessionKey) -> Option<Vec<u8>> {
+    /// `details` are those of its control protocol.
+    pub fn session_message(
+        &mut self,
+        header: Header,
+        key: SessionKey,
+        details: Option<Details>,
+    ) -> Option<Vec<u8>> {
         let object = Object::Session(key);
-        let extra = self.extra(object);
+        let extra = self.extra(object, details);
         let device = match self.waits(object) {
             true => None,
             false => self.datapath.device(key).ok().flatten(),
@@ -156,7 +174,7 @@ impl Engine {
 
     /// What an object has counted.
     pub fn statistics(&mut self, object: Object) -> Statistics {
-        self.extra(object).counters.statistics
+        self.extra(object, None).counters.statistics
     }
 
     /// How a session is tuned now; what it has learnt from its peer is in it.
@@ -216,7 +234,7 @@ impl Engine {
     /// cannot be written down is undone.
     fn settle(&mut self, change: &Change, origin: Origin) -> Result<(), Error> {
         let edit = self.edit(change, origin)?;
-        if let Err(unwritten) = self.store.write(&edit) {
+        if let Err(unwritten) = self.write_down(&edit) {
             self.undo(change);
             return Err(unwritten);
         }
@@ -264,6 +282,9 @@ impl Engine {
     }
 
     fn origin(&self, object: Object) -> Origin {
+        if self.negotiated.contains(&object) {
+            return Origin::Protocol;
+        }
         match self.configured.contains(&object) {
             true => Origin::File,
             false => Origin::Hand,
@@ -290,6 +311,7 @@ impl Engine {
                 }
                 self.desired.tunnels.remove(&id);
                 self.configured.remove(&Object::Tunnel(id));
+                self.negotiated.remove(&Object::Tunnel(id));
                 self.waiting.remove(&Object::Tunnel(id));
             }
             Edit::RemoveSession(key) => self.forget_session(key),
@@ -301,12 +323,14 @@ impl Engine {
         match origin {
             Origin::File => self.configured.insert(object),
             Origin::Hand => self.configured.remove(&object),
+            Origin::Protocol => self.negotiated.insert(object),
         };
     }
 
     fn forget_session(&mut self, key: SessionKey) {
         self.desired.sessions.remove(&key);
         self.configured.remove(&Object::Session(key));
+        self.negotiated.remove(&Object::Session(key));
         self.waiting.remove(&Object::Session(key));
         self.devices.remove(&key);
         self.numbers.remove(&key);

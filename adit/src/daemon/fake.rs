@@ -2,10 +2,12 @@
 
 use adit_datapath::counters::Counters;
 use adit_datapath::spec::{Change, Device, Inventory, Sequencing, SessionKey, SessionSpec};
-use adit_datapath::{Datapath, Error};
+use adit_datapath::spec::{ListenerAddress, ListenerId, ListenerSpec};
+use adit_datapath::{ControlMessage, ControlSink, Datapath, Error};
 use adit_wire::l2tp::TunnelId;
 use adit_wire::netlink::Errno;
 use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 /// What the fake holds; tests look at it and set refusals while the engine owns the data path.
@@ -22,6 +24,10 @@ pub(super) struct World {
     pub(super) no_address: Option<Errno>,
     /// Every change that was made.
     pub(super) log: Vec<Change>,
+    /// Open listeners.
+    pub(super) listeners: BTreeMap<ListenerId, ListenerSpec>,
+    /// Control messages that were sent: by which listener, from and to where, which octets.
+    pub(super) sent: Vec<(ListenerId, Option<IpAddr>, SocketAddr, Vec<u8>)>,
 }
 
 /// Handles to one world may be many: one that outlives the engine is how a killed daemon's
@@ -155,6 +161,34 @@ impl Datapath for Fake {
     fn discard(&mut self, device: &Device) -> Result<(), Error> {
         self.world().devices.remove(&device.index);
         Ok(())
+    }
+
+    fn listen(
+        &mut self,
+        listener: &ListenerSpec,
+        _sink: ControlSink,
+    ) -> Result<ListenerAddress, Error> {
+        let mut world = self.world();
+        if let Some(errno) = world.no_address {
+            return Err(Error::new(errno, "local", "no such address"));
+        }
+        world.listeners.insert(listener.id, listener.clone());
+        Ok(listener.local)
+    }
+
+    fn unlisten(&mut self, listener: ListenerId) -> Result<(), Error> {
+        self.world().listeners.remove(&listener);
+        Ok(())
+    }
+
+    fn send_control(&mut self, listener: ListenerId, messages: &[ControlMessage<'_>]) {
+        let mut world = self.world();
+        for message in messages {
+            let octets = message.octets.to_vec();
+            world
+                .sent
+                .push((listener, message.local, message.peer, octets));
+        }
     }
 
     fn inventory(&mut self) -> Inventory {

@@ -92,6 +92,17 @@ impl Namespace {
     }
 }
 
+/// What this host calls itself.
+pub(super) fn name() -> String {
+    let name = rustix::system::uname();
+    let name = name.nodename().to_string_lossy();
+    let legal: String = name.chars().filter(|c| !c.is_whitespace()).collect();
+    match legal.is_empty() {
+        true => "adit".to_owned(),
+        false => legal,
+    }
+}
+
 /// Opens the state file that `asked` names, or the namespace's own where nothing is asked for.
 /// Tells also what to call it in the log.
 pub(super) fn open_store(

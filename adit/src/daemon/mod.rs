@@ -6,9 +6,11 @@
 
 pub mod engine;
 pub mod genl;
+pub mod plane;
 pub mod store;
 
 mod answer;
+mod attend;
 mod host;
 mod log;
 mod lost;

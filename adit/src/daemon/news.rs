@@ -55,7 +55,7 @@ pub(super) fn adopt(
         dialect: Dialect::Linux,
         ..header
     };
-    let message = state.engine.tunnel_message(header, wanted.id);
+    let message = state.engine.tunnel_message(header, wanted.id, None);
     tell(message, state);
     Ok(())
 }
@@ -80,11 +80,13 @@ fn message(
         ..header
     };
     match change {
-        Change::AddTunnel(spec) => engine.tunnel_message(header, spec.id),
-        Change::TuneTunnel(id, _) | Change::RemoveTunnel(id) => engine.tunnel_message(header, *id),
-        Change::AddSession(spec) => engine.session_message(header, spec.key),
+        Change::AddTunnel(spec) => engine.tunnel_message(header, spec.id, None),
+        Change::TuneTunnel(id, _) | Change::RemoveTunnel(id) => {
+            engine.tunnel_message(header, *id, None)
+        }
+        Change::AddSession(spec) => engine.session_message(header, spec.key, None),
         Change::TuneSession(key, _) | Change::RemoveSession(key) => {
-            engine.session_message(header, *key)
+            engine.session_message(header, *key, None)
         }
     }
 }

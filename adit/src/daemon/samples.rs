@@ -1,5 +1,9 @@
 //! Objects for tests.
 
+use super::engine::Engine;
+use super::plane::Plane;
+use super::programs::Programs;
+use super::state::{Load, State};
 use adit_datapath::spec::{
     DebugMask, Encap, Inventory, Mss, Pmtudisc, Pseudowire, SessionKey, SessionSpec, SessionTuning,
     Tos, TunnelSpec, TunnelTuning, TxChecksum, UdpChecksum,
@@ -8,7 +12,11 @@ use adit_wire::l2tp::{Cookie, SessionId, Sublayer, TunnelId};
 use proptest::prelude::*;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU8;
+use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::mpsc::unbounded_channel;
+use tokio::sync::{Notify, broadcast};
 
 /// A UDP tunnel over IPv4, its ports made from its id.
 pub(super) fn udp(id: u16) -> TunnelSpec {
@@ -173,4 +181,17 @@ pub(super) fn any_session() -> impl Strategy<Value = SessionSpec> {
 /// file is synced at every change.
 pub(super) fn directory() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap())
+}
+
+/// What the tasks of a daemon share that has no file yet.
+pub(super) fn state(engine: Engine, load: Load) -> State {
+    State {
+        engine,
+        plane: Plane::new([7; 32], "adit".into(), Arc::new(|_, _| true)),
+        config: None,
+        load,
+        changed: Rc::new(Notify::new()),
+        programs: Programs::new(None, None, unbounded_channel().0),
+        news: broadcast::channel(16).0,
+    }
 }

@@ -77,7 +77,7 @@ async fn client(
             None => Answer::too_long(&buffer, octets),
         };
         loop {
-            let packet = answer.next(&mut state.borrow_mut().engine);
+            let packet = answer.next(&mut state.borrow_mut());
             let Some(packet) = packet else {
                 break;
             };

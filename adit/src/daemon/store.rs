@@ -34,6 +34,8 @@ pub enum Origin {
     Hand,
     /// The configuration file.
     File,
+    /// A control protocol. Nobody writes it down: it ends with the process.
+    Protocol,
 }
 
 /// A change of the record.

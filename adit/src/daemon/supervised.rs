@@ -123,7 +123,7 @@ impl Supervisor {
             Answer::to(&asked.message, manner, given, &mut state)
         };
         loop {
-            let packet = answer.next(&mut self.state.borrow_mut().engine);
+            let packet = answer.next(&mut self.state.borrow_mut());
             let Some(packet) = packet else {
                 return Ok(());
             };

@@ -147,6 +147,8 @@ pub struct SessionTerms {
     pub reorder_timeout: Duration,
     /// The device's MTU when set by hand.
     pub mtu: Option<u16>,
+    /// How large TCP segments may be that hosts agree on through the session.
+    pub mss: Option<adit_datapath::spec::Mss>,
     /// Log lines wanted.
     pub debug: adit_datapath::spec::DebugMask,
 }
@@ -163,6 +165,7 @@ impl Default for SessionTerms {
             seq: (false, false),
             reorder_timeout: Duration::ZERO,
             mtu: None,
+            mss: None,
             debug: adit_datapath::spec::DebugMask::default(),
         }
     }

@@ -69,6 +69,16 @@ pub struct Attributes {
     pub tos: Option<u16>,
     pub ecn: Option<u8>,
     pub mss: Option<u16>,
+    pub state: Option<String>,
+    pub origin: Option<String>,
+    pub peer_name: Option<String>,
+    pub uptime: Option<u64>,
+    pub window: Option<u32>,
+    pub in_flight: Option<u32>,
+    pub retransmissions: Option<u64>,
+    pub round_trip: Option<u64>,
+    pub connection: Option<String>,
+    pub call: Option<String>,
 }
 
 impl Attributes {
@@ -155,6 +165,16 @@ impl Attributes {
             Attr::Tos => self.tos = Some(v.half()?),
             Attr::Ecn => self.ecn = Some(v.octet()?),
             Attr::Mss => self.mss = Some(v.half()?),
+            Attr::State => self.state = Some(v.string(usize::MAX)?),
+            Attr::Origin => self.origin = Some(v.string(usize::MAX)?),
+            Attr::PeerName => self.peer_name = Some(v.string(usize::MAX)?),
+            Attr::Uptime => self.uptime = Some(v.long()?),
+            Attr::Window => self.window = Some(v.word()?),
+            Attr::InFlight => self.in_flight = Some(v.word()?),
+            Attr::Retransmissions => self.retransmissions = Some(v.long()?),
+            Attr::RoundTrip => self.round_trip = Some(v.long()?),
+            Attr::Connection => self.connection = Some(v.string(usize::MAX)?),
+            Attr::Call => self.call = Some(v.string(usize::MAX)?),
             // Nobody uses these, but the policy still wants them whole.
             Attr::DataSeq | Attr::L2specLen => v.octet().map(drop)?,
             Attr::Offset | Attr::VlanId | Attr::Mru => v.half().map(drop)?,
@@ -206,6 +226,16 @@ impl Attributes {
             Attr::Tos => put(to, attr, self.tos, Writer::half),
             Attr::Ecn => put(to, attr, self.ecn, Writer::octet),
             Attr::Mss => put(to, attr, self.mss, Writer::half),
+            Attr::State => put(to, attr, self.state.as_deref(), Writer::string),
+            Attr::Origin => put(to, attr, self.origin.as_deref(), Writer::string),
+            Attr::PeerName => put(to, attr, self.peer_name.as_deref(), Writer::string),
+            Attr::Uptime => put(to, attr, self.uptime, Writer::long),
+            Attr::Window => put(to, attr, self.window, Writer::word),
+            Attr::InFlight => put(to, attr, self.in_flight, Writer::word),
+            Attr::Retransmissions => put(to, attr, self.retransmissions, Writer::long),
+            Attr::RoundTrip => put(to, attr, self.round_trip, Writer::long),
+            Attr::Connection => put(to, attr, self.connection.as_deref(), Writer::string),
+            Attr::Call => put(to, attr, self.call.as_deref(), Writer::string),
             Attr::DataSeq
             | Attr::L2specLen
             | Attr::Offset

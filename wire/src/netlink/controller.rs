@@ -131,6 +131,9 @@ fn capabilities(command: Command) -> u32 {
         | Command::SessionCreate
         | Command::SessionDelete
         | Command::SessionModify
-        | Command::Reload => common | can::NEEDS_ADMIN,
+        | Command::Reload
+        | Command::Start
+        | Command::Stop
+        | Command::Drain => common | can::NEEDS_ADMIN,
     }
 }

@@ -77,6 +77,12 @@ numbers! {
         SessionGet = 8,
         /// Adit: applies the difference between the configuration file and what runs.
         Reload = 128,
+        /// Adit: opens a tunnel or places a call by protocol.
+        Start = 129,
+        /// Adit: closes a tunnel or ends a call by protocol.
+        Stop = 130,
+        /// Adit: closes a tunnel once its last call has ended, and lets it take no more.
+        Drain = 131,
     }
 }
 
@@ -187,6 +193,26 @@ numbers! {
         Ecn = 0x1013,
         /// Adit, u16: the largest TCP segment size; 0 is none, 0xffff an automatic one.
         Mss = 0x1014,
+        /// Adit, string: the state of what was set up by protocol.
+        State = 0x1020,
+        /// Adit, string: the connection, peer or call that it belongs to.
+        Origin = 0x1021,
+        /// Adit, string: what the peer calls itself.
+        PeerName = 0x1022,
+        /// Adit, u64: milliseconds since it was established.
+        Uptime = 0x1023,
+        /// Adit, u32: control messages that may be sent unacknowledged.
+        Window = 0x1024,
+        /// Adit, u32: control messages that are.
+        InFlight = 0x1025,
+        /// Adit, u64: control messages sent again.
+        Retransmissions = 0x1026,
+        /// Adit, u64: round-trip time of the control channel in microseconds.
+        RoundTrip = 0x1027,
+        /// Adit, string: the connection of the configuration file that is meant.
+        Connection = 0x1028,
+        /// Adit, string: the call of the connection that is meant.
+        Call = 0x1029,
     }
 }
 

@@ -1,31 +1,28 @@
 use super::*;
+use crate::config::Config;
 use crate::control::{create_session, create_tunnel};
+use crate::daemon::engine::Engine;
 use crate::daemon::fake::Fake;
-use crate::daemon::programs::Programs;
-use crate::daemon::samples::{inventory, session, udp};
+use crate::daemon::samples::{self, inventory, session, udp};
 use crate::daemon::store::Store;
 use adit_wire::netlink::{Attr, Attributes, Command, FAMILY_ID, flag, kind};
 use proptest::prelude::*;
 use std::path::PathBuf;
-use std::rc::Rc;
-use tokio::sync::Notify;
-use tokio::sync::mpsc::unbounded_channel;
 
 fn state() -> State {
-    State {
-        engine: Engine::new(Fake::default().boxed(), Store::none()),
-        config: None,
-        load: |_| Ok(inventory([udp(1)], [session(1, 5)])),
-        changed: Rc::new(Notify::new()),
-        programs: Programs::new(None, None, unbounded_channel().0),
-        news: tokio::sync::broadcast::channel(16).0,
-    }
+    let engine = Engine::new(Fake::default().boxed(), Store::none());
+    samples::state(engine, |_| {
+        Ok(Config {
+            inventory: inventory([udp(1)], [session(1, 5)]),
+            ..Config::default()
+        })
+    })
 }
 
 /// All packets that answer `packet`.
 fn packets(packet: &[u8], state: &mut State) -> Vec<Vec<u8>> {
     let mut answer = Answer::to(packet, Manner::adit(true), Given::NOTHING, state);
-    std::iter::from_fn(|| answer.next(&mut state.engine)).collect()
+    std::iter::from_fn(|| answer.next(state)).collect()
 }
 
 /// A message of an answer: an object's command and attributes, or what ends it.
@@ -97,7 +94,7 @@ fn changes_without_privilege_change_nothing() {
         Given::NOTHING,
         &mut state,
     );
-    let packet = answer.next(&mut state.engine).unwrap();
+    let packet = answer.next(&mut state).unwrap();
     let told = messages(&[packet]);
     assert!(
         matches!(&told[..], [Message::Refusal(Errno::EPERM, text)] if text.contains("CAP_NET_ADMIN"))
@@ -120,7 +117,7 @@ fn cookies_are_told_to_the_privileged_only() {
     for get in [one.finish(), all.finish()] {
         let mut told = |privileged| {
             let mut answer = Answer::to(&get, Manner::adit(privileged), Given::NOTHING, &mut state);
-            let packet = answer.next(&mut state.engine).unwrap();
+            let packet = answer.next(&mut state).unwrap();
             let Message::Object(_, object) = messages(&[packet]).swap_remove(0) else {
                 panic!("no session is told");
             };
@@ -168,15 +165,15 @@ fn a_dump_survives_what_happens_between_its_packets() {
     }
     let dump = request(Command::SessionGet, flag::DUMP).finish();
     let mut answer = Answer::to(&dump, Manner::adit(false), Given::NOTHING, &mut state);
-    let first = answer.next(&mut state.engine).unwrap();
+    let first = answer.next(&mut state).unwrap();
     ask(
         &request(Command::TunnelDelete, 0)
             .word(Attr::ConnId, 1)
             .finish(),
         &mut state,
     );
-    let second = answer.next(&mut state.engine).unwrap();
-    assert_eq!(answer.next(&mut state.engine), None);
+    let second = answer.next(&mut state).unwrap();
+    assert_eq!(answer.next(&mut state), None);
     assert!(messages(&[first]).len() < 500);
     assert_eq!(messages(&[second]), [Message::Done]);
 }
@@ -269,7 +266,7 @@ fn a_refusal_can_be_read_whatever_was_refused() {
         );
     }
     let mut answer = Answer::too_long(&[b'x'; 100], 9000);
-    let packet = answer.next(&mut state.engine).unwrap();
+    let packet = answer.next(&mut state).unwrap();
     let text = "message: has 9000 octets; give at most 100".to_owned();
     assert_eq!(
         messages(&[packet]),

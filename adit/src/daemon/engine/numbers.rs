@@ -4,7 +4,7 @@
 //! ahead, for ever. So what a killed process leaves behind has to tell a number that is ahead of
 //! all it sent, and not by far.
 
-use super::{Edit, Engine};
+use super::{Edit, Engine, Object};
 use adit_datapath::spec::{Retuning, Sequencing, SessionKey, SessionSpec};
 use adit_wire::l2tp::Sublayer;
 
@@ -18,7 +18,9 @@ impl Engine {
     /// Writes down how the sessions number their packets, as far as a successor has to know it;
     /// to be called about once a second. What cannot be written is tried again the next time.
     pub fn save_numbers(&mut self) {
-        let keys: Vec<SessionKey> = self.desired.sessions.keys().copied().collect();
+        let kept = |key: &&SessionKey| !self.is_negotiated(Object::Session(**key));
+        let keys = self.desired.sessions.keys().filter(kept).copied();
+        let keys: Vec<SessionKey> = keys.collect();
         let stale = |key| self.stale_numbers(key);
         let stale = keys.into_iter().filter_map(stale).collect();
         self.write_numbers(stale);
@@ -27,6 +29,9 @@ impl Engine {
     /// Writes down what a change has made of a session's numbers; a session that waits will begin
     /// with it.
     pub(super) fn renumber(&mut self, key: SessionKey, change: &Retuning) {
+        if self.is_negotiated(Object::Session(key)) {
+            return;
+        }
         let waiting = self.numbers.get_mut(&key);
         if let (Err(_), Some(saved), Some(on)) =
             (self.datapath.sequencing(key), waiting, change.send_seq)

@@ -132,7 +132,7 @@ impl Engine {
             return;
         }
         let edit = Edit::Session(spec, self.origin(Object::Session(key)), device);
-        if let Err(unwritten) = self.store.write(&edit) {
+        if let Err(unwritten) = self.write_down(&edit) {
             tracing::warn!("{unwritten}");
         }
         self.record(edit);

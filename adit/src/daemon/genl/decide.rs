@@ -2,6 +2,7 @@
 
 use super::create::{retuning, session_spec, session_tunnel, tunnel_retuning, tunnel_spec};
 use super::{Dialect, Request, keyword, linux, missing};
+use crate::daemon::plane::Target;
 use adit_datapath::Error;
 use adit_datapath::spec::{Change, Inventory, SessionKey, SessionSpec, TunnelSpec};
 use adit_wire::l2tp::{SessionId, TunnelId};
@@ -38,6 +39,19 @@ pub enum Action {
         /// Only say what would change.
         dry_run: bool,
     },
+    /// Do this to a tunnel or call that is set up by protocol.
+    Control(Order, Target),
+}
+
+/// What is done to a tunnel or call that is set up by protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// Open it.
+    Start,
+    /// Close it.
+    Stop,
+    /// Close it when it is empty.
+    Drain,
 }
 
 /// Checks `request` against `state`. `name` tells the interface name that a session's device has
@@ -72,7 +86,25 @@ pub fn decide(
         Command::SessionGet if request.dump => Action::Sessions,
         Command::SessionGet => Action::Session(find_session(a, state, name)?.key),
         Command::Reload => Action::Reload { dry_run: a.dry_run },
+        Command::Start => Action::Control(Order::Start, target(a)?),
+        Command::Stop => Action::Control(Order::Stop, target(a)?),
+        Command::Drain => Action::Control(Order::Drain, target(a)?),
     })
+}
+
+/// What a request about tunnels and calls that are set up by protocol means.
+fn target(a: &Attributes) -> Result<Target, Error> {
+    let tunnel = a.conn_id.map(TunnelId);
+    match (&a.connection, &a.call, tunnel, a.session_id) {
+        (Some(name), Some(call), _, _) => Ok(Target::Call(name.clone(), call.clone())),
+        (Some(name), None, _, _) => Ok(Target::Connection(name.clone())),
+        (None, _, Some(tunnel), Some(session)) => Ok(Target::Session(SessionKey {
+            tunnel,
+            session: SessionId(session),
+        })),
+        (None, _, Some(tunnel), None) => Ok(Target::Tunnel(tunnel)),
+        (None, _, None, _) => Err(missing(Attr::Connection)),
+    }
 }
 
 fn create_tunnel(a: &Attributes, state: &Inventory) -> Result<Change, Error> {

@@ -24,7 +24,9 @@ pub(super) fn decide(
 ) -> Result<Action, Error> {
     let a = &request.attributes()?;
     Ok(match request.command {
-        Command::Noop | Command::Reload => Action::Noop,
+        Command::Noop | Command::Reload | Command::Start | Command::Stop | Command::Drain => {
+            Action::Noop
+        }
         Command::TunnelCreate => create_tunnel(a, state)?,
         Command::TunnelDelete => Action::Change(Change::RemoveTunnel(find_tunnel(a, state)?.id)),
         Command::TunnelModify => {

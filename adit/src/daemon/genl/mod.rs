@@ -18,7 +18,7 @@ mod request;
 
 pub(crate) use create::{session_spec, tunnel_spec};
 pub(crate) use decide::free_session;
-pub use decide::{Action, decide};
+pub use decide::{Action, Order, decide};
 pub use reply::{Extra, Header, session, tunnel};
 pub(crate) use reply::{cut, noop, report};
 pub use request::Request;
@@ -69,6 +69,8 @@ fn keyword(attr: Attr) -> &'static str {
         Attr::Tos => "tos",
         Attr::Ecn => "ecn",
         Attr::Mss => "mss",
+        Attr::Connection => "connection",
+        Attr::Call => "call",
         Attr::DataSeq
         | Attr::L2specLen
         | Attr::UsingIpsec
@@ -80,7 +82,15 @@ fn keyword(attr: Attr) -> &'static str {
         | Attr::Configured
         | Attr::Problem
         | Attr::Text
-        | Attr::Ifindex => "attribute",
+        | Attr::Ifindex
+        | Attr::State
+        | Attr::Origin
+        | Attr::PeerName
+        | Attr::Uptime
+        | Attr::Window
+        | Attr::InFlight
+        | Attr::Retransmissions
+        | Attr::RoundTrip => "attribute",
     }
 }
 

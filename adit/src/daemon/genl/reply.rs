@@ -2,12 +2,15 @@
 
 use super::Dialect;
 use crate::control::{encapsulation, mss_number, outer_tuning, zero_checksums6};
+use crate::daemon::plane::Details;
 use adit_datapath::counters::{Counters, DropReason};
 use adit_datapath::spec::{DebugMask, Device, Encap, Pseudowire, SessionSpec, TunnelSpec};
 use adit_wire::netlink::{Attr, Command, Writer, flag, pw_type};
 
 /// The longest text of [`Attr::Problem`] that its policy admits.
 const PROBLEM_OCTETS: usize = 1024;
+/// The longest [`Attr::PeerName`] that is told.
+const NAME_OCTETS: usize = 255;
 /// The longest text of [`Attr::Text`] that its policy admits.
 const TEXT_OCTETS: usize = 4096;
 
@@ -37,6 +40,8 @@ pub struct Extra {
     pub configured: bool,
     /// Why it carries nothing yet.
     pub problem: Option<String>,
+    /// What its control protocol knows, where it was set up by one.
+    pub details: Option<Details>,
 }
 
 /// A tunnel. A single one's header has the ACK flag, as Linux's has.
@@ -168,6 +173,9 @@ fn own(mut writer: Writer, extra: &Extra) -> Writer {
     if extra.configured {
         writer = writer.octet(Attr::Configured, 1);
     }
+    if let Some(details) = &extra.details {
+        writer = negotiated(writer, details);
+    }
     if let Some(problem) = &extra.problem {
         writer = writer.string(Attr::Problem, cut(problem, PROBLEM_OCTETS));
     }
@@ -180,6 +188,30 @@ fn own(mut writer: Writer, extra: &Extra) -> Writer {
         writer = writer.counters(Attr::Drops, drops);
     }
     writer
+}
+
+fn negotiated(writer: Writer, details: &Details) -> Writer {
+    let mut writer = writer
+        .string(Attr::State, &details.state)
+        .string(Attr::Origin, &details.origin)
+        .string(Attr::PeerName, cut(&details.peer, NAME_OCTETS));
+    if let Some(uptime) = details.uptime {
+        writer = writer.long(Attr::Uptime, saturating(uptime.as_millis()));
+    }
+    if let Some(channel) = details.channel {
+        writer = writer
+            .word(Attr::Window, channel.window)
+            .word(Attr::InFlight, channel.in_flight)
+            .long(Attr::Retransmissions, channel.retransmissions);
+        if let Some(rtt) = channel.rtt {
+            writer = writer.long(Attr::RoundTrip, saturating(rtt.as_micros()));
+        }
+    }
+    writer
+}
+
+fn saturating(number: u128) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
 }
 
 /// `text`, or as much of it as `octets` hold.

@@ -79,7 +79,10 @@ impl<'a> Request<'a> {
             | Command::SessionCreate
             | Command::SessionDelete
             | Command::SessionModify
-            | Command::Reload => true,
+            | Command::Reload
+            | Command::Start
+            | Command::Stop
+            | Command::Drain => true,
         }
     }
 

@@ -1,10 +1,9 @@
 use super::*;
+use crate::config::Config;
 use crate::control::{Address, create_session, create_tunnel};
 use crate::daemon::engine::Engine;
 use crate::daemon::fake::Fake;
-use crate::daemon::news;
-use crate::daemon::programs::Programs;
-use crate::daemon::samples::{directory, inventory, session, udp};
+use crate::daemon::samples::{self, directory, session, udp};
 use crate::daemon::store::Store;
 use adit_datapath::spec::Change;
 use adit_wire::netlink::{Answer as Reply, Attr, Command, Errno, Frames, Writer, flag};
@@ -14,8 +13,7 @@ use rustix::net::{
 };
 use std::os::fd::OwnedFd;
 use std::path::Path;
-use tokio::sync::mpsc::unbounded_channel;
-use tokio::sync::{Notify, broadcast, oneshot};
+use tokio::sync::oneshot;
 use tokio::task::LocalSet;
 
 /// A client that waits no longer than ten seconds for anything.
@@ -57,14 +55,8 @@ fn serving(sessions: u16, clients: impl FnOnce(&Path) + Send + 'static) {
     for id in 1..=sessions {
         engine.change(&Change::AddSession(session(1, id))).unwrap();
     }
-    let state = Rc::new(RefCell::new(State {
-        engine,
-        config: None,
-        load: |_| Ok(inventory([], [])),
-        changed: Rc::new(Notify::new()),
-        programs: Programs::new(None, None, unbounded_channel().0),
-        news: broadcast::channel(news::BACKLOG).0,
-    }));
+    let state = samples::state(engine, |_| Ok(Config::default()));
+    let state = Rc::new(RefCell::new(state));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

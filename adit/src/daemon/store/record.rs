@@ -41,7 +41,7 @@ pub(super) fn session(spec: &SessionSpec, origin: Origin, device: Option<&Device
 fn known(command: Command, origin: Origin) -> Writer {
     let writer = Writer::command(command, 0, 0, 0);
     match origin {
-        Origin::Hand => writer,
+        Origin::Hand | Origin::Protocol => writer,
         Origin::File => writer.octet(Attr::Configured, 1),
     }
 }

@@ -107,6 +107,7 @@ pub fn session_terms(fields: &Fields, version: VersionChoice) -> Result<SessionT
         seq: fields.get(&keyword::SEQ)?.unwrap_or(usual.seq),
         reorder_timeout: fields.get(&keyword::REORDER_TIMEOUT)?.unwrap_or_default(),
         mtu: fields.get(&keyword::MTU)?.flatten(),
+        mss: fields.get(&keyword::MSS)?.flatten(),
         debug: fields.get(&keyword::DEBUG)?.unwrap_or_default(),
     })
 }

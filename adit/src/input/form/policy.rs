@@ -49,7 +49,7 @@ macro_rules! with_session_terms {
                 $($($path)::+ $need,)*
                 word::PSEUDOWIRE Optional, word::HAND_TO Optional,
                 word::COOKIE_OCTETS Optional, keyword::L2SPEC_TYPE Optional,
-                keyword::SEQ Optional, keyword::REORDER_TIMEOUT Optional, keyword::MTU Optional,
+                keyword::SEQ Optional, keyword::REORDER_TIMEOUT Optional, keyword::MTU Optional, keyword::MSS Optional,
                 keyword::DEBUG Optional,
             }
         }

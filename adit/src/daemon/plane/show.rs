@@ -1,0 +1,82 @@
+//! What is told of tunnels and sessions beyond what the data path knows.
+
+use super::{Plane, Tunnel};
+use adit_datapath::spec::SessionKey as DataKey;
+use adit_proto::l2tp::{SessionState, TunnelKey};
+use adit_wire::l2tp::TunnelId;
+use std::time::Duration;
+
+/// The control protocol's side of a tunnel or a session.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Details {
+    /// The state that its state machine is in.
+    pub state: String,
+    /// Why there is one, or the call that it is.
+    pub origin: String,
+    /// What the peer calls itself.
+    pub peer: String,
+    /// How long it has been established.
+    pub uptime: Option<Duration>,
+    /// What its control channel does; a session has none.
+    pub channel: Option<Channel>,
+}
+
+/// A tunnel's control channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Channel {
+    /// Messages that may be sent unacknowledged now.
+    pub window: u32,
+    /// Messages that are.
+    pub in_flight: u32,
+    /// Messages sent again so far.
+    pub retransmissions: u64,
+    /// The round-trip time, once one was measured.
+    pub rtt: Option<Duration>,
+}
+
+impl Plane {
+    /// What there is to tell of a tunnel that was set up by protocol.
+    pub fn tunnel_details(&self, id: TunnelId) -> Option<Details> {
+        let key = *self.by_id.get(&id)?;
+        self.details(key, self.tunnels.get(&key)?)
+    }
+
+    fn details(&self, key: TunnelKey, tunnel: &Tunnel) -> Option<Details> {
+        let info = self.node.tunnel(key)?;
+        Some(Details {
+            state: info.state.to_string(),
+            origin: tunnel.origin.to_string(),
+            peer: info.peer.host_name.clone(),
+            uptime: tunnel.up.map(|up| up.elapsed()),
+            channel: Some(Channel {
+                window: info.window.into(),
+                in_flight: info.in_flight.try_into().unwrap_or(u32::MAX),
+                retransmissions: info.retransmissions.into(),
+                rtt: info.round_trip,
+            }),
+        })
+    }
+
+    /// What there is to tell of a session that was set up by protocol.
+    pub fn session_details(&self, key: DataKey) -> Option<Details> {
+        let key = self.session_of(key).ok()?;
+        let session = self.sessions.get(&key)?;
+        let state = match session.up {
+            Some(_) => SessionState::Established,
+            None => {
+                let mut sessions = self.node.sessions(key.tunnel());
+                sessions.find(|info| info.session == key)?.state
+            }
+        };
+        Some(Details {
+            state: state.to_string(),
+            origin: session
+                .call
+                .as_ref()
+                .map_or_else(String::new, |call| format!("call {call}")),
+            peer: String::new(),
+            uptime: session.up.map(|up| up.elapsed()),
+            channel: None,
+        })
+    }
+}
