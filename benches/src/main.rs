@@ -11,6 +11,7 @@ mod options;
 mod peer;
 mod report;
 mod run;
+mod set_up;
 mod stats;
 mod sys;
 mod traffic;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
     let line = CommandLine::parse();
     let done = match &line.role {
         Some(Role::Traffic { tool }) => traffic::run(tool),
+        Some(Role::SetUp(plan)) => set_up::run(plan),
         None => match line.options.plan() {
             Ok(plan) => measure(&plan),
             Err(error) => {

@@ -2,6 +2,7 @@
 
 use crate::case::Case;
 use crate::peer::Peer;
+use crate::set_up::SetUp;
 use crate::traffic::Tool;
 use crate::wire::Wire;
 use anyhow::{bail, ensure};
@@ -21,14 +22,17 @@ pub(crate) struct CommandLine {
     /// What the program does when it is not a traffic program.
     #[command(flatten)]
     pub(crate) options: Options,
-    /// How the program starts itself in the namespaces.
+    /// Another thing to measure, or how the program starts itself in the namespaces.
     #[command(subcommand)]
     pub(crate) role: Option<Role>,
 }
 
-/// The other thing this executable is.
+/// What else this executable does.
 #[derive(Subcommand, Debug)]
 pub(crate) enum Role {
+    /// Measures instead how fast the control plane sets up tunnels and sessions: two nodes in one
+    /// process, without sockets and without privileges.
+    SetUp(SetUp),
     /// Runs one end of a measurement.
     #[command(hide = true)]
     Traffic {

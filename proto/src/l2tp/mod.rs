@@ -17,6 +17,7 @@ mod session;
 mod tunnel;
 
 pub use adit_wire::l2tp::Version;
+pub use adit_wire::l2tp::avp::PwType;
 pub use call::{CallAnswer, CallDetails, CallRequest, Connected, DataPath, Direction, Proxy, Role};
 pub use config::{Policy, Profile, SessionConfig, TunnelConfig, Versions};
 pub use event::{Event, Input, LinkInfo, Output, Peer, Saved};

@@ -3,6 +3,7 @@ use super::super::{
     Direction, Path, Peer, Role, SessionKey, SessionState, TunnelConfig, TunnelKey,
 };
 use super::Node;
+use super::session::Session;
 use super::tunnel::Tunnel;
 use crate::Instant;
 use adit_wire::l2tp::avp::PwType;
@@ -97,6 +98,23 @@ impl Tunnel {
     }
 }
 
+impl Tunnel {
+    fn session_info(&self, id: SessionId, session: &Session) -> SessionInfo {
+        SessionInfo {
+            session: self.session_key(id, session),
+            state: session.state,
+            peer_session: session.peer_id,
+            serial: session.serial,
+            direction: session.machine.direction,
+            role: session.role(),
+            pseudowire: session.pseudowire,
+            cookies: (session.cookie, session.peer.cookie),
+            since: (session.state == SessionState::Established)
+                .then(|| Instant::new(Duration::from_secs(session.since.into()))),
+        }
+    }
+}
+
 impl Node {
     /// The tunnels, those that linger included, by their ids.
     pub fn tunnels(&self) -> impl Iterator<Item = TunnelInfo> {
@@ -111,19 +129,17 @@ impl Node {
     /// The sessions of a tunnel, by their ids.
     pub fn sessions(&self, key: TunnelKey) -> impl Iterator<Item = SessionInfo> {
         self.by_key(key).into_iter().flat_map(|tunnel| {
-            tunnel.sessions.iter().map(|(id, session)| SessionInfo {
-                session: tunnel.session_key(*id, session),
-                state: session.state,
-                peer_session: session.peer_id,
-                serial: session.serial,
-                direction: session.machine.direction,
-                role: session.role(),
-                pseudowire: session.pseudowire,
-                cookies: (session.cookie, session.peer.cookie),
-                since: (session.state == SessionState::Established)
-                    .then(|| Instant::new(Duration::from_secs(session.since.into()))),
-            })
+            let sessions = tunnel.sessions.iter();
+            sessions.map(|(id, session)| tunnel.session_info(*id, session))
         })
+    }
+
+    /// A session.
+    pub fn session(&self, key: SessionKey) -> Option<SessionInfo> {
+        let tunnel = self.by_key(key.tunnel)?;
+        let session = tunnel.sessions.get(&key.id);
+        let session = session.filter(|session| session.serial == key.serial)?;
+        Some(tunnel.session_info(key.id, session))
     }
 
     fn by_key(&self, key: TunnelKey) -> Option<&Tunnel> {
