@@ -1,5 +1,7 @@
+use adit_proto::l2tp::{Encapsulation, TunnelInfo};
 use adit_wire::l2tp::{
-    Cookie, DataError, IpMessage, SessionId, Sublayer, UdpMessage, split_v3, write_v3,
+    Cookie, DataError, IpMessage, SessionId, Sublayer, UdpMessage, V2ControlHeader,
+    V3ControlHeader, Version, split_v3, write_v3,
 };
 
 /// A UDP payload: what decodes must encode into no more octets and decode to the same again.
@@ -54,4 +56,38 @@ pub fn l2tp_session(data: &[u8]) {
             assert_eq!(split_v3(&out[4..], &cookie, sublayer), Ok(read));
         }
     }
+}
+
+/// A message with these AVPs, whose header is such that the node of `tunnel` expects it next.
+pub(crate) fn control_message(
+    tunnel: &TunnelInfo,
+    session: Option<SessionId>,
+    avps: &[u8],
+) -> Vec<u8> {
+    let (_, nr) = tunnel.numbers;
+    let mut out = vec![0; 16 + avps.len()];
+    let v3 = V3ControlHeader {
+        connection: tunnel.tunnel.id(),
+        ns: nr,
+        nr: tunnel.numbers.0,
+    };
+    let written = match (tunnel.version, tunnel.path.encapsulation) {
+        (Version::V2, _) => {
+            let header = V2ControlHeader {
+                tunnel: v3.connection,
+                session: session.filter(|id| id.0 <= 0xffff).unwrap_or_default(),
+                ns: v3.ns,
+                nr: v3.nr,
+            };
+            UdpMessage::V2Control { header, avps }.encode(&mut out)
+        }
+        (Version::V3, Encapsulation::Udp) => {
+            UdpMessage::V3Control { header: v3, avps }.encode(&mut out)
+        }
+        (Version::V3, Encapsulation::Ip) => {
+            IpMessage::Control { header: v3, avps }.encode(&mut out)
+        }
+    };
+    out.truncate(written.unwrap_or_default());
+    out
 }

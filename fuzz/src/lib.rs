@@ -9,6 +9,7 @@ mod daemon;
 mod ip;
 mod l2tp;
 mod netlink;
+mod node;
 mod written;
 
 pub use control::{l2tp_avps, l2tp_digests, l2tp_hidden_avps, l2tp_v2_message, l2tp_v3_message};
@@ -16,6 +17,7 @@ pub use daemon::{control_answer, daemon_request};
 pub use ip::ip_views;
 pub use l2tp::{l2tp_ip, l2tp_session, l2tp_udp};
 pub use netlink::{netlink_attributes, netlink_frames};
+pub use node::l2tp_node;
 pub use written::{command_words, config_text};
 
 /// A function under the name that its corpus and its libFuzzer program bear.
@@ -38,6 +40,7 @@ pub const TARGETS: &[Target] = &[
     target("l2tp_digests", l2tp_digests),
     target("l2tp_hidden_avps", l2tp_hidden_avps),
     target("l2tp_ip", l2tp_ip),
+    target("l2tp_node", l2tp_node),
     target("l2tp_session", l2tp_session),
     target("l2tp_udp", l2tp_udp),
     target("l2tp_v2_message", l2tp_v2_message),

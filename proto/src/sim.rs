@@ -152,6 +152,13 @@ impl World {
         self.send(path, payload);
     }
 
+    /// Changes the datagram that would arrive next.
+    pub fn tamper(&mut self, change: impl FnOnce(&mut Vec<u8>)) {
+        if let Some(mut entry) = self.air.first_entry() {
+            change(&mut entry.get_mut().payload);
+        }
+    }
+
     /// Lets whatever comes next happen, unless that is later than `until`; gives whether something
     /// did.
     pub fn step(&mut self, until: Instant) -> bool {

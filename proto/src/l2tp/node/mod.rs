@@ -2,6 +2,7 @@
 
 mod admission;
 mod bucket;
+mod call_set_up;
 mod calls;
 mod compose;
 mod compose_call;
