@@ -1,5 +1,6 @@
-//! Runs the benchmark for a moment on the bare cable. The figures do not matter, only that every
-//! traffic program, every wire and the report work together.
+//! Runs the benchmark for a moment on the bare cable, and the control plane with a few sessions.
+//! The figures do not matter, only that every traffic program, every wire and the report work
+//! together.
 
 use libtest_mimic::{Arguments, Trial};
 use std::env;
@@ -24,7 +25,25 @@ fn main() -> ExitCode {
     let test = Trial::test("bare cable on every wire", || {
         bare_cable_on_every_wire().map_err(|error| error.to_string().into())
     });
-    libtest_mimic::run(&arguments, vec![test.with_ignored_flag(skip.is_some())]).exit_code()
+    let set_up = Trial::test("control plane of both versions", || {
+        control_plane_of_both_versions().map_err(|error| error.to_string().into())
+    });
+    let tests = vec![test.with_ignored_flag(skip.is_some()), set_up];
+    libtest_mimic::run(&arguments, tests).exit_code()
+}
+
+/// Needs no privilege.
+fn control_plane_of_both_versions() -> Test {
+    let output = Command::new(env!("CARGO_BIN_EXE_adit-bench"))
+        .args(["set-up", "--tunnels", "5", "--sessions", "100,200"])
+        .output()?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into());
+    }
+    let table = String::from_utf8(output.stdout)?;
+    let rows = table.lines().filter(|line| line.contains(" | 5 | "));
+    assert_eq!(rows.count(), 4, "{table}");
+    Ok(())
 }
 
 fn bare_cable_on_every_wire() -> Test {
