@@ -8,7 +8,7 @@ use adit_datapath::Error;
 use adit_datapath::spec::SessionKey;
 use adit_kapi::protocol::Descriptor;
 use adit_wire::l2tp::TunnelId;
-use adit_wire::netlink::{Errno, Frames, Writer};
+use adit_wire::netlink::{Errno, Frames, Remark, Writer};
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::ops::Bound::{Excluded, Unbounded};
@@ -38,6 +38,8 @@ pub(super) struct Manner {
     pub(super) port: Option<u32>,
     /// Whether refusals repeat no more than the request's header.
     pub(super) capped: bool,
+    /// Whether what Linux has to say beyond an errno is wanted.
+    pub(super) extended: bool,
 }
 
 /// The socket that L2TP_ATTR_FD names, as far as it came.
@@ -63,6 +65,7 @@ impl Manner {
             privileged,
             port: None,
             capped: false,
+            extended: false,
         }
     }
 }
@@ -157,13 +160,29 @@ fn unprivileged() -> Error {
 
 fn error(packet: &[u8], manner: Manner, refused: &Error) -> Vec<u8> {
     if manner.dialect == Dialect::Linux {
-        let port = manner.port.unwrap_or_default();
-        return Writer::refusal(packet, port, refused.errno, manner.capped).finish();
+        return linux_answer(packet, manner, Some(refused.errno));
     }
     let portid = Request::read(packet).map_or(0, |request| request.portid);
     let text = refused.to_string();
     let text = genl::cut(&text, TEXT_OCTETS);
     Writer::answer(&echo(packet), portid, Some(refused.errno), Some(text)).finish()
+}
+
+/// As Linux answers. When an attribute's value has been refused, no other refusal comes before
+/// that but of who may not ask at all.
+fn linux_answer(packet: &[u8], manner: Manner, errno: Option<Errno>) -> Vec<u8> {
+    let remark = || {
+        let request = Request::read_as(packet, Dialect::Linux).ok()?;
+        let remark = request.remark()?;
+        let is_it = match remark {
+            Remark::Policy { .. } => matches!(errno, Some(Errno::ERANGE | Errno::EINVAL)),
+            Remark::Leftover => errno.is_none(),
+        };
+        (is_it && !request.dump).then_some(remark)
+    };
+    let remark = manner.extended.then(remark).flatten();
+    let port = manner.port.unwrap_or_default();
+    Writer::linux_answer(packet, port, errno, manner.capped, remark).finish()
 }
 
 /// What an error repeats of a packet: a reader skips as much as the message's length says, so
@@ -228,7 +247,10 @@ fn act(
             None
         }
     };
-    let ack = || Writer::answer(packet, header.portid, None, None).finish();
+    let ack = || match manner.dialect {
+        Dialect::Linux => linux_answer(packet, manner, None),
+        Dialect::Adit => Writer::answer(packet, header.portid, None, None).finish(),
+    };
     let ack = request.ack.then(ack);
     Ok(Rest::Ready(message.into_iter().chain(ack).collect()))
 }

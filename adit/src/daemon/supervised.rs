@@ -112,6 +112,7 @@ impl Supervisor {
             privileged: self.privileged && asked.privileged,
             port: Some(asked.port),
             capped: asked.capped,
+            extended: asked.extended,
         };
         let given = Given {
             descriptor: asked.socket,

@@ -1,5 +1,5 @@
 use super::policy::{PolicyError, Value};
-use super::walk::{counters, walk};
+use super::walk::{counters, places};
 use super::{Attr, Statistics, Writer};
 use crate::l2tp::Cookie;
 use alloc::string::String;
@@ -97,12 +97,22 @@ impl Attributes {
 
     fn read_up_to(highest: u16, bytes: &[u8]) -> Result<Attributes, PolicyError> {
         let mut out = Attributes::default();
-        for (number, bytes) in walk(bytes).filter(|(number, _)| *number <= highest) {
+        let known = places(bytes).filter(|(_, number, _)| *number <= highest);
+        for (at, number, bytes) in known {
             if let Some(attr) = Attr::from_number(number) {
-                out.take(Value { attr, bytes })?;
+                out.take(Value { attr, bytes, at })?;
             }
         }
         Ok(out)
+    }
+
+    /// Whether octets follow the attributes that belong to none: fewer than a head has, or a head
+    /// whose length does not fit. Linux passes over them and says so.
+    pub fn has_leftover(bytes: &[u8]) -> bool {
+        let end = places(bytes).last().map_or(0, |(at, _, value)| {
+            (at + 4 + value.len()).next_multiple_of(4)
+        });
+        end < bytes.len()
     }
 
     /// Appends every attribute that is set, ascending by number: the inverse of

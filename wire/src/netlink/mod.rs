@@ -20,7 +20,7 @@ use number::error_attr;
 pub use number::{Attr, Command, Encapsulation, Errno, Stat, flag, kind};
 pub use policy::{PolicyError, PolicyReason};
 pub use statistics::Statistics;
-pub use writer::Writer;
+pub use writer::{Remark, Writer};
 
 /// The family's name, as CTRL_CMD_GETFAMILY asks for it.
 pub const FAMILY_NAME: &str = "l2tp";

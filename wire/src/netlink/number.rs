@@ -28,6 +28,10 @@ pub mod flag {
 pub(super) mod error_attr {
     /// NLMSGERR_ATTR_MSG: the text, a string.
     pub(in super::super) const MSG: u16 = 1;
+    /// NLMSGERR_ATTR_OFFS: where the attribute to blame stands, u32.
+    pub(in super::super) const OFFSET: u16 = 2;
+    /// NLMSGERR_ATTR_POLICY: what that attribute may be, a nest.
+    pub(in super::super) const POLICY: u16 = 4;
 }
 
 macro_rules! numbers {

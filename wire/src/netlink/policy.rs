@@ -11,6 +11,8 @@ pub struct PolicyError {
     pub attr: Attr,
     /// What is wrong with it.
     pub reason: PolicyReason,
+    /// Octets in front of it, from the first attribute on.
+    pub at: usize,
 }
 
 /// What the policy has against a value.
@@ -54,6 +56,8 @@ impl core::error::Error for PolicyError {}
 pub(super) struct Value<'a> {
     pub(super) attr: Attr,
     pub(super) bytes: &'a [u8],
+    /// Octets in front of the attribute.
+    pub(super) at: usize,
 }
 
 impl<'a> Value<'a> {
@@ -113,7 +117,7 @@ impl<'a> Value<'a> {
     }
 
     fn refuse(&self, reason: PolicyReason) -> PolicyError {
-        let attr = self.attr;
-        PolicyError { attr, reason }
+        let Value { attr, at, .. } = *self;
+        PolicyError { attr, reason, at }
     }
 }

@@ -14,6 +14,20 @@ pub struct Writer {
     message: Vec<u8>,
 }
 
+/// What Linux has to say beyond an errno, to sockets that want extended acknowledgements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remark {
+    /// Octets behind the attributes belong to none.
+    Leftover,
+    /// An attribute is not what its policy admits.
+    Policy {
+        /// The attribute.
+        attr: Attr,
+        /// Where it stands, in octets from the message's beginning.
+        offset: u32,
+    },
+}
+
 impl Writer {
     /// A message of the family `l2tp`.
     pub fn command(command: Command, flags: u16, seq: u32, portid: u32) -> Writer {
@@ -48,20 +62,47 @@ impl Writer {
         }
     }
 
-    /// NLMSG_ERROR refusing `request` as Linux does when it has nothing to say beyond the errno:
-    /// `capped`, it repeats the request's header only.
-    pub fn refusal(request: &[u8], portid: u32, errno: Errno, capped: bool) -> Writer {
-        let mut writer = Writer::answer(&[], portid, Some(errno), None);
-        let seq = request.get(8..12).unwrap_or(&[0; 4]);
-        writer.message[8..12].copy_from_slice(seq);
-        let (flags, echo) = match capped {
+    /// NLMSG_ERROR answering `request` as Linux does, an acknowledgement without an errno.
+    /// `capped`, or when it is one, it repeats the request's header only.
+    pub fn linux_answer(
+        request: &[u8],
+        portid: u32,
+        errno: Option<Errno>,
+        capped: bool,
+        remark: Option<Remark>,
+    ) -> Writer {
+        let seq = request.get(8..).and_then(|rest| rest.first_chunk());
+        let seq = seq.map_or(0, |seq| u32::from_ne_bytes(*seq));
+        let (mut flags, echo) = match capped || errno.is_none() {
             true => (flag::CAPPED, request.get(..HEADER).unwrap_or(request)),
             false => (0, request),
         };
-        writer.message[6..8].copy_from_slice(&flags.to_ne_bytes());
+        if remark.is_some() {
+            flags |= flag::ACK_TLVS;
+        }
+        let code = errno.map_or(0, |errno| errno.0.saturating_neg());
+        let mut writer = Writer::plain(kind::ERROR, flags, seq, portid);
+        writer.message.extend_from_slice(&code.to_ne_bytes());
         writer.message.extend_from_slice(echo);
         writer.pad();
-        writer
+        match remark {
+            None => writer,
+            Some(Remark::Leftover) => {
+                writer.raw_string(error_attr::MSG, "bytes leftover after parsing attributes")
+            }
+            Some(Remark::Policy { attr, offset }) => {
+                let writer = writer
+                    .raw_string(error_attr::MSG, "Attribute failed policy validation")
+                    .raw(error_attr::OFFSET, &offset.to_ne_bytes());
+                match super::controller::policy(attr) {
+                    Some(policy) => writer.raw(
+                        error_attr::POLICY | super::controller::NESTED,
+                        &policy.into_octets(),
+                    ),
+                    None => writer,
+                }
+            }
+        }
     }
 
     /// Appends a u8.

@@ -61,6 +61,7 @@ pub fn decide(
     state: &Inventory,
     name: &mut dyn FnMut(&SessionSpec) -> Option<String>,
 ) -> Result<Action, Error> {
+    request.servable()?;
     if request.dialect == Dialect::Linux {
         return linux::decide(request, state, name);
     }

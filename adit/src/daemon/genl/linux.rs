@@ -22,6 +22,12 @@ pub(super) fn decide(
     state: &Inventory,
     name: &mut dyn FnMut(&SessionSpec) -> Option<String>,
 ) -> Result<Action, Error> {
+    // Linux does not look at what a dump says.
+    match (request.dump, request.command) {
+        (true, Command::TunnelGet) => return Ok(Action::Tunnels),
+        (true, Command::SessionGet) => return Ok(Action::Sessions),
+        _ => {}
+    }
     let a = &request.attributes()?;
     Ok(match request.command {
         Command::Noop | Command::Reload | Command::Start | Command::Stop | Command::Drain => {
@@ -33,7 +39,6 @@ pub(super) fn decide(
             let id = find_tunnel(a, state)?.id;
             Action::Change(Change::TuneTunnel(id, TunnelRetuning::default()))
         }
-        Command::TunnelGet if request.dump => Action::Tunnels,
         Command::TunnelGet => Action::Tunnel(find_tunnel(a, state)?.id),
         Command::SessionCreate => Action::Change(create_session(a, state)?),
         Command::SessionDelete => {
@@ -43,7 +48,6 @@ pub(super) fn decide(
             let key = find_session(a, state, name)?.key;
             Action::Change(Change::TuneSession(key, retuning(a)))
         }
-        Command::SessionGet if request.dump => Action::Sessions,
         Command::SessionGet => Action::Session(find_session(a, state, name)?.key),
     })
 }
@@ -72,6 +76,10 @@ fn create_tunnel(a: &Attributes, state: &Inventory) -> Result<Action, Error> {
         });
     }
     let (local, remote) = addresses(a)?;
+    if encap == Encapsulation::Ip && remote.is_multicast() {
+        let text = format!("{remote} is a group's; give a host's");
+        return Err(Error::new(Errno::EINVAL, "remote", text));
+    }
     let encap = match encap {
         Encapsulation::Ip => Encap::Ip { local, remote },
         Encapsulation::Udp => Encap::Udp {
@@ -166,9 +174,7 @@ fn kind(a: &Attributes, version: u8, number: u16) -> Result<SessionSpec, Error> 
 }
 
 /// The session that IFNAME names, or else CONN_ID and SESSION_ID. An empty name is that of every
-/// session without an interface. In version 3 an id that is the
-/// only one of its kind in the namespace is found whatever tunnel is named, so long as that tunnel
-/// is there.
+/// session without an interface.
 fn find_session<'s>(
     a: &Attributes,
     state: &'s Inventory,
@@ -182,38 +188,18 @@ fn find_session<'s>(
     let absent = |attr| Error::new(Errno::ENODEV, keyword(attr), "is missing; give it");
     let tunnel = TunnelId(a.conn_id.ok_or(absent(Attr::ConnId))?);
     let session = SessionId(a.session_id.ok_or(absent(Attr::SessionId))?);
-    let found = state.tunnels.get(&tunnel);
-    let found = found.ok_or_else(|| no_tunnel(tunnel))?;
+    if !state.tunnels.contains_key(&tunnel) {
+        return Err(no_tunnel(tunnel));
+    }
     let key = SessionKey { tunnel, session };
-    if let Some(spec) = state.sessions.get(&key) {
-        return Ok(spec);
-    }
-    let is_v3 = |id: &TunnelId| {
-        state
-            .tunnels
-            .get(id)
-            .is_some_and(|other| other.version != 2)
-    };
-    let mut alike = state
-        .tunnels
-        .keys()
-        .filter(|id| is_v3(id))
-        .filter_map(|tunnel| {
-            state.sessions.get(&SessionKey {
-                tunnel: *tunnel,
-                session,
-            })
-        });
-    match (alike.next(), alike.next()) {
-        (Some(spec), None) if found.version != 2 => Ok(spec),
-        _ => Err(no_session(key)),
-    }
+    state.sessions.get(&key).ok_or_else(|| no_session(key))
 }
 
 /// What may change; debug masks and MTUs are passed over. The timeout is capped where Linux's
 /// would last longer than anything else.
 fn retuning(a: &Attributes) -> Retuning {
-    let switch = |given: Option<u8>| given.map(|value| value != 0);
+    // Linux keeps the lowest bit.
+    let switch = |given: Option<u8>| given.map(|value| value & 1 == 1);
     let longest = Duration::from_millis(REORDER_TIMEOUT_MAX);
     Retuning {
         recv_seq: switch(a.recv_seq),

@@ -1,6 +1,9 @@
 use super::Dialect;
 use adit_datapath::Error;
-use adit_wire::netlink::{Attributes, Command, Errno, FAMILY_ID, Frames, flag};
+use adit_wire::netlink::{Attributes, Command, Errno, FAMILY_ID, Frames, Remark, flag};
+
+/// Octets in front of the attributes: the headers of netlink and of generic netlink.
+const HEADERS: usize = 20;
 
 /// A packet that holds one request of the family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,9 +57,6 @@ impl<'a> Request<'a> {
         let command = Command::from_number(number).filter(known);
         let command = command.ok_or_else(|| unsupported(number))?;
         let dump = frame.flags & flag::DUMP == flag::DUMP;
-        if dump && !matches!(command, Command::TunnelGet | Command::SessionGet) {
-            return Err(unsupported(number));
-        }
         Ok(Request {
             command,
             dump,
@@ -83,6 +83,25 @@ impl<'a> Request<'a> {
             | Command::Start
             | Command::Stop
             | Command::Drain => true,
+        }
+    }
+
+    /// Refuses a dump of what has none; Linux does so once it knows who asks.
+    pub(super) fn servable(&self) -> Result<(), Error> {
+        match self.dump && !matches!(self.command, Command::TunnelGet | Command::SessionGet) {
+            true => Err(unsupported(self.command.number())),
+            false => Ok(()),
+        }
+    }
+
+    /// What Linux has to say about the attributes themselves.
+    pub fn remark(&self) -> Option<Remark> {
+        match Attributes::read_linux(self.attributes) {
+            Err(refused) => Some(Remark::Policy {
+                attr: refused.attr,
+                offset: (HEADERS + refused.at) as u32,
+            }),
+            Ok(_) => Attributes::has_leftover(self.attributes).then_some(Remark::Leftover),
         }
     }
 

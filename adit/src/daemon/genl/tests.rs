@@ -112,7 +112,10 @@ fn modify_changes_what_it_names_and_nothing_else() {
 #[test]
 fn only_one_wellformed_request_a_packet_is_read() {
     let noop = request(Command::Noop).finish();
-    let errno = |packet: &[u8]| Request::read(packet).map(|_| ()).map_err(|e| e.errno);
+    let errno = |packet: &[u8]| {
+        let read = Request::read(packet).and_then(|request| request.servable());
+        read.map_err(|e| e.errno)
+    };
     assert_eq!(errno(&noop), Ok(()));
     assert_eq!(errno(&[]), Err(Errno::EINVAL));
     assert_eq!(errno(&noop[..noop.len() - 1]), Err(Errno::EINVAL));

@@ -126,6 +126,13 @@ impl NetlinkSocket {
             return self.relay(message).await;
         }
         let port = self.port()?;
+        if let Lookup::Policy(command) = lookup {
+            let messages = controller::policies(command, frame.seq, port);
+            messages
+                .into_iter()
+                .for_each(|message| self.deliver(message.into()));
+            return Ok(());
+        }
         let multi = lookup == Lookup::All;
         self.deliver(controller::family(multi, frame.seq, port).into());
         if multi {

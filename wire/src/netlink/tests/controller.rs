@@ -18,7 +18,7 @@ fn the_family_is_asked_for_by_name_or_id() {
     let ours = FAMILY_ID.to_ne_bytes();
     let cases: [(Given<'_>, _); 7] = [
         (&[(2, b"l2tp\0")], Some(Lookup::Family)),
-        (&[(2, b"l2tp")], Some(Lookup::Family)),
+        (&[(2, b"l2tp")], None),
         (&[(2, b"l2tp2\0")], None),
         (&[(1, &ours)], Some(Lookup::Family)),
         (&[(1, &[16, 0])], None),

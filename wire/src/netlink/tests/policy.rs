@@ -14,7 +14,14 @@ fn read(attr: Attr, value: &[u8]) -> Result<Attributes, PolicyError> {
 #[track_caller]
 fn refused(attr: Attr, value: &[u8], reason: PolicyReason, errno: Errno) {
     let error = read(attr, value).unwrap_err();
-    assert_eq!(error, PolicyError { attr, reason });
+    assert_eq!(
+        error,
+        PolicyError {
+            attr,
+            reason,
+            at: 0
+        }
+    );
     assert_eq!(error.errno(), errno);
 }
 

@@ -72,22 +72,24 @@ fn what_looks_like_an_accident_is_accepted() {
 }
 
 #[test]
-fn a_session_is_found_by_an_id_that_is_the_only_one() {
+fn a_session_is_found_in_its_own_tunnel() {
     let state = both();
     let get = |tunnel, session| {
         request(Command::SessionGet)
             .word(Attr::ConnId, tunnel)
             .word(Attr::SessionId, session)
     };
-    let found = Ok(Action::Session(key(3, 30)));
-    assert_eq!(ask(&state, get(3, 30)), found);
-    assert_eq!(ask(&state, get(4, 30)), found);
-    // The tunnel has to be there, and of version 3.
-    assert_eq!(errno(&state, get(5, 30)), Some(Errno::ENODEV));
-    assert_eq!(errno(&state, get(2, 30)), Some(Errno::ENODEV));
-    let twice = inventory([udp(3), udp(4), udp(5)], [session(3, 30), session(4, 30)]);
-    assert_eq!(ask(&twice, get(4, 30)), Ok(Action::Session(key(4, 30))));
-    assert_eq!(errno(&twice, get(5, 30)), Some(Errno::ENODEV));
+    assert_eq!(ask(&state, get(3, 30)), Ok(Action::Session(key(3, 30))));
+    for (tunnel, session) in [(4, 30), (2, 30), (5, 30), (3, 31)] {
+        assert_eq!(errno(&state, get(tunnel, session)), Some(Errno::ENODEV));
+    }
+}
+
+#[test]
+fn a_dump_is_not_looked_into() {
+    let flags = flag::REQUEST | flag::DUMP;
+    let message = Writer::command(Command::TunnelGet, flags, 1, 0).octets(Attr::ConnId, &[1]);
+    assert_eq!(ask(&both(), message), Ok(Action::Tunnels));
 }
 
 #[test]
