@@ -1,6 +1,7 @@
 //! The daemon, as a supervisor speaks to it: one connection a namespace, any number of questions
 //! at a time.
 
+use super::netlink::NetlinkSocket;
 use super::objects::Known;
 use crate::protocol::{self, Answer, Ask, HELLO, PACKET_OCTETS, Question, Say};
 use crate::sys::socket::{receive, watch};
@@ -15,14 +16,11 @@ use std::collections::BTreeMap;
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_local};
-
-/// Notifications that a slow listener may be behind.
-const BACKLOG: usize = 256;
 
 /// Where daemons listen.
 #[derive(Debug, Clone)]
@@ -63,7 +61,8 @@ struct Line {
     socket: AsyncFd<OwnedFd>,
     last: Cell<u32>,
     waiting: RefCell<BTreeMap<u32, mpsc::UnboundedSender<Say>>>,
-    notifications: broadcast::Sender<Rc<[u8]>>,
+    /// Who is told of notifications.
+    members: RefCell<Vec<Weak<NetlinkSocket>>>,
     subscribed: Cell<bool>,
     closed: Cell<bool>,
     /// What the daemon holds the other end of.
@@ -77,7 +76,7 @@ impl Link {
             socket: watch(socket)?,
             last: Cell::new(0),
             waiting: RefCell::default(),
-            notifications: broadcast::channel(BACKLOG).0,
+            members: RefCell::default(),
             subscribed: Cell::new(false),
             closed: Cell::new(false),
             objects: RefCell::default(),
@@ -155,13 +154,14 @@ impl Link {
         self.line.objects.borrow_mut().insert(number, known);
     }
 
-    /// Notifications to the family's multicast group from now on.
-    pub(super) async fn notifications(&self) -> Result<broadcast::Receiver<Rc<[u8]>>, Errno> {
-        let receiver = self.line.notifications.subscribe();
-        if !self.line.subscribed.replace(true) {
+    /// Tells `member` of notifications to the family's multicast group from now on.
+    pub(super) async fn join(&self, member: &Rc<NetlinkSocket>) -> Result<(), Errno> {
+        let line = &self.line;
+        line.members.borrow_mut().push(Rc::downgrade(member));
+        if !line.subscribed.replace(true) {
             self.settle(Ask::Subscribe, &[]).await?;
         }
-        Ok(receiver)
+        Ok(())
     }
 }
 
@@ -185,11 +185,22 @@ impl Line {
         }
     }
 
+    /// Tells the members at once, so that who asked for a change hears of it before it is done.
+    fn notify(&self, message: &[u8]) {
+        let message: Rc<[u8]> = message.into();
+        self.members.borrow_mut().retain(|member| {
+            let member = member.upgrade();
+            if let Some(member) = &member {
+                member.hear(&message);
+            }
+            member.is_some()
+        });
+    }
+
     fn hand_out(&self, id: u32, say: Say) {
         let is_last = match &say {
             Say::Notification(message) => {
-                // Nobody may be listening at the moment.
-                let _ = self.notifications.send(message.as_slice().into());
+                self.notify(message);
                 return;
             }
             Say::Closed(number) => {

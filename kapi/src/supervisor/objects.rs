@@ -24,7 +24,7 @@ impl Object {
     /// Answers a call on the object.
     pub(super) async fn answer(&self, caller: &Caller<'_>, asked: Asked) -> Result<Reply, Errno> {
         match self {
-            Object::Netlink(socket) => socket.answer(caller, asked),
+            Object::Netlink(socket) => socket.answer(caller, asked).await,
             Object::Pppox(socket) => socket.answer(caller, asked).await,
             Object::Ppp(file) => file.answer(caller, asked).await,
         }

@@ -11,6 +11,7 @@ mod serve;
 use super::asked::Asked;
 use super::authority::is_admin;
 use super::caller::{Caller, errno};
+use super::daemon::Link;
 use super::namespace::Namespace;
 use super::objects::Object;
 use super::{Reply, Supervisor};
@@ -27,7 +28,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use tokio::io::unix::AsyncFd;
 use tokio::sync::Notify;
 use tokio::task::spawn_local;
@@ -48,9 +49,9 @@ pub(super) struct NetlinkSocket {
     /// NETLINK_EXT_ACK and NETLINK_CAP_ACK.
     extended: Cell<bool>,
     capped: Cell<bool>,
-    /// Whether it is a member of the family's multicast group.
+    /// Whether it is a member of the family's multicast group, and the connection that tells it.
     member: Cell<bool>,
-    joined: Notify,
+    joined: RefCell<Weak<Link>>,
     /// Datagrams for the program that have not found room yet, and their octets.
     queue: RefCell<VecDeque<Rc<[u8]>>>,
     queued: Cell<usize>,
@@ -89,7 +90,7 @@ pub(super) async fn open(
         extended: Cell::new(false),
         capped: Cell::new(false),
         member: Cell::new(false),
-        joined: Notify::new(),
+        joined: RefCell::default(),
         queue: RefCell::default(),
         queued: Cell::new(0),
         filled: Notify::new(),
@@ -145,7 +146,11 @@ fn name_like_the_kernel(socket: &OwnedFd) -> io::Result<()> {
 
 impl NetlinkSocket {
     /// Answers a call on the socket.
-    pub(super) fn answer(&self, caller: &Caller<'_>, asked: Asked) -> Result<Reply, Errno> {
+    pub(super) async fn answer(
+        self: &Rc<Self>,
+        caller: &Caller<'_>,
+        asked: Asked,
+    ) -> Result<Reply, Errno> {
         let done = |()| Reply::So(Outcome::Value(0));
         match asked {
             Asked::Bind { address, len, .. } => self.bind(caller, address, len).map(done),
@@ -162,7 +167,7 @@ impl NetlinkSocket {
                 value,
                 len,
                 ..
-            } => self.set_option(caller, level, name, value, len),
+            } => self.set_option(caller, level, name, value, len).await,
             Asked::GetOption {
                 level,
                 name,

@@ -7,6 +7,7 @@ use crate::sys::seccomp::Outcome;
 use crate::sys::socket::{get_option, set_option};
 use adit_wire::netlink::Errno;
 use adit_wire::netlink::controller::GROUP_ID;
+use std::rc::Rc;
 
 /// Options of SOL_NETLINK in `linux/netlink.h`.
 const ADD_MEMBERSHIP: i32 = 1;
@@ -20,8 +21,8 @@ const VALUE_OCTETS: usize = 1024;
 
 impl NetlinkSocket {
     /// Answers setsockopt.
-    pub(super) fn set_option(
-        &self,
+    pub(super) async fn set_option(
+        self: &Rc<Self>,
         caller: &Caller<'_>,
         level: i32,
         name: i32,
@@ -37,8 +38,7 @@ impl NetlinkSocket {
             .first_chunk()
             .map(|octets| i32::from_ne_bytes(*octets));
         if let (ADD_MEMBERSHIP | DROP_MEMBERSHIP, Some(GROUP_ID)) = (name, number) {
-            self.member.set(name == ADD_MEMBERSHIP);
-            self.joined.notify_one();
+            self.be_member(name == ADD_MEMBERSHIP).await;
             return Ok(Reply::So(Outcome::Value(0)));
         }
         set_option(&self.real, level, name, &octets).map_err(|err| errno(&err))?;
@@ -49,6 +49,30 @@ impl NetlinkSocket {
             _ => {}
         }
         Ok(Reply::So(Outcome::Value(0)))
+    }
+
+    /// Joins or leaves the family's group. Without a daemon there is nothing to hear.
+    async fn be_member(self: &Rc<Self>, member: bool) {
+        self.member.set(member);
+        let Some(link) = self.namespace.link().await.filter(|_| member) else {
+            return;
+        };
+        let link = Rc::downgrade(&link);
+        if self.joined.replace(link.clone()).ptr_eq(&link) {
+            return;
+        }
+        if let Some(link) = link.upgrade()
+            && let Err(refused) = link.join(self).await
+        {
+            tracing::debug!("no notifications: {refused:?}");
+        }
+    }
+
+    /// Is told of a notification to the family's group.
+    pub(in crate::supervisor) fn hear(&self, message: &Rc<[u8]>) {
+        if self.member.get() {
+            self.deliver(Rc::clone(message));
+        }
     }
 
     /// Answers getsockopt.

@@ -9,12 +9,10 @@ use adit_wire::netlink::controller::{self, Lookup};
 use adit_wire::netlink::{Attributes, Command, Errno, FAMILY_ID, Frame, Frames, Writer, flag};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{SendFlags, send};
-use std::future::pending;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
 use tokio::io::Interest;
-use tokio::sync::broadcast::error::RecvError;
 
 /// The longest datagram either way.
 const DATAGRAM_OCTETS: usize = 128 << 10;
@@ -26,7 +24,6 @@ pub(super) async fn serve(socket: &Rc<NetlinkSocket>) {
     let ended = tokio::select! {
         ended = from_program(socket) => ended,
         ended = from_kernel(socket) => ended,
-        ended = from_group(socket) => ended,
         ended = to_program(socket) => ended,
     };
     tracing::debug!("a netlink socket ends: {ended:?}");
@@ -62,30 +59,6 @@ async fn from_kernel(socket: &NetlinkSocket) -> io::Result<()> {
             // What was lost before is lost.
             Err(err) if err.raw_os_error() == Some(libc::ENOBUFS) => {}
             Err(err) => return Err(err),
-        }
-    }
-}
-
-/// Hands on notifications while the socket is a member of the family's group.
-async fn from_group(socket: &NetlinkSocket) -> io::Result<()> {
-    loop {
-        while !socket.member.get() {
-            socket.joined.notified().await;
-        }
-        let Some(link) = socket.namespace.link().await else {
-            return pending().await;
-        };
-        let Ok(mut notifications) = link.notifications().await else {
-            return pending().await;
-        };
-        loop {
-            match notifications.recv().await {
-                Ok(message) if socket.member.get() => socket.deliver(message),
-                Ok(_) => break,
-                Err(RecvError::Lagged(_)) => {}
-                // The daemon is gone, and with it what it would tell.
-                Err(RecvError::Closed) => return pending().await,
-            }
         }
     }
 }
@@ -181,7 +154,7 @@ impl NetlinkSocket {
     }
 
     /// Queues a datagram for the program.
-    fn deliver(&self, datagram: Rc<[u8]>) {
+    pub(super) fn deliver(&self, datagram: Rc<[u8]>) {
         let octets = self.queued.get() + datagram.len();
         if octets > QUEUE_OCTETS {
             tracing::debug!("a program does not read: a datagram is lost");
