@@ -9,21 +9,19 @@ use std::{env, fs, process};
 pub(crate) const SECRET: &str = "secret";
 
 /// A message, from one end to the other or back.
-pub(crate) enum Sent {
-    There(Vec<u8>),
-    Back(Vec<u8>),
+pub(crate) struct Sent {
+    pub(crate) back: bool,
+    /// Over IP, the zero word in front; else over UDP.
+    pub(crate) over_ip: bool,
+    pub(crate) octets: Vec<u8>,
 }
 
 impl Sent {
-    pub(crate) fn octets(&self) -> &[u8] {
-        match self {
-            Sent::There(octets) | Sent::Back(octets) => octets,
-        }
-    }
-
-    pub(crate) fn octets_mut(&mut self) -> &mut Vec<u8> {
-        match self {
-            Sent::There(octets) | Sent::Back(octets) => octets,
+    pub(crate) fn there(octets: Vec<u8>) -> Sent {
+        Sent {
+            back: false,
+            over_ip: false,
+            octets,
         }
     }
 }
@@ -80,7 +78,7 @@ impl Drop for Scratch {
     }
 }
 
-/// The messages in UDP and IPv4, as a capture of raw IP packets.
+/// The messages in IPv4, as a capture of raw IP packets.
 fn pcap(sent: &[Sent]) -> Vec<u8> {
     let word = u32::to_le_bytes;
     let mut out = Vec::new();
@@ -101,21 +99,24 @@ fn pcap(sent: &[Sent]) -> Vec<u8> {
 }
 
 fn packet(sent: &Sent) -> Vec<u8> {
-    let (from, to) = match sent {
-        Sent::There(_) => ([192, 0, 2, 1], [192, 0, 2, 2]),
-        Sent::Back(_) => ([192, 0, 2, 2], [192, 0, 2, 1]),
+    let (from, to) = match sent.back {
+        false => ([192, 0, 2, 1], [192, 0, 2, 2]),
+        true => ([192, 0, 2, 2], [192, 0, 2, 1]),
     };
-    let octets = sent.octets();
     let half = |number: usize| (number as u16).to_be_bytes();
+    let (protocol, header) = if sent.over_ip { (115, 0) } else { (17, 8) };
+    let length = header + sent.octets.len();
     let mut out = vec![0x45, 0];
-    out.extend(half(28 + octets.len()));
-    out.extend([0, 0, 0, 0, 64, 17, 0, 0]);
+    out.extend(half(20 + length));
+    out.extend([0, 0, 0, 0, 64, protocol, 0, 0]);
     out.extend(from);
     out.extend(to);
-    out.extend(half(1701));
-    out.extend(half(1701));
-    out.extend(half(8 + octets.len()));
-    out.extend([0, 0]);
-    out.extend(octets);
+    if !sent.over_ip {
+        out.extend(half(1701));
+        out.extend(half(1701));
+        out.extend(half(length));
+        out.extend([0, 0]);
+    }
+    out.extend(&sent.octets);
     out
 }

@@ -384,10 +384,9 @@ pub(crate) fn authenticated(ends: &mut [(Auth, Random); 2]) -> Vec<Sent> {
         let admitted =
             to.0.admit(message.kind(), &octets, &octets[12..], &mut scratch);
         admitted.expect("both ends have the secret");
-        sent.push(if back {
-            Sent::Back(octets)
-        } else {
-            Sent::There(octets)
+        sent.push(Sent {
+            back,
+            ..Sent::there(octets)
         });
     }
     sent
