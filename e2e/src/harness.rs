@@ -2,6 +2,7 @@ use crate::program::program;
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::env;
 use std::error::Error;
+use std::path::Path;
 use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -20,6 +21,35 @@ const PAUSE: Duration = Duration::from_millis(20);
 pub fn test(name: impl Into<String>, body: impl FnOnce() -> Test + Send + 'static) -> Trial {
     let body = || body().map_err(|error| Failed::from(error.to_string()));
     Trial::test(name, body)
+}
+
+/// A test that needs `programs`. Where one is not installed it is shown as ignored and the reason is
+/// printed; in continuous integration (CI=true) it fails.
+pub fn needing(
+    programs: &[&str],
+    name: &str,
+    body: impl FnOnce() -> Test + Send + 'static,
+) -> Trial {
+    let missing = programs.iter().find(|program| !is_installed(program));
+    let trial = test(name, body);
+    match missing {
+        Some(program) if env::var("CI").is_ok_and(|ci| ci == "true") => {
+            let reason = format!("{program} is not installed");
+            Trial::test(name, move || Err(Failed::from(reason)))
+        }
+        Some(program) => {
+            eprintln!("{name} is skipped: {program} is not installed; .ci/run installs it");
+            trial.with_ignored_flag(true)
+        }
+        None => trial,
+    }
+}
+
+fn is_installed(program: &str) -> bool {
+    let places = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+    places
+        .iter()
+        .any(|place| Path::new(place).join(program).exists())
 }
 
 /// Runs `tests` as the main function of a test program without libtest's own.

@@ -15,7 +15,7 @@ mod relay;
 mod routed;
 
 pub use capture::Capture;
-pub use harness::{Test, eventually, run, run_where, test};
+pub use harness::{Test, eventually, needing, run, run_where, test};
 pub use host::{Host, Refusal};
 pub use pair::{Encap, Family, Pair, Setup, Side, address_device};
 pub use probe::{Probe, bridged, frame, virtio_bridged};

@@ -9,6 +9,7 @@ mod differential;
 mod exec;
 mod hostile;
 mod inner;
+mod interop;
 mod lab;
 mod lifecycle;
 mod many;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
             differential::tests(),
             checksum::tests(),
             control::tests(),
+            interop::tests(),
             sequence::tests(),
             relay::tests(),
             hostile::tests(),
