@@ -2,6 +2,7 @@
 
 mod attacks;
 mod calls;
+mod floods;
 mod kit;
 mod life;
 mod set_up;

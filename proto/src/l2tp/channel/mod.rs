@@ -168,6 +168,12 @@ impl<S, R> Channel<S, R> {
         self.outbox.retain_unsent(keep);
     }
 
+    /// Drops all messages that are not acknowledged yet: the peer is gone. What is received is
+    /// acknowledged all the same.
+    pub fn hang_up(&mut self) {
+        self.outbox.clear();
+    }
+
     /// Messages that are not acknowledged yet, sent or not.
     pub fn backlog(&self) -> usize {
         self.outbox.backlog()

@@ -204,6 +204,14 @@ impl<S> Outbox<S> {
         });
     }
 
+    pub(super) fn clear(&mut self) {
+        self.oldest = self.ns();
+        self.queue = VecDeque::new();
+        self.sent = 0;
+        self.in_flight = 0;
+        self.timer = None;
+    }
+
     pub(super) fn backlog(&self) -> usize {
         self.queue.len()
     }

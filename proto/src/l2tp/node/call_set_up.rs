@@ -2,7 +2,7 @@
 
 use super::super::config::Answer;
 use super::super::session::{Machine, SessionAction, SessionEvent, SessionState, next};
-use super::super::{Connected, Direction, Event, ResultCode, SessionConfig};
+use super::super::{Connected, Direction, Event, LinkInfo, ResultCode, SessionConfig};
 use super::calls::Request;
 use super::compose_call::Call;
 use super::establish::Unsent;
@@ -218,7 +218,13 @@ impl Tunnel {
             return;
         };
         if session.machine.direction != direction {
-            return self.step_out(shared, id, SessionEvent::Stray, state_error(), None);
+            return self.step_out(
+                shared,
+                id,
+                SessionEvent::Stray,
+                state_error(self.version),
+                None,
+            );
         }
         let peer = peer.filter(|peer| !self.by_peer.contains_key(peer));
         let Some(peer) = peer.filter(|_| terms.can_be_met()) else {
@@ -253,7 +259,13 @@ impl Tunnel {
             | SessionAction::RefuseLoser
             | SessionAction::Disconnect
             | SessionAction::CleanUp => {
-                self.step_out(shared, id, SessionEvent::Reply, state_error(), None);
+                self.step_out(
+                    shared,
+                    id,
+                    SessionEvent::Reply,
+                    state_error(self.version),
+                    None,
+                );
             }
         }
     }
@@ -296,7 +308,13 @@ impl Tunnel {
             return;
         };
         if session.machine.direction != direction {
-            return self.step_out(shared, id, SessionEvent::Stray, state_error(), None);
+            return self.step_out(
+                shared,
+                id,
+                SessionEvent::Stray,
+                state_error(self.version),
+                None,
+            );
         }
         let mut amended = session.peer;
         amended.amend(&terms);
@@ -306,7 +324,11 @@ impl Tunnel {
         };
         let (action, _) = next(session.machine, session.state, event);
         if action != SessionAction::Establish {
-            return self.step_out(shared, id, event, state_error(), None);
+            let code = match amended.can_be_met() {
+                true => state_error(self.version),
+                false => ResultCode::disconnect(DisconnectCode::NO_SUBLAYER),
+            };
+            return self.step_out(shared, id, event, code, None);
         }
         let changed = amended != session.peer;
         session.peer = amended;
@@ -335,6 +357,12 @@ impl Tunnel {
             peer_session: session.peer_id,
             connected,
         });
+        if let Some(status) = session.peer.circuit.filter(|status| !status.is_active()) {
+            shared.notify(Event::LinkInfo {
+                session: self.session_key(id, &session),
+                info: LinkInfo::Circuit(status),
+            });
+        }
         self.sessions.insert(id, session);
     }
 }

@@ -2,7 +2,9 @@
 
 use super::super::{CallDetails, Connected, Direction, LinkInfo, Proxy, ResultCode};
 use super::session::Terms;
-use adit_wire::l2tp::avp::{Attribute, CallErrors, DataSequencing, PwType, walk};
+use adit_wire::l2tp::avp::{
+    Attribute, CallErrors, CircuitStatus, DataSequencing, PwType, SublayerType, walk,
+};
 use adit_wire::l2tp::control::{v2, v3};
 use adit_wire::l2tp::{Cookie, SessionId};
 
@@ -124,23 +126,43 @@ impl Addressed {
                 CallMessage::Request(ocrq.into()),
             ),
             v3::Message::Icrp(icrp) => {
-                let terms = terms(icrp.cookie, icrp.sublayer, icrp.data_sequencing);
+                let terms = terms(
+                    icrp.cookie,
+                    icrp.sublayer,
+                    icrp.data_sequencing,
+                    Some(icrp.circuit_status),
+                );
                 let message = CallMessage::Reply(Direction::Incoming, terms);
                 addressed(icrp.remote_session, icrp.local_session, message)
             }
             v3::Message::Ocrp(ocrp) => {
-                let terms = terms(ocrp.cookie, ocrp.sublayer, ocrp.data_sequencing);
+                let terms = terms(
+                    ocrp.cookie,
+                    ocrp.sublayer,
+                    ocrp.data_sequencing,
+                    Some(ocrp.circuit_status),
+                );
                 let message = CallMessage::Reply(Direction::Outgoing, terms);
                 addressed(ocrp.remote_session, ocrp.local_session, message)
             }
             v3::Message::Iccn(iccn) => {
-                let terms = terms(None, iccn.sublayer, iccn.data_sequencing);
+                let terms = terms(
+                    None,
+                    iccn.sublayer,
+                    iccn.data_sequencing,
+                    iccn.circuit_status,
+                );
                 let connected = speeds(iccn.tx_speed, iccn.rx_speed);
                 let message = CallMessage::Connected(Direction::Incoming, terms, connected);
                 addressed(iccn.remote_session, iccn.local_session, message)
             }
             v3::Message::Occn(occn) => {
-                let terms = terms(None, occn.sublayer, occn.data_sequencing);
+                let terms = terms(
+                    None,
+                    occn.sublayer,
+                    occn.data_sequencing,
+                    occn.circuit_status,
+                );
                 let connected = speeds(occn.tx_speed, occn.rx_speed);
                 let message = CallMessage::Connected(Direction::Outgoing, terms, connected);
                 addressed(occn.remote_session, occn.local_session, message)
@@ -196,14 +218,16 @@ pub(super) fn peer_id_v2(avps: &[u8]) -> Option<SessionId> {
 
 fn terms(
     cookie: Option<Cookie>,
-    sublayer: Option<adit_wire::l2tp::avp::SublayerType>,
+    sublayer: Option<SublayerType>,
     sequencing: Option<DataSequencing>,
+    circuit: Option<CircuitStatus>,
 ) -> Terms {
     Terms {
         cookie: cookie.unwrap_or(Cookie::EMPTY),
         sublayer,
         sequencing,
         required: false,
+        circuit,
     }
 }
 
@@ -270,7 +294,12 @@ impl From<v3::Icrq<'_>> for Box<Request> {
                 physical_channel: icrq.physical_channel,
                 ..CallDetails::default()
             },
-            terms: terms(icrq.cookie, icrq.sublayer, icrq.data_sequencing),
+            terms: terms(
+                icrq.cookie,
+                icrq.sublayer,
+                icrq.data_sequencing,
+                Some(icrq.circuit_status),
+            ),
             tie_breaker: icrq.tie_breaker,
         })
     }
@@ -286,7 +315,12 @@ impl From<v3::Ocrq<'_>> for Box<Request> {
                 remote_end_id: Some(ocrq.remote_end.to_vec()),
                 ..CallDetails::default()
             },
-            terms: terms(ocrq.cookie, ocrq.sublayer, ocrq.data_sequencing),
+            terms: terms(
+                ocrq.cookie,
+                ocrq.sublayer,
+                ocrq.data_sequencing,
+                Some(ocrq.circuit_status),
+            ),
             tie_breaker: ocrq.tie_breaker,
         })
     }

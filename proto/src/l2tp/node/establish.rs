@@ -11,7 +11,7 @@ use super::shared::Shared;
 use super::tunnel::Tunnel;
 use adit_wire::l2tp::avp::{EncodeError, ErrorCode, StopCode};
 use adit_wire::l2tp::control::{Consequence, MessageError, MessageKind, v2, v3};
-use adit_wire::l2tp::{SessionId, Version};
+use adit_wire::l2tp::{SessionId, TunnelId, Version};
 use std::sync::Arc;
 
 impl Tunnel {
@@ -83,7 +83,9 @@ impl Tunnel {
             v2::Message::Sccrq(_) => self.on_sccrq(shared),
             v2::Message::Sccrp(reply) => self.on_sccrp(shared, reply.into()),
             v2::Message::Scccn(connected) => self.on_scccn(shared, connected.challenge_response),
-            v2::Message::StopCcn(stop) => self.on_stop(shared, stop.reason.into()),
+            v2::Message::StopCcn(stop) => {
+                self.on_stop(shared, Some(stop.assigned_tunnel), stop.reason.into());
+            }
             v2::Message::Ocrq(_)
             | v2::Message::Ocrp(_)
             | v2::Message::Occn(_)
@@ -106,7 +108,9 @@ impl Tunnel {
             v3::Message::Sccrq(_) => self.on_sccrq(shared),
             v3::Message::Sccrp(reply) => self.on_sccrp(shared, reply.into()),
             v3::Message::Scccn(_) => self.on_scccn(shared, None),
-            v3::Message::StopCcn(stop) => self.on_stop(shared, stop.reason.into()),
+            v3::Message::StopCcn(stop) => {
+                self.on_stop(shared, stop.assigned_connection, stop.reason.into());
+            }
             v3::Message::Ocrq(_)
             | v3::Message::Ocrp(_)
             | v3::Message::Occn(_)
@@ -177,10 +181,14 @@ impl Tunnel {
         }
     }
 
-    fn on_stop(&mut self, shared: &mut Shared, code: ResultCode) {
+    fn on_stop(&mut self, shared: &mut Shared, peer: Option<TunnelId>, code: ResultCode) {
         let (_, state) = next(self.state, TunnelEvent::StopCcn);
         self.state = state;
-        self.channel.retain_unsent(|_| false);
+        if self.peer_id == TunnelId(0) {
+            // It answers the SCCRQ, and is to be acknowledged like anything else.
+            self.peer_id = peer.unwrap_or_default();
+        }
+        self.channel.hang_up();
         self.close(shared, TunnelEnd::Peer(code));
     }
 
@@ -228,7 +236,7 @@ impl Tunnel {
         let code = ResultCode::error(error.error_code(), error.to_string());
         if error.kind() == Some(MessageKind::StopCcn) {
             shared.drop(MessageDrop::Malformed);
-            return self.on_stop(shared, code);
+            return self.on_stop(shared, None, code);
         }
         match error.consequence() {
             Consequence::Ignore => shared.drop(MessageDrop::UnknownType),

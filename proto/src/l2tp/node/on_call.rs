@@ -23,7 +23,13 @@ impl Tunnel {
                 None => shared.drop(MessageDrop::Malformed),
             },
             (CallMessage::Request(_), Some(id)) => {
-                self.step_out(shared, id, SessionEvent::BadRequest, state_error(), None);
+                self.step_out(
+                    shared,
+                    id,
+                    SessionEvent::BadRequest,
+                    state_error(self.version),
+                    None,
+                );
             }
             (CallMessage::Reply(direction, terms), Some(id)) => {
                 self.on_reply(shared, id, call.peer, direction, terms);
@@ -171,11 +177,15 @@ impl Tunnel {
     }
 }
 
-pub(super) fn state_error() -> ResultCode {
-    ResultCode::disconnect(DisconnectCode::GENERAL_ERROR).with(
-        ErrorCode::VENDOR,
-        "the message has no place in this state of the session",
-    )
+/// What a message in the wrong state is answered with (RFC 3931 §5.4.2 has a result for it).
+pub(super) fn state_error(version: Version) -> ResultCode {
+    let why = "the message has no place in this state of the session";
+    match version {
+        Version::V2 => ResultCode::error(ErrorCode::VENDOR, why),
+        Version::V3 => {
+            ResultCode::disconnect(DisconnectCode::STATE_MACHINE).with(ErrorCode::NONE, why)
+        }
+    }
 }
 
 fn no_such_session() -> ResultCode {

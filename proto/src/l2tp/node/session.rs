@@ -2,7 +2,7 @@ use super::super::session::Machine;
 use super::super::{CallDetails, Connected, DataPath, Path, Role, SessionConfig, SessionKey};
 use super::super::{Direction, SessionState};
 use super::tunnel::Tunnel;
-use adit_wire::l2tp::avp::{DataSequencing, PwType, SublayerType};
+use adit_wire::l2tp::avp::{CircuitStatus, DataSequencing, PwType, SublayerType};
 use adit_wire::l2tp::{Cookie, SessionId, Sublayer, Version};
 
 /// A session of a tunnel, which knows its id.
@@ -48,6 +48,8 @@ pub(super) struct Terms {
     pub(super) sequencing: Option<DataSequencing>,
     /// v2: Sequencing Required.
     pub(super) required: bool,
+    /// The state of its circuit (v3).
+    pub(super) circuit: Option<CircuitStatus>,
 }
 
 impl Terms {
@@ -56,6 +58,7 @@ impl Terms {
         sublayer: None,
         sequencing: None,
         required: false,
+        circuit: None,
     };
 
     /// Takes over what a later message of the call says.
@@ -63,6 +66,7 @@ impl Terms {
         self.sublayer = later.sublayer.or(self.sublayer);
         self.sequencing = later.sequencing.or(self.sequencing);
         self.required |= later.required;
+        self.circuit = later.circuit.or(self.circuit);
     }
 
     /// Whether this end can send what the other asks for.

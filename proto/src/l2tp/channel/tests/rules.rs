@@ -251,6 +251,18 @@ fn an_hour_asleep_counts_as_one_interval() {
 }
 
 #[test]
+fn who_hangs_up_still_acknowledges() {
+    let mut end = end();
+    (0..4).for_each(|n| end.push(n));
+    sent(&mut end, at(0));
+    end.hang_up();
+    assert_eq!((end.backlog(), end.deadline()), (0, None));
+    end.receive(at(1), 0, 1, Some(0));
+    let segment = end.transmit(at(1)).expect("an acknowledgement is due");
+    assert_eq!((segment.ns, segment.nr, segment.message), (1, 1, None));
+}
+
+#[test]
 fn unsent_messages_can_be_taken_back() {
     let mut end = end();
     (0..4).for_each(|n| end.push(n));

@@ -225,3 +225,55 @@ fn what_is_mandatory_and_missing_is_missed() {
     assert_eq!(script.say(&icrq), Answer::Nothing);
     assert_eq!(script.world.host(0).node.session_count(), 0);
 }
+
+/// RFC 2661 §7.4 and §7.5, state idle: an ICRP or OCRP gets a CDN, what else there is gets nothing.
+#[test]
+fn without_a_session_only_requests_and_replies_are_answered() {
+    let assigned_session = SessionId(321);
+    let reason = Reason::disconnect(adit_wire::l2tp::avp::DisconnectCode::CARRIER_LOST);
+    let framing_type = Framings::BOTH;
+    for (message, answer) in [
+        (
+            v2::Message::Icrp(v2::Icrp {
+                assigned_session,
+                diffserv: None,
+            }),
+            Answer::Disconnect(ErrorCode::SESSION_ID),
+        ),
+        (
+            v2::Message::Ocrp(v2::Ocrp {
+                assigned_session,
+                physical_channel: None,
+                vpi_vci: None,
+                diffserv: None,
+            }),
+            Answer::Disconnect(ErrorCode::SESSION_ID),
+        ),
+        (
+            v2::Message::Occn(v2::Occn {
+                tx_speed: 1,
+                framing_type,
+                rx_speed: None,
+                sequencing_required: false,
+                lcp_want_options: None,
+                lcp_allow_options: None,
+            }),
+            Answer::Nothing,
+        ),
+        (
+            v2::Message::Cdn(v2::Cdn {
+                reason,
+                assigned_session,
+                q931_cause: None,
+                disconnect_cause: None,
+            }),
+            Answer::Nothing,
+        ),
+        (v2::Message::Hello(v2::Hello {}), Answer::Nothing),
+    ] {
+        let mut script = Script::open();
+        assert_eq!(script.say(&encoded(message)), answer, "{message:?}");
+        assert_eq!(script.state(), Some(TunnelState::Established));
+        assert_eq!(script.world.host(0).node.session_count(), 0);
+    }
+}
