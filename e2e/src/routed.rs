@@ -35,6 +35,13 @@ impl Routed {
         }
     }
 
+    /// Makes the link in the middle swallow what is longer than its MTU on the way from A to B, and
+    /// tell nobody.
+    #[track_caller]
+    pub fn swallow(&self, mtu: u32) {
+        self.routers[1].set_mtu(MIDDLE, mtu).expect("an MTU");
+    }
+
     /// The link in the middle, as the first router has it.
     pub fn middle(&self) -> (&Namespace, &'static str) {
         (&self.routers[0], MIDDLE)

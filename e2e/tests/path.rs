@@ -30,6 +30,14 @@ pub(crate) fn tests() -> Vec<Trial> {
             others_are_told(encap, family, overhead)
         }));
     }
+    for (encap, family) in [(Encap::Udp, Family::V4), (Encap::Ip, Family::V6)] {
+        let name = format!("path::probes_find_a_black_hole::{encap:?}_{family:?}");
+        tests.push(test(name, move || probes_find_a_black_hole(encap, family)));
+    }
+    tests.push(test(
+        "path::a_peer_that_does_not_answer_probes",
+        a_peer_that_does_not_answer_probes,
+    ));
     tests.push(test(
         "path::fragments_flow_by_default",
         fragments_flow_by_default,
@@ -130,6 +138,41 @@ fn others_are_told(encap: Encap, family: Family, overhead: u32) -> Test {
     assert!(a.counter(1000, "tx_too_big") > 0);
     assert!(b.counter(2000, "tx_too_big") > 0);
     assert_eq!((mtu(a), mtu(b)), (1500, 1500));
+    Ok(())
+}
+
+/// Where a router swallows long packets and tells nobody, probes find out what goes through.
+fn probes_find_a_black_hole(encap: Encap, family: Family) -> Test {
+    let routed = Routed::new(WIDE, 600);
+    routed.swallow(NARROW);
+    let Pair { a, b } = &routed.pair;
+    let words = "pmtudisc do pmtu_probe 1";
+    routed
+        .pair
+        .connect(&Setup::new(encap, family).tunnel(words));
+    routed.pair.await_ping();
+    let overhead = CASES
+        .iter()
+        .find(|case| (case.0, case.1) == (encap, family));
+    let overhead = overhead.expect("a case").2;
+    // A link leaves room for a tag beyond its MTU, and the search ends 8 octets below the truth.
+    let found = NARROW - 8 - overhead..=NARROW + 4 - overhead;
+    eventually("the device follows", || found.contains(&mtu(a)));
+    transfer(a, b, Side::B, Family::V4)?;
+    assert!(found.contains(&mtu(a)));
+    a.adit("set tunnel tid 3000 pmtu_probe off");
+    eventually("what was found is forgotten", || mtu(a) == WIDE - overhead);
+    Ok(())
+}
+
+fn a_peer_that_does_not_answer_probes() -> Test {
+    let routed = Routed::new(WIDE, 600);
+    let Pair { a, b } = &routed.pair;
+    b.set_variable("ipv4/icmp_echo_ignore_all", 1)?;
+    let setup = Setup::new(Encap::Udp, Family::V4).tunnel("pmtu_probe 1");
+    setup.install(a, Side::A);
+    eventually("the log says so", || a.log().contains("answers no probes"));
+    assert_eq!(mtu(a), WIDE - 54);
     Ok(())
 }
 

@@ -94,6 +94,9 @@ pub(crate) fn outer_tuning(mut writer: Writer, tuning: &TunnelTuning) -> Writer 
     if tuning.ecn {
         writer = writer.octet(Attr::Ecn, 1);
     }
+    if tuning.pmtu_probe != 0 {
+        writer = writer.half(Attr::PmtuProbe, tuning.pmtu_probe);
+    }
     writer
 }
 
@@ -167,6 +170,9 @@ pub fn modify_tunnel(id: TunnelId, change: &TunnelRetuning, seq: u32) -> Vec<u8>
     }
     if let Some(ecn) = change.ecn {
         writer = writer.octet(Attr::Ecn, ecn.into());
+    }
+    if let Some(every) = change.pmtu_probe {
+        writer = writer.half(Attr::PmtuProbe, every);
     }
     writer.finish()
 }

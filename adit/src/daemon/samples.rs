@@ -121,14 +121,24 @@ fn any_tunnel_tuning() -> impl Strategy<Value = TunnelTuning> {
         Just(Tos::Inherit),
         Just(Tos::Uniform),
     ];
-    let all = (any::<u32>(), 0..4u8, any::<u8>(), tos, any::<bool>());
-    all.prop_map(|(debug, pmtudisc, ttl, tos, ecn)| TunnelTuning {
+    let all = (
+        any::<u32>(),
+        0..4u8,
+        any::<u8>(),
         tos,
-        ecn,
-        debug: DebugMask(debug),
-        pmtudisc: Pmtudisc::from_number(pmtudisc).unwrap(),
-        ttl: NonZeroU8::new(ttl),
-    })
+        any::<bool>(),
+        any::<u16>(),
+    );
+    all.prop_map(
+        |(debug, pmtudisc, ttl, tos, ecn, pmtu_probe)| TunnelTuning {
+            pmtu_probe,
+            tos,
+            ecn,
+            debug: DebugMask(debug),
+            pmtudisc: Pmtudisc::from_number(pmtudisc).unwrap(),
+            ttl: NonZeroU8::new(ttl),
+        },
+    )
 }
 
 fn any_cookie() -> impl Strategy<Value = Cookie> {

@@ -28,7 +28,7 @@ pub fn tunnel(fields: &Fields) -> Result<TunnelSpec, FieldError> {
 pub fn tunnel_change(fields: &Fields) -> Result<TunnelRetuning, FieldError> {
     let change = tunnel_retuning(fields)?;
     if change == TunnelRetuning::default() {
-        let text = "nothing to change; give pmtudisc, ttl, tos, ecn or debug";
+        let text = "nothing to change; give pmtudisc, pmtu_probe, ttl, tos, ecn or debug";
         return Err(FieldError::new("set tunnel", text));
     }
     Ok(change)
@@ -41,6 +41,7 @@ fn tunnel_retuning(fields: &Fields) -> Result<TunnelRetuning, FieldError> {
         ttl: fields.get(&TTL)?,
         tos: fields.get(&TOS)?,
         ecn: fields.get(&ECN)?,
+        pmtu_probe: fields.get(&PMTU_PROBE)?,
     })
 }
 

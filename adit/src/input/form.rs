@@ -100,7 +100,7 @@ form! {
         TUNNEL_ID Required, PEER_TUNNEL_ID Required, LOCAL Required, REMOTE Required,
         ENCAP Optional, UDP_SPORT Optional, UDP_DPORT Optional,
         UDP_CSUM Optional, UDP6_CSUM_TX Optional, UDP6_CSUM_RX Optional,
-        PMTUDISC Optional, TTL Optional, TOS Optional, ECN Optional, DEBUG Optional,
+        PMTUDISC Optional, PMTU_PROBE Optional, TTL Optional, TOS Optional, ECN Optional, DEBUG Optional,
     }
 }
 
@@ -136,7 +136,7 @@ form! {
 form! {
     /// `set tunnel`.
     SET_TUNNEL {
-        TUNNEL_ID Required, PMTUDISC Optional, TTL Optional, TOS Optional, ECN Optional, DEBUG Optional,
+        TUNNEL_ID Required, PMTUDISC Optional, PMTU_PROBE Optional, TTL Optional, TOS Optional, ECN Optional, DEBUG Optional,
     }
 }
 

@@ -133,6 +133,8 @@ keywords! {
         "outer packets may be fragmented: dont: anywhere; want: by this host, if they exceed the path MTU; do, probe: never (default dont)";
     TTL: Option<NonZeroU8> = "ttl", "N|auto", NumberOrText, ttl,
         "the outer packets' TTL or hop limit: 1 to 255, or auto, the system's (default auto)";
+    PMTU_PROBE: u16 = "pmtu_probe", "SECONDS|off", NumberOrText, probe,
+        "probe the path's MTU that often, by echo requests that the peer has to answer (default off)";
     TOS: Tos = "tos", "0xNN|inherit|uniform", NumberOrText, tos,
         "the outer packets' TOS or traffic class, or that of the frame's IP packet, taken over outward or both ways (default 0)";
     ECN: bool = "ecn", "on|off", Boolean, switch,

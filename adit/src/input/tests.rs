@@ -90,7 +90,7 @@ fn an_ip_tunnel_has_addresses_only() {
 fn outer_packets_are_as_those_of_ip_l2tp_unless_told_otherwise() {
     assert_eq!(tunnel(UDP).unwrap().tuning, TunnelTuning::default());
     let tuning = tunnel(&format!(
-        "{IP} pmtudisc want ttl 32 tos 0xb8 ecn on debug seq"
+        "{IP} pmtudisc want ttl 32 tos 0xb8 ecn on pmtu_probe 30 debug seq"
     ))
     .unwrap();
     let expected = TunnelTuning {
@@ -99,6 +99,7 @@ fn outer_packets_are_as_those_of_ip_l2tp_unless_told_otherwise() {
         ttl: NonZeroU8::new(32),
         tos: Tos::Fixed(0xb8),
         ecn: true,
+        pmtu_probe: 30,
     };
     assert_eq!(tuning.tuning, expected);
 }

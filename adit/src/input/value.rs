@@ -71,6 +71,15 @@ pub(super) fn tos(text: &str) -> Result<Tos, String> {
     }
 }
 
+/// Seconds between probes, 0 for none.
+pub(super) fn probe(text: &str) -> Result<u16, String> {
+    if text.eq_ignore_ascii_case("off") {
+        return Ok(0);
+    }
+    let seconds = number(text, 1, 3600, "a time in seconds");
+    seconds.map_err(|refusal| format!("{refusal}, or off"))
+}
+
 /// The largest segment size, `None` when it is left to the hosts.
 pub(super) fn mss(text: &str) -> Result<Option<Mss>, String> {
     match text.to_ascii_lowercase().as_str() {

@@ -78,6 +78,10 @@ pub struct TunnelTuning {
     /// a received frame takes over a mark of its outer packet (RFC 6040, normal mode). Both ends
     /// must agree (RFC 9601).
     pub ecn: bool,
+    /// Seconds between probes of the path's MTU (RFC 8899), which the peer has to answer as any
+    /// host answers a ping; 0 sends none. Tunnels of one path have the shortest time that one of
+    /// them asks for.
+    pub pmtu_probe: u16,
 }
 
 /// What changes of a tunnel's [`TunnelTuning`]; `None` leaves it as it is.
@@ -93,6 +97,8 @@ pub struct TunnelRetuning {
     pub tos: Option<Tos>,
     /// Whether congestion is told through the tunnel.
     pub ecn: Option<bool>,
+    /// Seconds between probes of the path's MTU; 0 sends none.
+    pub pmtu_probe: Option<u16>,
 }
 
 impl TunnelRetuning {
@@ -104,6 +110,7 @@ impl TunnelRetuning {
             ttl: change(old.ttl, new.ttl),
             tos: change(old.tos, new.tos),
             ecn: change(old.ecn, new.ecn),
+            pmtu_probe: change(old.pmtu_probe, new.pmtu_probe),
         }
     }
 
@@ -115,6 +122,7 @@ impl TunnelRetuning {
             ttl: self.ttl.unwrap_or(old.ttl),
             tos: self.tos.unwrap_or(old.tos),
             ecn: self.ecn.unwrap_or(old.ecn),
+            pmtu_probe: self.pmtu_probe.unwrap_or(old.pmtu_probe),
         }
     }
 }

@@ -4,6 +4,7 @@
 pub(crate) mod batch;
 pub(crate) mod checksum;
 mod cmsg;
+pub(crate) mod echo;
 pub(crate) mod error_queue;
 pub(crate) mod filter;
 pub(crate) mod socket;

@@ -213,6 +213,7 @@ impl UserDatapath {
         let tunnel = self.tunnels.get_mut(&id).ok_or_else(|| no_tunnel(id))?;
         tunnel.spec.tuning = change.of(&tunnel.spec.tuning);
         tunnel.outer.tune(&tunnel.spec.tuning);
+        let path = tunnel.outer.path.clone();
         let number = tunnel.carrier_number;
         let carrier = tunnel.carrier.clone();
         let sharing = self
@@ -220,6 +221,12 @@ impl UserDatapath {
             .values()
             .filter(|tunnel| tunnel.carrier_number == number)
             .map(|tunnel| tunnel.spec.tuning);
+        let probing = self
+            .tunnels
+            .values()
+            .filter(|tunnel| Arc::ptr_eq(&tunnel.outer.path, &path))
+            .map(|tunnel| tunnel.spec.tuning.pmtu_probe);
+        path.probe(probing.filter(|every| *every != 0).min().unwrap_or(0));
         carrier.tune(&together(sharing)).map_err(|e| {
             let text = format!("cannot change tunnel {id}'s socket");
             Error::system(&e, "tunnel_id", &text)
@@ -267,6 +274,7 @@ fn together(sharing: impl Iterator<Item = TunnelTuning>) -> TunnelTuning {
         pmtudisc: all.pmtudisc.max(one.pmtudisc),
         ttl: all.ttl.into_iter().chain(one.ttl).min(),
         ecn: all.ecn | one.ecn,
+        pmtu_probe: all.pmtu_probe,
         tos: match one.tos {
             Tos::Uniform => Tos::Uniform,
             Tos::Fixed(_) | Tos::Inherit => all.tos,

@@ -44,8 +44,11 @@ impl Outer {
 
     /// The longest outer IP packet that may be sent, where that is known beforehand.
     pub(crate) fn longest_packet(&self) -> Option<usize> {
-        let follows = self.pmtudisc.load(Relaxed) == Pmtudisc::Do as u8;
-        follows.then(|| self.path.mtu() as usize)
+        match Pmtudisc::from_number(self.pmtudisc.load(Relaxed))? {
+            Pmtudisc::Dont | Pmtudisc::Want => None,
+            Pmtudisc::Do => Some(self.path.mtu() as usize),
+            Pmtudisc::Probe => self.path.probed_mtu().map(|mtu| mtu as usize),
+        }
     }
 
     /// The TOS octet or traffic class of the packet that carries `frame`.

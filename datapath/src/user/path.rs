@@ -3,6 +3,8 @@
 //! hand follow.
 
 mod follow;
+mod prober;
+mod search;
 
 use crate::spec::Encap;
 use crate::sys::socket;
@@ -13,8 +15,11 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::atomic::{AtomicBool, AtomicU32};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+/// No path's MTU.
+const UNKNOWN: u32 = u32::MAX;
 
 /// The MTU that a path has when there is none.
 const NO_ROUTE_MTU: u32 = 1500;
@@ -23,7 +28,12 @@ const NO_ROUTE_MTU: u32 = 1500;
 #[derive(Debug)]
 pub(crate) struct Path {
     ends: Mutex<Ends>,
+    /// What the kernel knows of its MTU.
     mtu: AtomicU32,
+    /// What probes have found, [`UNKNOWN`] where they have found nothing.
+    probed: AtomicU32,
+    /// Seconds between probes; 0 sends none.
+    probing: AtomicU16,
     /// Somebody has reason to think that the MTU has changed, and nobody has looked since.
     stale: AtomicBool,
     follower: Weak<Handle<PathOrder>>,
@@ -87,6 +97,8 @@ impl Paths {
         Arc::new(Path {
             ends: Mutex::new(ends),
             mtu: NO_ROUTE_MTU.into(),
+            probed: UNKNOWN.into(),
+            probing: 0.into(),
             stale: false.into(),
             follower: Arc::downgrade(&self.follower),
         })
@@ -96,7 +108,19 @@ impl Paths {
 impl Path {
     /// The outer IP packets that go through have at most so many octets, as far as is known.
     pub(crate) fn mtu(&self) -> u32 {
-        self.mtu.load(Relaxed)
+        self.mtu.load(Relaxed).min(self.probed.load(Relaxed))
+    }
+
+    /// What probes have found.
+    pub(crate) fn probed_mtu(&self) -> Option<u32> {
+        Some(self.probed.load(Relaxed)).filter(|mtu| *mtu != UNKNOWN)
+    }
+
+    /// Has it probed every so many seconds; 0 ends that.
+    pub(crate) fn probe(&self, every: u16) {
+        if self.probing.swap(every, Relaxed) != every {
+            self.suspect();
+        }
     }
 
     /// Asks the kernel, and gives what is known then. While there is no route, what was known

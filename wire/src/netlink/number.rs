@@ -197,6 +197,8 @@ numbers! {
         Ecn = 0x1013,
         /// Adit, u16: the largest TCP segment size; 0 is none, 0xffff an automatic one.
         Mss = 0x1014,
+        /// Adit, u16: seconds between probes of the path's MTU; 0 sends none.
+        PmtuProbe = 0x1015,
         /// Adit, string: the state of what was set up by protocol.
         State = 0x1020,
         /// Adit, string: the connection, peer or call that it belongs to.

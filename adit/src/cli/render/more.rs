@@ -49,6 +49,9 @@ pub(super) fn json(object: &Attributes, in_full: bool) -> Map<String, Value> {
     if let Some(mode) = object.pmtudisc.and_then(Pmtudisc::from_number) {
         out.insert("pmtudisc".to_owned(), json!(mode.name()));
     }
+    if let Some(every) = object.pmtu_probe {
+        out.insert("pmtu_probe".to_owned(), json!(every));
+    }
     if let Some(ttl) = object.ttl {
         out.insert("ttl".to_owned(), json!(ttl));
     }
@@ -88,6 +91,9 @@ fn settings(object: &Attributes) -> Vec<(&'static str, String)> {
     }
     if let Some(mode) = object.pmtudisc.and_then(Pmtudisc::from_number) {
         out.push(("pmtudisc", mode.name().to_owned()));
+    }
+    if let Some(every) = object.pmtu_probe {
+        out.push(("pmtu_probe", every.to_string()));
     }
     if let Some(ttl) = object.ttl {
         out.push(("ttl", ttl.to_string()));

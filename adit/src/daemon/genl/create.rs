@@ -57,6 +57,7 @@ pub(super) fn tunnel_retuning(a: &Attributes) -> Result<TunnelRetuning, Error> {
         ttl: a.ttl.map(NonZeroU8::new),
         tos: a.tos.map(tos).transpose()?,
         ecn: a.ecn.map(|value| value != 0),
+        pmtu_probe: a.pmtu_probe,
     })
 }
 

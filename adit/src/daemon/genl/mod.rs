@@ -69,6 +69,7 @@ fn keyword(attr: Attr) -> &'static str {
         Attr::Tos => "tos",
         Attr::Ecn => "ecn",
         Attr::Mss => "mss",
+        Attr::PmtuProbe => "pmtu_probe",
         Attr::Connection => "connection",
         Attr::Call => "call",
         Attr::DataSeq

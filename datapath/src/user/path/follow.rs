@@ -1,10 +1,11 @@
-use super::{Path, PathOrder};
+use super::prober::Prober;
+use super::{Path, PathOrder, UNKNOWN};
 use crate::link::Links;
 use crate::user::devices::{is_here, mtu_of};
 use crate::user::port::Port;
 use crate::user::worker::{Poll, Work};
 use netlink_packet_route::link::LinkAttribute;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -23,6 +24,8 @@ pub(super) struct Follower {
     paths: Vec<Followed>,
     /// Where in `paths` each stands, by its name.
     places: FxHashMap<usize, usize>,
+    /// The names of those that are probed.
+    probed: FxHashSet<usize>,
     /// Where the next turn begins, and when.
     place: usize,
     next: Instant,
@@ -34,6 +37,7 @@ struct Followed {
     /// What the devices follow now.
     mtu: u32,
     ports: FxHashMap<u32, Arc<Port>>,
+    prober: Option<Prober>,
 }
 
 impl Follower {
@@ -42,27 +46,32 @@ impl Follower {
             links: Links::open()?,
             paths: Vec::new(),
             places: FxHashMap::default(),
+            probed: FxHashSet::default(),
             place: 0,
             next: Instant::now(),
         })
     }
 
-    fn follow(&mut self, port: Arc<Port>) {
+    fn follow(&mut self, poll: &Poll, port: Arc<Port>) {
         let path = port.line.outer.path.clone();
+        // What was suspected while nobody looked is known by now.
+        path.stale.store(false, Relaxed);
         let place = *self.places.entry(name(&path)).or_insert_with(|| {
             self.paths.push(Followed {
                 mtu: path.mtu(),
                 path,
                 ports: FxHashMap::default(),
+                prober: None,
             });
             self.paths.len() - 1
         });
         let followed = &mut self.paths[place];
         adjust(&mut self.links, &port, followed.mtu);
         followed.ports.insert(port.device.index, port);
+        followed.probe(poll, &mut self.probed);
     }
 
-    fn forget(&mut self, port: &Port) {
+    fn forget(&mut self, poll: &Poll, port: &Port) {
         let path = &port.line.outer.path;
         let Some(place) = self.places.get(&name(path)).copied() else {
             return;
@@ -71,7 +80,12 @@ impl Follower {
         if !self.paths[place].ports.is_empty() {
             return;
         }
-        self.paths.swap_remove(place);
+        let gone = self.paths.swap_remove(place);
+        if let Some(prober) = gone.prober {
+            poll.remove(&prober.echo);
+            gone.path.probed.store(UNKNOWN, Relaxed);
+            self.probed.remove(&name(&gone.path));
+        }
         self.places.remove(&name(path));
         if let Some(Followed { path, .. }) = self.paths.get(place) {
             self.places.insert(name(path), place);
@@ -91,20 +105,26 @@ impl Follower {
 impl Work for Follower {
     type Order = PathOrder;
 
-    fn obey(&mut self, _poll: &Poll, order: PathOrder) {
+    fn obey(&mut self, poll: &Poll, order: PathOrder) {
         match order {
-            PathOrder::Follow(port) => self.follow(port),
-            PathOrder::Forget(port) => self.forget(&port),
+            PathOrder::Follow(port) => self.follow(poll, port),
+            PathOrder::Forget(port) => self.forget(poll, &port),
             PathOrder::Look => {
                 let suspects = self.paths.iter_mut();
                 for followed in suspects.filter(|one| one.path.stale.swap(false, Relaxed)) {
+                    followed.probe(poll, &mut self.probed);
                     followed.look(&mut self.links);
                 }
             }
         }
     }
 
-    fn serve(&mut self, _poll: &Poll, _token: u64) {}
+    fn serve(&mut self, _poll: &Poll, token: u64) {
+        let place = self.places.get(&(token as usize)).copied();
+        if let Some(followed) = place.and_then(|place| self.paths.get_mut(place)) {
+            followed.take_answers(&mut self.links);
+        }
+    }
 
     fn tick(&mut self, now: Instant) -> Option<Instant> {
         if self.paths.is_empty() {
@@ -114,17 +134,71 @@ impl Work for Follower {
             self.turn();
             self.next = now + TURN;
         }
-        Some(self.next)
+        let mut next = self.next;
+        for name in &self.probed {
+            let place = self.places.get(name).copied();
+            let due = place.and_then(|place| self.paths[place].step(&mut self.links, now));
+            next = due.map_or(next, |due| next.min(due));
+        }
+        Some(next)
     }
 }
 
 impl Followed {
+    /// Begins or ends to probe, as is wanted now.
+    fn probe(&mut self, poll: &Poll, probed: &mut FxHashSet<usize>) {
+        let wanted = self.path.probing.load(Relaxed) != 0;
+        match (&self.prober, wanted) {
+            (None, true) => {
+                let prober = Prober::start(&self.path, Instant::now()).and_then(|prober| {
+                    poll.add(&prober.echo, name(&self.path) as u64)?;
+                    Ok(prober)
+                });
+                let remote = self.path.ends().remote;
+                self.prober = prober
+                    .inspect_err(|error| tracing::warn!(%remote, %error, "cannot be probed"))
+                    .ok();
+                probed.extend(self.prober.as_ref().map(|_| name(&self.path)));
+            }
+            (Some(prober), false) => {
+                poll.remove(&prober.echo);
+                self.prober = None;
+                probed.remove(&name(&self.path));
+                self.path.probed.store(UNKNOWN, Relaxed);
+            }
+            (None, false) | (Some(_), true) => {}
+        }
+    }
+
+    /// Sends a probe that is due; tells when the next one is.
+    fn step(&mut self, links: &mut Links, now: Instant) -> Option<Instant> {
+        let prober = self.prober.as_mut()?;
+        let found = prober.step(&self.path, now);
+        let due = prober.due();
+        if found {
+            self.look(links);
+        }
+        Some(due)
+    }
+
+    fn take_answers(&mut self, links: &mut Links) {
+        let Some(prober) = &mut self.prober else {
+            return;
+        };
+        if prober.take(&self.path, Instant::now()) {
+            self.look(links);
+        }
+    }
+
     fn look(&mut self, links: &mut Links) {
         let (was, path_mtu) = (self.mtu, self.path.look());
         if path_mtu == was {
             return;
         }
         self.mtu = path_mtu;
+        if let Some(prober) = &mut self.prober {
+            prober.told(path_mtu, Instant::now());
+        }
         let mut devices = 0;
         for port in self.ports.values() {
             port.line.carrier.forget_lengths();

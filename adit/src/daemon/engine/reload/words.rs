@@ -136,6 +136,7 @@ fn tunnel_tuning_difference(change: &TunnelRetuning) -> Vec<&'static str> {
         ("ttl", change.ttl.is_some()),
         ("tos", change.tos.is_some()),
         ("ecn", change.ecn.is_some()),
+        ("pmtu_probe", change.pmtu_probe.is_some()),
     ])
 }
 
