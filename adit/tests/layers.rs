@@ -27,7 +27,13 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("adit-bench", &["adit-lab", "adit-proto"]),
     (
         "adit-fuzz",
-        &["adit-wire", "adit-proto", "adit-datapath", "adit"],
+        &[
+            "adit-wire",
+            "adit-proto",
+            "adit-datapath",
+            "adit-kapi",
+            "adit",
+        ],
     ),
 ];
 

@@ -14,4 +14,4 @@ mod supervisor;
 mod sys;
 
 pub use launch::{LaunchError, Log, Options, launch};
-pub use supervisor::Daemon;
+pub use supervisor::{Daemon, PppoxAddress};

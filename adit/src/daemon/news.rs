@@ -8,11 +8,9 @@ use super::programs::{self, Wanted};
 use super::state::State;
 use adit_datapath::Error;
 use adit_datapath::spec::Change;
+use adit_kapi::protocol::{Answer, Say};
 use adit_wire::netlink::Command;
-use std::rc::Rc;
-
-/// News that a listener may be behind before it loses some.
-pub(super) const BACKLOG: usize = 1024;
+use tokio::sync::mpsc::{Sender, error::TrySendError};
 
 /// Makes `change` for a request of `command` and tells of it. A removal is told of before it is
 /// made, while there is something to tell.
@@ -22,7 +20,7 @@ pub(super) fn change(
     header: Header,
     state: &mut State,
 ) -> Result<(), Error> {
-    let heard = state.news.receiver_count() > 0;
+    let heard = !state.news.is_empty();
     let before = heard.then(|| message(change, command, header, &mut state.engine));
     state.engine.change(change)?;
     state.programs.note(change);
@@ -60,11 +58,22 @@ pub(super) fn adopt(
     Ok(())
 }
 
-fn tell(message: Option<Vec<u8>>, state: &State) {
-    if let Some(message) = message {
-        // Who listened may have gone since.
-        let _ = state.news.send(Rc::from(message));
-    }
+/// Tells everyone who listens; whoever is too far behind misses it.
+fn tell(message: Option<Vec<u8>>, state: &mut State) {
+    let Some(message) = message else {
+        return;
+    };
+    let answer = Answer {
+        id: 0,
+        say: Say::Notification(message),
+    };
+    let told = |listener: &Sender<Answer>| {
+        !matches!(
+            listener.try_send(answer.clone()),
+            Err(TrySendError::Closed(_))
+        )
+    };
+    state.news.retain(told);
 }
 
 fn message(

@@ -8,7 +8,7 @@ use super::plane::Plane;
 use super::programs::{self, Closed, Programs};
 use super::socket::Listener;
 use super::state::State;
-use super::{Options, news, server};
+use super::{Options, server};
 use crate::config::Config;
 use adit_datapath::Error;
 use adit_datapath::user::{self, UserDatapath};
@@ -21,8 +21,8 @@ use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
+use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
-use tokio::sync::{Notify, broadcast};
 use tokio::task::LocalSet;
 
 /// Runs until told to end. Fails with a line for each thing that is wrong.
@@ -71,7 +71,7 @@ async fn daemon(options: Options, file: Config) -> Result<(), Error> {
         load,
         changed: Rc::new(Notify::new()),
         programs,
-        news: broadcast::channel(news::BACKLOG).0,
+        news: Vec::new(),
     }));
     // Without a file nothing is the file's any more.
     state.borrow_mut().apply(&file, false).log();

@@ -15,8 +15,8 @@ use std::num::NonZeroU8;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Notify;
 use tokio::sync::mpsc::unbounded_channel;
-use tokio::sync::{Notify, broadcast};
 
 /// A UDP tunnel over IPv4, its ports made from its id.
 pub(super) fn udp(id: u16) -> TunnelSpec {
@@ -202,6 +202,6 @@ pub(super) fn state(engine: Engine, load: Load) -> State {
         load,
         changed: Rc::new(Notify::new()),
         programs: Programs::new(None, None, unbounded_channel().0),
-        news: broadcast::channel(16).0,
+        news: Vec::new(),
     }
 }

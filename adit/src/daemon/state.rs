@@ -12,7 +12,8 @@ use adit_wire::netlink::Errno;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Instant;
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::Notify;
+use tokio::sync::mpsc::Sender;
 
 /// Reads a configuration file, or says what is wrong with it, a line a fault.
 pub(super) type Load = fn(&Path) -> Result<Config, Vec<String>>;
@@ -28,7 +29,7 @@ pub(super) struct State {
     /// What supervised programs hold.
     pub(super) programs: Programs,
     /// What is told to members of the family's multicast group.
-    pub(super) news: broadcast::Sender<Rc<[u8]>>,
+    pub(super) news: Vec<Sender<adit_kapi::protocol::Answer>>,
 }
 
 impl State {

@@ -8,20 +8,21 @@ use super::socket::Connection;
 use super::state::State;
 use adit_kapi::protocol::{self, Ask, NetlinkMessage, PACKET_OCTETS, Question, Say};
 use std::cell::RefCell;
-use std::future::pending;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
-use tokio::sync::broadcast::{self, error::RecvError};
-use tokio::sync::mpsc::unbounded_channel;
+use tokio::sync::mpsc::{Sender, channel, unbounded_channel};
 use tokio::task::spawn_local;
 use tokio::time::timeout;
 
-type News = broadcast::Receiver<Rc<[u8]>>;
+/// What may wait to be said to a supervisor: answers wait for room, notifications beyond are lost
+/// as they are with Linux.
+const OUTBOX: usize = 256;
 
 /// A supervisor that has said hello.
 struct Supervisor {
-    connection: Rc<Connection>,
+    /// What is to be said to it, in order.
+    outbox: Sender<protocol::Answer>,
     /// Whether it has CAP_NET_ADMIN itself: a program has no more power here than its supervisor.
     privileged: bool,
     state: Rc<RefCell<State>>,
@@ -37,14 +38,13 @@ pub(super) async fn serve(
     state: Rc<RefCell<State>>,
 ) -> io::Result<()> {
     let (owner, mut closed) = unbounded_channel();
+    let (outbox, mut out) = channel(OUTBOX);
     let supervisor = Rc::new(Supervisor {
-        connection,
+        outbox,
         privileged,
         state,
         owner,
     });
-    let connection = &supervisor.connection;
-    let mut news: Option<News> = None;
     let mut buffer = vec![0; PACKET_OCTETS];
     loop {
         tokio::select! {
@@ -58,55 +58,51 @@ pub(super) async fn serve(
                 let Some(question) = protocol::decode::<Question>(packet) else {
                     return Err(io::ErrorKind::InvalidData.into());
                 };
-                if question.ask == Ask::Subscribe {
-                    news = Some(supervisor.state.borrow().news.subscribe());
-                    say(connection, question.id, Say::End).await?;
-                    continue;
-                }
                 let supervisor = Rc::clone(&supervisor);
-                spawn_local(async move {
-                    if let Err(err) = supervisor.answer(question, received.descriptors).await {
-                        tracing::debug!("a supervisor takes no answer: {err}");
-                    }
-                });
+                spawn_local(async move { supervisor.answer(question, received.descriptors).await });
             }
-            message = next(&mut news) => {
-                say(connection, 0, Say::Notification(message.to_vec())).await?;
+            Some(answer) = out.recv() => say(&connection, &answer).await?,
+            Some(number) = closed.recv() => {
+                let say_so = Say::Closed(number);
+                say(&connection, &protocol::Answer { id: 0, say: say_so }).await?;
             }
-            Some(number) = closed.recv() => say(connection, 0, Say::Closed(number)).await?,
         }
     }
 }
 
 impl Supervisor {
-    async fn answer(&self, question: Question, descriptors: Vec<OwnedFd>) -> io::Result<()> {
+    async fn answer(&self, question: Question, descriptors: Vec<OwnedFd>) {
         let id = question.id;
         let last = match question.ask {
             Ask::Netlink(asked) => {
-                self.netlink(id, asked, descriptors).await?;
+                self.netlink(id, asked, descriptors).await;
+                Say::End
+            }
+            Ask::Subscribe => {
+                self.state.borrow_mut().news.push(self.outbox.clone());
                 Say::End
             }
             Ask::Connect(_)
             | Ask::Socket(..)
             | Ask::OpenPpp { .. }
             | Ask::Ppp(..)
-            | Ask::UnitCounters(_)
-            | Ask::Subscribe => {
+            | Ask::UnitCounters(_) => {
                 let owner = self.owner.clone();
                 let answered =
                     programs::answer(question, descriptors, self.privileged, owner, &self.state);
                 answered.await.unwrap_or_else(|errno| Say::Refused(errno.0))
             }
         };
-        say(&self.connection, id, last).await
+        self.say(id, last).await;
     }
 
-    async fn netlink(
-        &self,
-        id: u32,
-        asked: NetlinkMessage,
-        mut descriptors: Vec<OwnedFd>,
-    ) -> io::Result<()> {
+    /// Says something behind all that has been said before, notifications too. Nobody hears it when
+    /// the supervisor has gone.
+    async fn say(&self, id: u32, say: Say) {
+        let _ = self.outbox.send(protocol::Answer { id, say }).await;
+    }
+
+    async fn netlink(&self, id: u32, asked: NetlinkMessage, mut descriptors: Vec<OwnedFd>) {
         let manner = Manner {
             dialect: Dialect::Linux,
             privileged: self.privileged && asked.privileged,
@@ -126,28 +122,14 @@ impl Supervisor {
         loop {
             let packet = answer.next(&mut self.state.borrow_mut());
             let Some(packet) = packet else {
-                return Ok(());
+                return;
             };
-            say(&self.connection, id, Say::Datagram(packet)).await?;
+            self.say(id, Say::Datagram(packet)).await;
         }
     }
 }
 
-async fn say(connection: &Connection, id: u32, say: Say) -> io::Result<()> {
-    let packet = protocol::encode(&protocol::Answer { id, say });
+async fn say(connection: &Connection, answer: &protocol::Answer) -> io::Result<()> {
+    let packet = protocol::encode(answer);
     timeout(PATIENCE, connection.send(&packet)).await?
-}
-
-/// The next piece of news, where they are wanted. What was lost is lost, as with Linux.
-async fn next(news: &mut Option<News>) -> Rc<[u8]> {
-    loop {
-        match news {
-            None => return pending().await,
-            Some(news) => match news.recv().await {
-                Ok(message) => return message,
-                Err(RecvError::Lagged(_)) => {}
-                Err(RecvError::Closed) => return pending().await,
-            },
-        }
-    }
 }

@@ -18,6 +18,7 @@ mod pppox;
 mod requests;
 
 pub use daemon::Daemon;
+pub use pppox::PppoxAddress;
 
 use crate::filter::Architecture;
 use crate::sys::seccomp::{self, Notification, Outcome};

@@ -11,18 +11,19 @@ const PX_PROTO_OL2TP: u32 = 1;
 /// Octets in front of what the forms differ in: family, protocol, pid, descriptor.
 const HEAD: usize = 14;
 
-/// An address of PPPoL2TP.
+/// An address of PPPoL2TP, as programs give it to `connect` and are told it by `getsockname`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Address {
+pub struct PppoxAddress {
     /// 2 or 3, which the form's length tells.
-    pub(super) version: u8,
+    pub version: u8,
     /// The process that the tunnel is of, as an address told tells it.
-    pub(super) pid: i32,
+    pub pid: i32,
     /// The descriptor of the tunnel's socket.
-    pub(super) fd: i32,
-    pub(super) ids: Ids,
+    pub fd: i32,
+    /// Tunnel and session, here and there.
+    pub ids: Ids,
     /// The tunnel's peer.
-    pub(super) peer: SocketAddr,
+    pub peer: SocketAddr,
 }
 
 /// The version and whether addresses are of IPv6, by an address's length.
@@ -41,9 +42,10 @@ pub(super) fn is_length(len: i32) -> bool {
     usize::try_from(len).is_ok_and(|len| form(len).is_some())
 }
 
-impl Address {
-    /// Reads what `connect` was given. The family, the process and the peer mean nothing there.
-    pub(super) fn read(octets: &[u8]) -> Result<Address, Errno> {
+impl PppoxAddress {
+    /// Reads what `connect` was given: EINVAL for another length or protocol. The family, the
+    /// process and the peer mean nothing there.
+    pub fn read(octets: &[u8]) -> Result<PppoxAddress, Errno> {
         let (version, is_v6) = form(octets.len()).ok_or(Errno::EINVAL)?;
         let word = |at: usize| {
             let word = octets.get(at..).and_then(|rest| rest.first_chunk());
@@ -57,7 +59,7 @@ impl Address {
             (2, true) => (HEAD, HEAD + 8),
             (_, true) => (HEAD, HEAD + 16),
         };
-        Ok(Address {
+        Ok(PppoxAddress {
             version,
             pid: word(6) as i32,
             fd: word(10) as i32,
@@ -67,7 +69,7 @@ impl Address {
     }
 
     /// The octets, in the form that version and peer ask for.
-    pub(super) fn write(&self) -> Vec<u8> {
+    pub fn write(&self) -> Vec<u8> {
         let mut out = AF_PPPOX.to_ne_bytes().to_vec();
         out.extend(PX_PROTO_OL2TP.to_ne_bytes());
         out.extend(self.pid.to_ne_bytes());

@@ -1,7 +1,7 @@
 //! What is asked of a PPPoL2TP socket that the daemon knows.
 
+use super::PppoxAddress;
 use super::PppoxSocket;
-use super::address::Address;
 use crate::protocol::{Ask, Say, SocketAsk};
 use crate::supervisor::caller::Caller;
 use crate::supervisor::requests;
@@ -35,7 +35,7 @@ impl PppoxSocket {
             return Err(Errno::EPROTO);
         };
         let (pid, fd) = self.named_by.get();
-        let told = Address {
+        let told = PppoxAddress {
             version: name.version,
             pid,
             fd,

@@ -14,7 +14,7 @@ use super::{Reply, Supervisor};
 use crate::protocol::{Ask, Connect, Descriptor};
 use crate::sys::seccomp::Outcome;
 use crate::sys::socket::watch;
-use address::Address;
+pub use address::PppoxAddress;
 use adit_wire::netlink::Errno;
 use rustix::fs::{OFlags, fcntl_setfl, fstat};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
@@ -172,7 +172,7 @@ impl PppoxSocket {
             return Err(Errno::EINVAL);
         }
         let octets = caller.copy(address, usize::try_from(len).unwrap_or_default())?;
-        let address = Address::read(&octets)?;
+        let address = PppoxAddress::read(&octets)?;
         let link = self.namespace.link().await.ok_or(Errno::ENOENT)?;
         let (descriptor, tunnel) = match address.ids.is_management() {
             true => tunnel_socket(caller, address.fd),

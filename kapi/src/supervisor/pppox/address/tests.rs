@@ -1,8 +1,8 @@
 use super::*;
 use proptest::prelude::*;
 
-fn address(version: u8, peer: &str) -> Address {
-    Address {
+fn address(version: u8, peer: &str) -> PppoxAddress {
+    PppoxAddress {
         version,
         pid: 77,
         fd: 5,
@@ -37,7 +37,7 @@ fn the_forms_are_those_of_linux() {
     for (address, rest) in cases {
         let octets = address.write();
         assert_eq!(octets, [&head[..], &rest].concat());
-        assert_eq!(Address::read(&octets), Ok(address));
+        assert_eq!(PppoxAddress::read(&octets), Ok(address));
         assert!(is_length(octets.len() as i32));
     }
 }
@@ -45,17 +45,17 @@ fn the_forms_are_those_of_linux() {
 #[test]
 fn another_length_or_protocol_is_refused() {
     for len in (0..200).filter(|len| ![38, 46, 50, 58].contains(len)) {
-        assert_eq!(Address::read(&vec![0; len]), Err(Errno::EINVAL));
+        assert_eq!(PppoxAddress::read(&vec![0; len]), Err(Errno::EINVAL));
         assert!(!is_length(len as i32));
     }
     let mut other = address(2, "127.0.0.2:1702").write();
     other[2] = 2;
-    assert_eq!(Address::read(&other), Err(Errno::EINVAL));
+    assert_eq!(PppoxAddress::read(&other), Err(Errno::EINVAL));
 }
 
 proptest! {
     #[test]
     fn any_octets_are_read_or_refused(octets in proptest::collection::vec(any::<u8>(), 0..64)) {
-        let _ = Address::read(&octets);
+        let _ = PppoxAddress::read(&octets);
     }
 }

@@ -1,0 +1,47 @@
+use adit_kapi::PppoxAddress;
+use adit_kapi::protocol::{self, Answer, Question};
+use adit_wire::netlink::Frames;
+use adit_wire::netlink::controller::{self, Lookup};
+
+/// A packet of a supervisor: what is read is written the same.
+pub fn kapi_question(data: &[u8]) {
+    if let Some(question) = protocol::decode::<Question>(data) {
+        assert_eq!(
+            protocol::decode(&protocol::encode(&question)),
+            Some(question)
+        );
+    }
+}
+
+/// A packet of a daemon: what is read is written the same.
+pub fn kapi_answer(data: &[u8]) {
+    if let Some(answer) = protocol::decode::<Answer>(data) {
+        assert_eq!(protocol::decode(&protocol::encode(&answer)), Some(answer));
+    }
+}
+
+/// What a program gives `connect` as an address of PPPoL2TP: what is read is told by `getsockname`
+/// in as many octets, and reads the same.
+pub fn kapi_pppox_address(data: &[u8]) {
+    if let Ok(address) = PppoxAddress::read(data) {
+        let told = address.write();
+        assert_eq!(told.len(), data.len());
+        assert_eq!(PppoxAddress::read(&told), Ok(address));
+    }
+}
+
+/// Messages to the controller of generic netlink: what is asked of the family is answered by
+/// messages that a program can walk.
+pub fn kapi_lookup(data: &[u8]) {
+    for frame in Frames::new(data).flatten() {
+        let answer = match Lookup::read(&frame) {
+            None => continue,
+            Some(Lookup::Family) => vec![controller::family(false, frame.seq, 0)],
+            Some(Lookup::All) => vec![controller::family(true, frame.seq, 0)],
+            Some(Lookup::Policy(command)) => controller::policies(command, frame.seq, 0),
+        };
+        for message in answer {
+            assert_eq!(Frames::new(&message).filter(Result::is_ok).count(), 1);
+        }
+    }
+}
