@@ -6,6 +6,7 @@
 #![deny(unsafe_code)]
 
 pub mod counters;
+pub mod limits;
 pub mod ppp;
 pub mod reconcile;
 pub mod spec;
@@ -20,6 +21,7 @@ pub use error::Error;
 use adit_wire::l2tp::TunnelId;
 use adit_wire::netlink::Errno;
 use counters::Counters;
+use limits::Limit;
 use spec::{
     Change, Device, Inventory, ListenerAddress, ListenerId, ListenerSpec, Sequencing, SessionKey,
     SessionSpec, TunnelSpec,
@@ -144,6 +146,11 @@ pub trait Datapath: Send {
     /// The counters of a tunnel: the sums over its sessions past and present, and what belonged
     /// to none of them.
     fn tunnel_counters(&mut self, tunnel: TunnelId) -> Result<Counters, Error>;
+
+    /// What a session has to do without; nothing for one that is not there.
+    fn limits(&mut self, _session: SessionKey) -> Vec<Limit> {
+        Vec::new()
+    }
 
     /// The counters of a session.
     fn session_counters(&mut self, session: SessionKey) -> Result<Counters, Error>;

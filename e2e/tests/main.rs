@@ -4,6 +4,7 @@
 mod bridge;
 mod checksum;
 mod control;
+mod degraded;
 mod demo;
 mod differential;
 mod exec;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
             checksum::tests(),
             control::tests(),
             interop::tests(),
+            degraded::tests(),
             sequence::tests(),
             relay::tests(),
             hostile::tests(),

@@ -3,6 +3,7 @@
 
 use super::verb::{Object, Verb, form};
 use crate::input::form::{Form, Need};
+use adit_datapath::limits::Without;
 use clap::builder::{OsStringValueParser, PossibleValue, PossibleValuesParser};
 use clap::{Arg, ArgAction, Command, value_parser};
 use std::path::PathBuf;
@@ -131,6 +132,11 @@ fn run() -> Command {
                 .value_name("N")
                 .value_parser(value_parser!(u16).range(1..=1024))
                 .help("Threads that receive, and as many that send [default: one a processor, at most 16]"),
+            Arg::new("without")
+                .long("without")
+                .value_name("FEATURE,..")
+                .value_parser(<Without as std::str::FromStr>::from_str)
+                .help("Do without udp-segment, udp-gro, uso or outlet, as where the kernel lacks them"),
         ])
 }
 

@@ -89,7 +89,12 @@ impl Engine {
             Object::Tunnel(id) => self.datapath.tunnel_counters(id),
             Object::Session(key) => self.datapath.session_counters(key),
         };
+        let limits = match object {
+            Object::Tunnel(_) => Vec::new(),
+            Object::Session(key) => self.datapath.limits(key),
+        };
         Extra {
+            limits,
             // An object that waits has counted nothing.
             counters: counters.unwrap_or_default(),
             configured: self.configured.contains(&object),

@@ -32,6 +32,7 @@ mod samples;
 pub(crate) use log::to as log_to;
 
 use crate::control::Address;
+use adit_datapath::limits::Without;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -47,6 +48,8 @@ pub struct Options {
     pub state: Option<PathBuf>,
     /// Threads that receive, and as many that send; `None` chooses by the processors.
     pub workers: Option<usize>,
+    /// Features of the kernel to do without.
+    pub without: Without,
 }
 
 /// Runs the daemon in the foreground until SIGTERM or SIGINT. Fails when it cannot start; standard

@@ -53,7 +53,7 @@ async fn daemon(options: Options, file: Config) -> Result<(), Error> {
     let (store, kept) = host::open_store(options.state.as_deref(), &namespace)?;
     let lost = Arc::new(Lost::default());
     let (closed, told) = unbounded_channel();
-    let (datapath, backend) = datapath(options.workers, &lost, closed.clone())?;
+    let (datapath, backend) = datapath(&options, &lost, closed.clone())?;
     let programs = Programs::new(Some(datapath.ppp()), Some(namespace.cookie), closed);
     tracing::info!(
         "adit {}: {backend}, socket {}, network namespace {}, state {kept}",
@@ -104,7 +104,7 @@ fn load(path: &Path) -> Result<Config, Vec<String>> {
 
 /// Starts the data path, and tells what to call it in the log.
 fn datapath(
-    workers: Option<usize>,
+    options: &Options,
     lost: &Arc<Lost>,
     closed: UnboundedSender<Closed>,
 ) -> Result<(UserDatapath, String), Error> {
@@ -115,10 +115,13 @@ fn datapath(
             "0 move no packet; give at least 1",
         )
     };
-    let workers = workers.map(|count| NonZeroUsize::new(count).ok_or_else(many));
+    let workers = options
+        .workers
+        .map(|count| NonZeroUsize::new(count).ok_or_else(many));
     let lost = Arc::clone(lost);
     let datapath = UserDatapath::new(user::Options {
         workers: workers.transpose()?,
+        without: options.without,
         notify: Arc::new(move |event| match event {
             user::Event::DeviceLost(session) => lost.note(session),
             user::Event::TunnelClosed(tunnel) => {

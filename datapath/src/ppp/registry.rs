@@ -55,7 +55,7 @@ impl Ppp {
             reaped: Condvar::new(),
             reaper,
             workers: OnceLock::new(),
-            devices: Mutex::new(Devices::open()?),
+            devices: Mutex::new(Devices::open(false)?),
             watched,
         }));
         let inner = Arc::downgrade(&ppp.0);

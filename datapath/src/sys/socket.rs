@@ -87,6 +87,16 @@ fn new_udp(local: SocketAddr, checksum: UdpChecksum) -> io::Result<Socket> {
     Ok(socket)
 }
 
+/// Whether a UDP socket gives datagrams joined.
+pub(crate) fn has_gro(socket: &Socket) -> bool {
+    get_int(socket.as_fd(), libc::SOL_UDP, libc::UDP_GRO).is_ok_and(|on| on != 0)
+}
+
+/// Has a UDP socket give datagrams one by one. Tells whether it does.
+pub(crate) fn refuse_gro(socket: &Socket) -> bool {
+    set_int(socket.as_fd(), libc::SOL_UDP, libc::UDP_GRO, 0).is_ok()
+}
+
 fn listen(socket: &Socket, local: SocketAddr, interface: Option<&str>) -> io::Result<()> {
     let (level, name) = if local.is_ipv4() {
         (libc::SOL_IP, libc::IP_PKTINFO)

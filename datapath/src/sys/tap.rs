@@ -13,6 +13,10 @@ pub(crate) enum Layer {
     Ip,
 }
 
+/// What every kernel can that has super-frames at all.
+const TCP_OFFLOADS: libc::c_uint =
+    libc::TUN_F_CSUM | libc::TUN_F_TSO4 | libc::TUN_F_TSO6 | libc::TUN_F_TSO_ECN;
+
 /// One open TAP or TUN device, which goes with the process unless [`Tap::keep`] was called.
 #[derive(Debug)]
 pub(crate) struct Tap {
@@ -65,6 +69,18 @@ impl Tap {
         Ok(tap)
     }
 
+    /// Whether it takes several UDP frames as one.
+    pub(crate) fn joins_udp(&self) -> bool {
+        self.joins_udp
+    }
+
+    /// Has it take and give no UDP frames as one.
+    pub(crate) fn refuse_uso(&mut self) -> io::Result<()> {
+        self.ask(TCP_OFFLOADS)?;
+        self.joins_udp = false;
+        Ok(())
+    }
+
     /// What its frames start with.
     pub(crate) fn layer(&self) -> Layer {
         self.layer
@@ -111,15 +127,16 @@ impl Tap {
 
     /// Asks the kernel for super-frames. Gives whether it cuts UDP too (Linux 6.2).
     fn offer(&self) -> io::Result<bool> {
-        let tcp = libc::TUN_F_CSUM | libc::TUN_F_TSO4 | libc::TUN_F_TSO6 | libc::TUN_F_TSO_ECN;
-        let ask = |features: libc::c_uint| {
-            let features = libc::c_ulong::from(features);
-            // SAFETY: TUNSETOFFLOAD takes its argument by value.
-            check(unsafe { libc::ioctl(self.file.as_raw_fd(), libc::TUNSETOFFLOAD, features) })
-        };
-        ask(tcp | libc::TUN_F_USO4 | libc::TUN_F_USO6)
-            .map(|_| true)
-            .or_else(|_| ask(tcp).map(|_| false))
+        self.ask(TCP_OFFLOADS | libc::TUN_F_USO4 | libc::TUN_F_USO6)
+            .map(|()| true)
+            .or_else(|_| self.ask(TCP_OFFLOADS).map(|()| false))
+    }
+
+    fn ask(&self, offloads: libc::c_uint) -> io::Result<()> {
+        let offloads = libc::c_ulong::from(offloads);
+        // SAFETY: TUNSETOFFLOAD takes its argument by value.
+        check(unsafe { libc::ioctl(self.file.as_raw_fd(), libc::TUNSETOFFLOAD, offloads) })?;
+        Ok(())
     }
 
     /// Reads a virtio header and one frame into the two buffers and gives the octets of both;

@@ -1,4 +1,5 @@
 use crate::counters::{Counters, DropReason, Tally};
+use crate::limits::{Limit, Without};
 use crate::spec::{
     DebugMask, Encap, ListenerAddress, ListenerId, ListenerSpec, Tos, TunnelSpec, TunnelTuning,
     TxChecksum,
@@ -38,6 +39,8 @@ pub(crate) struct Carrier {
     spare_checksums: Option<Mutex<bool>>,
     /// Packets up to this length are believed to be good for UDP_SEGMENT.
     longest_segment: AtomicUsize,
+    /// Whether the kernel joins datagrams.
+    gro: bool,
     /// What belongs to no session.
     pub(crate) strays: Tally,
     pub(crate) log: LogBudget,
@@ -189,6 +192,7 @@ impl Carrier {
     ) -> Carrier {
         Carrier {
             outlet: Outlet::beside(&socket, &encap, interface).ok(),
+            gro: socket::has_gro(&socket),
             socket,
             encap,
             version,
@@ -242,6 +246,31 @@ impl Carrier {
             *on = wanted;
         }
         batch::send(socket.as_fd(), messages)
+    }
+
+    /// Does without what the kernel may well have, and says what is missing in the end.
+    pub(crate) fn do_without(&mut self, without: Without) {
+        if without.segments {
+            self.longest_segment = AtomicUsize::new(0);
+        }
+        if without.gro {
+            self.gro = !socket::refuse_gro(&self.socket);
+        }
+        if without.outlet {
+            self.outlet = None;
+        }
+        self.limits().into_iter().for_each(Limit::warn);
+    }
+
+    /// What the socket has to do without.
+    pub(crate) fn limits(&self) -> Vec<Limit> {
+        let longest = self.longest_segment.load(Relaxed);
+        let lacks = [
+            (longest < longest_segment(&self.encap)).then_some(Limit::Segments(longest)),
+            (self.is_udp() && !self.gro).then_some(Limit::UdpGro),
+            (self.is_udp() && self.outlet.is_none()).then_some(Limit::Outlet),
+        ];
+        lacks.into_iter().flatten().collect()
     }
 
     /// Where messages for the one peer of the socket go; none where the socket knows, or where

@@ -1,4 +1,5 @@
 use crate::counters::Counters;
+use crate::limits::{Limit, Without};
 use crate::link::Link;
 use crate::ppp::{Channel, Ppp};
 use crate::spec::{
@@ -44,6 +45,8 @@ pub struct Options {
     pub workers: Option<NonZeroUsize>,
     /// Where events go.
     pub notify: Notify,
+    /// What to do without.
+    pub without: Without,
 }
 
 /// The data path in user space, in the network namespace of the thread that made it.
@@ -61,6 +64,7 @@ pub struct UserDatapath {
     watched: Watched,
     closing: Closing,
     paths: Paths,
+    without: Without,
     workers: Arc<Workers>,
     ppp: Ppp,
 }
@@ -122,10 +126,11 @@ impl UserDatapath {
             sessions: BTreeMap::new(),
             keys: BTreeMap::new(),
             listeners: BTreeMap::new(),
-            devices: Devices::open().map_err(failed)?,
+            devices: Devices::open(options.without.uso).map_err(failed)?,
             watched,
             closing,
             paths: Paths::start().map_err(failed)?,
+            without: options.without,
             workers,
             ppp,
         })
@@ -199,8 +204,9 @@ impl UserDatapath {
         if let Some(tunnel) = self.tunnels.values().find(shared) {
             return Ok((tunnel.carrier.clone(), tunnel.carrier_number));
         }
-        let carrier =
+        let mut carrier =
             Carrier::open(spec.encap, spec.version).map_err(|e| socket_error(&e, &spec.encap))?;
+        carrier.do_without(self.without);
         let (carrier, number) = (Arc::new(carrier), self.workers.number());
         self.workers
             .rx_of(number)
@@ -387,6 +393,12 @@ impl Datapath for UserDatapath {
             counters += member.counters();
         }
         Ok(counters)
+    }
+
+    fn limits(&mut self, key: SessionKey) -> Vec<Limit> {
+        self.sessions
+            .get(&key)
+            .map_or_else(Vec::new, Member::limits)
     }
 
     fn session_counters(&mut self, key: SessionKey) -> Result<Counters, Error> {

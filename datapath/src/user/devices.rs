@@ -1,6 +1,7 @@
 //! The devices of sessions: made, taken over, adjusted, removed.
 
 use crate::Error;
+use crate::limits::Limit;
 use crate::link::{Link, Links};
 use crate::spec::Device;
 use crate::sys::tap::Tap;
@@ -32,15 +33,18 @@ const MTU_RANGE: std::ops::RangeInclusive<u32> = 68..=65521;
 #[derive(Debug)]
 pub(crate) struct Devices {
     links: Links,
+    /// Whether devices do without joined UDP frames.
+    no_uso: bool,
     /// Every smaller number of an `l2tpethN` was taken when last looked at. The kernel could find
     /// the first free one, but it looks through all devices each time.
     first_free: u32,
 }
 
 impl Devices {
-    pub(crate) fn open() -> io::Result<Devices> {
+    pub(crate) fn open(no_uso: bool) -> io::Result<Devices> {
         Ok(Devices {
             links: Links::open()?,
+            no_uso,
             first_free: 0,
         })
     }
@@ -58,6 +62,7 @@ impl Devices {
             Some(name) => self.create(name),
             None => self.create_numbered(),
         }?;
+        let tap = self.restrict(tap);
         let link = self.adjust(&tap, vec![LinkAttribute::Mtu(mtu)]);
         let link = link.and_then(|link| {
             if keep {
@@ -75,9 +80,22 @@ impl Devices {
             Some(libc::EBUSY) => Errno::EEXIST,
             number => Errno(number.unwrap_or(Errno::EIO.0)),
         };
-        let tun = Tap::create_ppp(name).map_err(errno)?;
+        let tun = self.restrict(Tap::create_ppp(name).map_err(errno)?);
         let link = self.adjust(&tun, Vec::new()).map_err(errno)?;
         Ok((tun, link))
+    }
+
+    /// Has a device do without what it shall, and says what it lacks in the end.
+    fn restrict(&self, mut tap: Tap) -> Tap {
+        if self.no_uso
+            && let Err(error) = tap.refuse_uso()
+        {
+            tracing::warn!(%error, "a device keeps its UDP offloads");
+        }
+        if !tap.joins_udp() {
+            Limit::Uso.warn();
+        }
+        tap
     }
 
     fn create(&mut self, name: &str) -> Result<Tap, Error> {
@@ -124,7 +142,7 @@ impl Devices {
         let (name, index) = (&device.name, device.index);
         let failed = |e| Error::system(&e, "name", &format!("cannot take over {name} ({index})"));
         let link = self.links.by_index(index).map_err(failed)?;
-        let tap = Tap::adopt(&link.name).map_err(failed)?;
+        let tap = self.restrict(Tap::adopt(&link.name).map_err(failed)?);
         let link = self.adjust(&tap, Vec::new()).map_err(failed)?;
         Ok((tap, link))
     }

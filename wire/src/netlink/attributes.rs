@@ -80,6 +80,7 @@ pub struct Attributes {
     pub round_trip: Option<u64>,
     pub connection: Option<String>,
     pub call: Option<String>,
+    pub limits: Option<String>,
 }
 
 impl Attributes {
@@ -187,6 +188,7 @@ impl Attributes {
             Attr::RoundTrip => self.round_trip = Some(v.long()?),
             Attr::Connection => self.connection = Some(v.string(usize::MAX)?),
             Attr::Call => self.call = Some(v.string(usize::MAX)?),
+            Attr::Limits => self.limits = Some(v.string(usize::MAX)?),
             // Nobody uses these, but the policy still wants them whole.
             Attr::DataSeq | Attr::L2specLen => v.octet().map(drop)?,
             Attr::Offset | Attr::VlanId | Attr::Mru => v.half().map(drop)?,
@@ -249,6 +251,7 @@ impl Attributes {
             Attr::RoundTrip => put(to, attr, self.round_trip, Writer::long),
             Attr::Connection => put(to, attr, self.connection.as_deref(), Writer::string),
             Attr::Call => put(to, attr, self.call.as_deref(), Writer::string),
+            Attr::Limits => put(to, attr, self.limits.as_deref(), Writer::string),
             Attr::DataSeq
             | Attr::L2specLen
             | Attr::Offset

@@ -28,6 +28,9 @@ pub(super) fn text(object: &Attributes, in_full: bool) -> String {
         let pairs: Vec<String> = counters.iter().map(|(k, v)| format!("{v} {k}")).collect();
         out.push_str(&format!("  {direction}: {}\n", pairs.join(", ")));
     }
+    if let Some(limits) = &object.limits {
+        out.push_str(&format!("  degraded: {}\n", one_line(limits)));
+    }
     for (reason, count) in drops(object) {
         out.push_str(&format!("  dropped: {count} {reason}\n"));
     }
@@ -66,6 +69,10 @@ pub(super) fn json(object: &Attributes, in_full: bool) -> Map<String, Value> {
     }
     if object.session_id.is_some() {
         out.insert("lns_mode".to_owned(), json!(is_on(object.lns_mode)));
+    }
+    if let Some(limits) = &object.limits {
+        let limits: Vec<&str> = limits.split("; ").collect();
+        out.insert("degraded".to_owned(), json!(limits));
     }
     out.insert("debug".to_owned(), json!(object.debug.unwrap_or(0)));
     if let Some(stats) = &object.stats {

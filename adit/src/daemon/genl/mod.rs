@@ -83,6 +83,7 @@ fn keyword(attr: Attr) -> &'static str {
         | Attr::Configured
         | Attr::Problem
         | Attr::Text
+        | Attr::Limits
         | Attr::Ifindex
         | Attr::State
         | Attr::Origin

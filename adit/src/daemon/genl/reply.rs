@@ -4,6 +4,7 @@ use super::Dialect;
 use crate::control::{encapsulation, mss_number, outer_tuning, zero_checksums6};
 use crate::daemon::plane::Details;
 use adit_datapath::counters::{Counters, DropReason};
+use adit_datapath::limits::Limit;
 use adit_datapath::spec::{DebugMask, Device, Encap, Pseudowire, SessionSpec, TunnelSpec};
 use adit_wire::netlink::{Attr, Command, Writer, flag, pw_type};
 
@@ -42,6 +43,8 @@ pub struct Extra {
     pub problem: Option<String>,
     /// What its control protocol knows, where it was set up by one.
     pub details: Option<Details>,
+    /// What it has to do without.
+    pub limits: Vec<Limit>,
 }
 
 /// A tunnel. A single one's header has the ACK flag, as Linux's has.
@@ -178,6 +181,10 @@ fn own(mut writer: Writer, extra: &Extra) -> Writer {
     }
     if let Some(problem) = &extra.problem {
         writer = writer.string(Attr::Problem, cut(problem, PROBLEM_OCTETS));
+    }
+    if !extra.limits.is_empty() {
+        let limits: Vec<_> = extra.limits.iter().map(Limit::to_string).collect();
+        writer = writer.string(Attr::Limits, cut(&limits.join("; "), TEXT_OCTETS));
     }
     let drops: Vec<_> = DropReason::ALL
         .iter()

@@ -36,6 +36,7 @@ pub(super) struct Program {
 impl Bench {
     pub(super) fn new(version: u8) -> Bench {
         let mut datapath = UserDatapath::new(Options {
+            without: Default::default(),
             workers: NonZeroUsize::new(1),
             notify: Arc::new(|_| {}),
         })

@@ -42,7 +42,9 @@ impl UserDatapath {
             return Ok(bound(&open.carrier));
         }
         let carrier = Carrier::listen(spec, sink);
-        let carrier = Arc::new(carrier.map_err(|e| listener_error(&e, spec))?);
+        let mut carrier = carrier.map_err(|e| listener_error(&e, spec))?;
+        carrier.do_without(self.without);
+        let carrier = Arc::new(carrier);
         let number = self.workers.number();
         let rx = self.workers.rx_of(number);
         rx.order(RxOrder::Listen(number, carrier.clone()));

@@ -4,6 +4,7 @@ use super::refusal::{no_session, no_tunnel, not_in_version_2, session_exists};
 use super::{Attachment, Member, Old, Tunnel, UserDatapath};
 use crate::Error;
 use crate::counters::Counters;
+use crate::limits::Limit;
 use crate::ppp::Channel;
 use crate::spec::{DebugMask, Pseudowire, Retuning, Sequencing, SessionKey, SessionSpec};
 use crate::user::devices::mtu_of;
@@ -230,6 +231,17 @@ impl UserDatapath {
 }
 
 impl Member {
+    /// What the session has to do without.
+    pub(super) fn limits(&self) -> Vec<Limit> {
+        let mut limits = self.line.carrier.limits();
+        if let Attachment::Device(port, _) = &self.end
+            && !port.device.tap.joins_udp()
+        {
+            limits.push(Limit::Uso);
+        }
+        limits
+    }
+
     /// The session's device and the way to its peer, if it has one.
     pub(super) fn port(&self) -> Option<&Port> {
         match &self.end {

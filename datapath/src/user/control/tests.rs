@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 fn datapath() -> UserDatapath {
     UserDatapath::new(Options {
+        without: Default::default(),
         workers: NonZeroUsize::new(1),
         notify: Arc::new(|_| {}),
     })

@@ -22,6 +22,7 @@ const MAX_PACKET: usize = 65_535;
 #[derive(Debug)]
 pub(crate) struct Merger<'a> {
     layer: Layer,
+    joins_udp: bool,
     runs: Vec<Run<'a>>,
     /// The run that was continued or started last.
     latest: usize,
@@ -63,10 +64,11 @@ struct Next {
 }
 
 impl<'a> Merger<'a> {
-    /// For a device of this layer.
-    pub(crate) fn new(layer: Layer) -> Merger<'a> {
+    /// For a device of this layer that takes UDP frames joined, or does not.
+    pub(crate) fn new(layer: Layer, joins_udp: bool) -> Merger<'a> {
         Merger {
             layer,
+            joins_udp,
             runs: Vec::new(),
             latest: 0,
         }
@@ -80,7 +82,9 @@ impl<'a> Merger<'a> {
         {
             return run.append(&layout, frame);
         }
-        let Some(layout) = mergeable(self.layer, &frame) else {
+        let layout = mergeable(self.layer, &frame);
+        let wanted = |layout: &Layout| self.joins_udp || layout.transport == Transport::Tcp;
+        let Some(layout) = layout.filter(wanted) else {
             self.flush(out);
             return write_plain(VirtioHeader::PLAIN, frame, out);
         };

@@ -167,7 +167,7 @@ fn merged(frames: &[Vec<u8>]) -> Vec<Vec<u8>> {
                 .collect(),
         );
     };
-    let mut merger = Merger::new(Layer::Ethernet);
+    let mut merger = Merger::new(Layer::Ethernet, true);
     for frame in frames {
         merger.push(payload(frame), &mut out);
     }

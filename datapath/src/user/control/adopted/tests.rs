@@ -31,6 +31,7 @@ fn bench(peer: &str) -> Option<Bench> {
     }
     let (tell, events) = channel();
     let datapath = UserDatapath::new(Options {
+        without: Default::default(),
         workers: NonZeroUsize::new(1),
         notify: Arc::new(move |event| {
             let _ = tell.send(event);
