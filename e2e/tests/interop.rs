@@ -1,4 +1,4 @@
-//! Tunnels and sessions with other implementations of L2TPv2.
+//! Tunnels and sessions with other implementations.
 //!
 //! No PPP is spoken where the kernel has none, so what is looked at is the control protocol: both
 //! ends say that tunnel and session are established, and clear them together.
@@ -17,6 +17,11 @@ pub(crate) fn tests() -> Vec<Trial> {
             &["vpnserver", "vpncmd"],
             "interop::softether_is_called",
             softether_is_called,
+        ),
+        needing(
+            &["vpnserver", "vpncmd"],
+            "interop::softether_is_called_in_version_3",
+            softether_is_called_in_version_3,
         ),
     ]
 }
@@ -173,32 +178,61 @@ fn l2tpns_is_called() -> Test {
 }
 
 /// Raw L2TPv2, without the IPsec that it usually comes in.
-fn softether_is_called() -> Test {
-    let mut pair = Pair::idle();
+/// Starts SoftEther's server, and waits until it listens to L2TP without IPsec.
+fn softether(host: &Host) -> std::io::Result<Foreign<'_>> {
     let peer = Foreign::start(
-        &pair.b,
+        host,
         "for kept in lib log; do mkdir -p /var/$kept/softether; \
              mount -t tmpfs none /var/$kept/softether; done; \
          mkdir -p /run/softether; mount -t tmpfs none /run/softether; \
          exec vpnserver execsvc",
     )?;
     eventually("it listens to L2TP", || {
-        let command = pair.b.command("vpncmd").args([
+        let command = host.command("vpncmd").args([
             "localhost",
             "/SERVER",
             "/CMD",
             "IPsecEnable",
             "/L2TP:no",
             "/L2TPRAW:yes",
-            "/ETHERIP:no",
+            "/ETHERIP:yes",
             "/PSK:vpn",
             "/DEFAULTHUB:DEFAULT",
         ]);
         let output = command.stdin(Stdio::null()).output();
         output.is_ok_and(|output| output.status.success())
     });
+    Ok(peer)
+}
+
+fn softether_is_called() -> Test {
+    let mut pair = Pair::idle();
+    let peer = softether(&pair.b)?;
     pair.a.start_configured(&calling(""));
     await_established(&pair.a);
+    pair.a.adit("stop tunnel connection x");
+    await_nothing(&pair.a);
+    drop(peer);
+    Ok(())
+}
+
+/// It bridges frames only of sessions that IPsec protects, so that the control protocol is all there
+/// is to see.
+fn softether_is_called_in_version_3() -> Test {
+    let mut pair = Pair::idle();
+    let peer = softether(&pair.b)?;
+    pair.a.start_configured(
+        "[[listener]]\nname = \"l\"\nlocal = \"192.0.2.1\"\n\
+         [[connection]]\nname = \"x\"\nhost = \"192.0.2.2\"\nversion = 3\nhello = 1\n\
+         redial = 1\n[[connection.session]]\nremote_end_id = \"x\"\n\
+         l2spec_type = \"none\"\n",
+    );
+    await_established(&pair.a);
+    let tunnel = pair.a.list("tunnel").remove(0);
+    assert_eq!(
+        (&tunnel["peer_name"], &tunnel["version"]),
+        (&"vm".into(), &3.into())
+    );
     pair.a.adit("stop tunnel connection x");
     await_nothing(&pair.a);
     drop(peer);
