@@ -9,9 +9,11 @@
 pub mod filter;
 pub mod protocol;
 
+mod check;
 mod launch;
 mod supervisor;
 mod sys;
 
+pub use check::{Finding, check};
 pub use launch::{LaunchError, Log, Options, launch};
 pub use supervisor::{Daemon, PppoxAddress};

@@ -159,7 +159,7 @@ fn reload() -> Command {
 fn exec() -> Command {
     let program = Arg::new("command")
         .value_name("COMMAND")
-        .required(true)
+        .required_unless_present("check")
         .num_args(1..)
         .trailing_var_arg(true)
         .allow_hyphen_values(true)
@@ -175,6 +175,10 @@ fn exec() -> Command {
         )
         .args([
             path("log", "FILE").help("Append what the supervisor logs to this file"),
+            Arg::new("check")
+                .long("check")
+                .action(ArgAction::SetTrue)
+                .help("Run nothing; say what works here, what does not, and what helps"),
             program,
         ])
 }

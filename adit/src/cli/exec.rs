@@ -1,5 +1,6 @@
 //! `adit exec`: a program that finds Linux's L2TP API where the kernel has none.
 
+use super::execute::print;
 use super::failure::Failure;
 use crate::control::Address;
 use adit_kapi::{Daemon, Log, Options, launch};
@@ -12,6 +13,9 @@ use std::process::ExitCode;
 
 /// Becomes the program; returns when it cannot.
 pub(super) fn run(below: &ArgMatches, socket: &Address) -> Result<ExitCode, Failure> {
+    if below.get_flag("check") {
+        return check(socket);
+    }
     let mut words = below.get_many::<OsString>("command").into_iter().flatten();
     let Some(program) = words.next().cloned() else {
         return Err(Failure::usage(
@@ -29,6 +33,22 @@ pub(super) fn run(below: &ArgMatches, socket: &Address) -> Result<ExitCode, Fail
     match launch(options) {
         Err(refused) => Err(Failure::refused(refused)),
     }
+}
+
+/// Says what works here. The exit status is 1 when nothing would.
+fn check(socket: &Address) -> Result<ExitCode, Failure> {
+    let daemon = Daemon {
+        address: address(socket)?,
+    };
+    let findings = adit_kapi::check(&daemon);
+    let findings = findings.map_err(|err| Failure::refused(format!("check: {err}")))?;
+    let text: String = findings
+        .iter()
+        .map(|finding| format!("{finding}\n"))
+        .collect();
+    print(&text)?;
+    let fails = findings.iter().any(|it| it.needed && it.problem.is_some());
+    Ok(ExitCode::from(u8::from(fails)))
 }
 
 fn address(socket: &Address) -> Result<SocketAddrUnix, Failure> {

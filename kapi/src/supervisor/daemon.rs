@@ -32,7 +32,7 @@ pub struct Daemon {
 impl Daemon {
     /// Connects to the daemon of the calling thread's network namespace. One that runs as neither
     /// root nor this process's user is not trusted.
-    pub(super) fn connect(&self) -> io::Result<OwnedFd> {
+    pub(crate) fn connect(&self) -> io::Result<OwnedFd> {
         let (family, kind) = (AddressFamily::UNIX, SocketType::SEQPACKET);
         let socket = socket_with(family, kind, SocketFlags::CLOEXEC, None)?;
         connect(&socket, &self.address)?;

@@ -88,3 +88,9 @@ fn related(ns: impl AsFd, request: libc::Ioctl) -> io::Result<OwnedFd> {
     // SAFETY: on success both requests return a new descriptor, which nobody else owns.
     Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
 }
+
+/// Waits for a signal.
+pub(crate) fn pause() {
+    // SAFETY: pause touches no memory.
+    unsafe { libc::pause() };
+}

@@ -1,0 +1,181 @@
+//! What this kernel and this process's privileges allow, tried out in processes made for it.
+
+use crate::filter::{self, Architecture, Scope};
+use crate::supervisor::Daemon;
+use crate::sys::process::{self, Fork};
+use crate::sys::seccomp::{self, Waiting};
+use crate::sys::{self, memory};
+use rustix::process::{
+    Pid, PidfdFlags, PidfdGetfdFlags, Signal, WaitOptions, kill_process, pidfd_getfd, pidfd_open,
+    waitpid,
+};
+use std::fmt;
+use std::io;
+
+/// Something that programs under supervision need, and whether it is there.
+#[derive(Debug)]
+pub struct Finding {
+    /// What it is.
+    pub what: &'static str,
+    /// Nothing, or what does not work and what helps.
+    pub problem: Option<String>,
+    /// Whether nothing works without.
+    pub needed: bool,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.problem {
+            None => write!(f, "{}: yes", self.what),
+            Some(problem) => write!(f, "{}: no: {problem}", self.what),
+        }
+    }
+}
+
+/// Tries everything out. Only a process with a single thread may.
+pub fn check(daemon: &Daemon) -> io::Result<Vec<Finding>> {
+    let filter = try_filter()?;
+    let refused = filter.refused.map(io::Error::from_raw_os_error);
+    let refused = refused.map(|err| match err.raw_os_error() {
+        Some(libc::EBUSY) => {
+            "something supervises this process already; run it outside of it".to_owned()
+        }
+        _ => format!("{err}; allow seccomp, and take Linux 5.5 or later"),
+    });
+    let finding = |what, needed, problem| Finding {
+        what,
+        problem,
+        needed,
+    };
+    let told = |problem: bool, text: &str| problem.then(|| text.to_owned());
+    let (memory, descriptors) = try_sibling()?;
+    Ok(vec![
+        finding("calls can be answered", true, refused),
+        finding(
+            "signals leave answered calls alone",
+            false,
+            told(
+                !filter.killable,
+                "a signal may have a call made twice; take Linux 5.19 or later",
+            ),
+        ),
+        finding(
+            "set-user-id programs keep their rights",
+            false,
+            told(
+                filter.no_new_privs,
+                "without CAP_SYS_ADMIN they get none; start as root where they are needed",
+            ),
+        ),
+        finding(
+            "programs' memory can be read",
+            true,
+            told(
+                !memory,
+                "add CAP_SYS_PTRACE, or set kernel.yama.ptrace_scope to 0",
+            ),
+        ),
+        finding(
+            "programs' own sockets can carry tunnels",
+            false,
+            told(
+                !descriptors,
+                "pidfd_getfd is refused; add CAP_SYS_PTRACE, or take Linux 5.6 or later",
+            ),
+        ),
+        finding(
+            "a daemon serves this network namespace",
+            true,
+            daemon
+                .connect()
+                .err()
+                .map(|err| format!("{err}; start one with: adit run")),
+        ),
+    ])
+}
+
+/// How a filter could be installed.
+struct Tried {
+    refused: Option<i32>,
+    killable: bool,
+    no_new_privs: bool,
+}
+
+/// Installs the filter in a process of its own, which tells by its exit status how it went.
+fn try_filter() -> io::Result<Tried> {
+    let Some(architecture) = Architecture::NATIVE else {
+        return Ok(Tried {
+            refused: Some(libc::ENOSYS),
+            killable: false,
+            no_new_privs: false,
+        });
+    };
+    let program = filter::program(architecture, Scope::default());
+    let attempt = |waiting, privs: bool| {
+        in_child(|| {
+            if privs && rustix::thread::set_no_new_privs(true).is_err() {
+                return libc::EPERM;
+            }
+            let installed = seccomp::install(&program, waiting);
+            installed
+                .err()
+                .and_then(|err| err.raw_os_error())
+                .unwrap_or(0)
+        })
+    };
+    let first = attempt(Waiting::Killable, false)?;
+    let no_new_privs = first == libc::EACCES;
+    let killable = attempt(Waiting::Killable, no_new_privs)? == 0;
+    let refused = match killable {
+        true => 0,
+        false => attempt(Waiting::Interruptible, no_new_privs)?,
+    };
+    Ok(Tried {
+        refused: (refused != 0).then_some(refused),
+        killable,
+        no_new_privs,
+    })
+}
+
+/// Whether a process can read the memory, and take a copy of a descriptor, of one that is not its
+/// descendant: the supervisor and its program are such.
+fn try_sibling() -> io::Result<(bool, bool)> {
+    let word = 0x5afe_u32.to_ne_bytes();
+    let address = word.as_ptr() as u64;
+    let target = match process::fork()? {
+        Fork::Child => loop {
+            sys::process::pause();
+        },
+        Fork::Parent(pid) => pid,
+    };
+    let found = in_child(|| {
+        let mut read = [0; 4];
+        let sees =
+            memory::read(target, address, &mut read).is_ok_and(|len| len == 4) && read == word;
+        let pidfd = Pid::from_raw(target).map(|pid| pidfd_open(pid, PidfdFlags::empty()));
+        let takes = match pidfd {
+            Some(Ok(pidfd)) => pidfd_getfd(pidfd, 0, PidfdGetfdFlags::empty()).is_ok(),
+            Some(Err(_)) | None => false,
+        };
+        i32::from(sees) | i32::from(takes) << 1
+    });
+    if let Some(pid) = Pid::from_raw(target) {
+        kill_process(pid, Signal::KILL)?;
+        waitpid(Some(pid), WaitOptions::empty())?;
+    }
+    let found = found?;
+    Ok((found & 1 != 0, found & 2 != 0))
+}
+
+/// What `work` gives, from 0 to 255, done in a process of its own.
+fn in_child(work: impl FnOnce() -> i32) -> io::Result<i32> {
+    match process::fork()? {
+        Fork::Child => process::exit(work()),
+        Fork::Parent(pid) => {
+            let pid = Pid::from_raw(pid);
+            let ended = rustix::io::retry_on_intr(|| waitpid(pid, WaitOptions::empty()))?;
+            let status = ended.and_then(|(_, status)| status.exit_status());
+            Ok(status.unwrap_or(libc::EIO))
+        }
+    }
+}
