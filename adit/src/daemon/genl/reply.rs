@@ -7,6 +7,7 @@ use adit_datapath::counters::{Counters, DropReason};
 use adit_datapath::limits::Limit;
 use adit_datapath::spec::{DebugMask, Device, Encap, Pseudowire, SessionSpec, TunnelSpec};
 use adit_wire::netlink::{Attr, Command, Writer, flag, pw_type};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// The longest text of [`Attr::Problem`] that its policy admits.
 const PROBLEM_OCTETS: usize = 1024;
@@ -74,7 +75,7 @@ pub fn tunnel(header: Header, spec: &TunnelSpec, extra: &Extra) -> Vec<u8> {
     }
     writer = writer
         .address(Attr::IpSaddr, Attr::Ip6Saddr, spec.encap.local())
-        .address(Attr::IpDaddr, Attr::Ip6Daddr, spec.encap.remote());
+        .address(Attr::IpDaddr, Attr::Ip6Daddr, header.remote(&spec.encap));
     match header.dialect {
         Dialect::Linux => writer.finish(),
         Dialect::Adit => own(outer_tuning(writer, &spec.tuning), extra).finish(),
@@ -152,6 +153,16 @@ pub fn session(
 }
 
 impl Header {
+    /// The peer's address to tell; Linux's socket is connected to none where the port is 0.
+    fn remote(self, encap: &Encap) -> IpAddr {
+        let unconnected = matches!(encap, Encap::Udp { remote, .. } if remote.port() == 0);
+        match encap.remote() {
+            remote if self.dialect == Dialect::Adit || !unconnected => remote,
+            IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+            IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+        }
+    }
+
     /// The debug mask to tell; Linux's is always 0.
     fn debug(self, mask: DebugMask) -> u32 {
         match self.dialect {
