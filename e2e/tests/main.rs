@@ -23,11 +23,14 @@ mod reload;
 mod sequence;
 mod tunnels;
 
+mod conform;
+
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     adit_e2e::run(
         [
+            conform::tests(),
             lab::tests(),
             matrix::tests(),
             mtu::tests(),

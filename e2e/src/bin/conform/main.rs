@@ -54,16 +54,24 @@ fn run(entry: Entry) {
     let ended = sys::in_child(SECONDS, || {
         (entry.body)(&mut Case::new(entry.name));
     });
-    let mut case = Case::new(name);
-    match ended {
+    let mut case = Case::new(name.clone());
+    how_it_ended(&mut case, "end", ended);
+    // What the case's process had is closed now.
+    let ended = sys::in_child(SECONDS, || {
+        if let Err(error) = tidy::tidy() {
+            Case::new(name).say("left behind", error);
+        }
+    });
+    how_it_ended(&mut case, "end of tidying", ended);
+}
+
+fn how_it_ended(case: &mut Case, question: &str, status: std::io::Result<i32>) {
+    match status {
         Ok(0) => {}
         Ok(status) if libc::WIFSIGNALED(status) => {
-            case.say("end", format!("signal {}", libc::WTERMSIG(status)));
+            case.say(question, format!("signal {}", libc::WTERMSIG(status)));
         }
-        Ok(_) => case.say("end", "panic"),
-        Err(error) => case.say("end", error),
-    }
-    if let Err(error) = tidy::tidy() {
-        case.say("left behind", error);
+        Ok(_) => case.say(question, "panic"),
+        Err(error) => case.say(question, error),
     }
 }

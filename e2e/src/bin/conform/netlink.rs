@@ -214,15 +214,22 @@ impl Netlink {
     pub(crate) fn overheard(&mut self) -> io::Result<Vec<Reply>> {
         let mut all = Vec::new();
         while sys::poll(&self.socket, POLLIN, SILENCE)? != 0 {
-            all.extend(split(&sys::receive(&self.socket, 65536, MSG_DONTWAIT)?));
+            all.extend(split(&self.datagram()?));
         }
         Ok(all)
+    }
+
+    fn datagram(&self) -> io::Result<Vec<u8>> {
+        match sys::receive(&self.socket, 65536, MSG_DONTWAIT)? {
+            end if end.is_empty() => Err(io::ErrorKind::UnexpectedEof.into()),
+            some => Ok(some),
+        }
     }
 
     fn collect(&mut self, patience: i32) -> io::Result<Vec<Reply>> {
         let mut all = Vec::new();
         while sys::poll(&self.socket, POLLIN, patience)? != 0 {
-            let replies = split(&sys::receive(&self.socket, 65536, MSG_DONTWAIT)?);
+            let replies = split(&self.datagram()?);
             let over = replies.iter().any(|reply| matches!(reply.kind, 2 | 3));
             all.extend(replies);
             if over {

@@ -287,6 +287,8 @@ fn order(lines: &[String]) -> Vec<&str> {
 fn rename(case: &mut Case) {
     let renamed = crate::sys::rename_device("l2tpeth0", "pw9");
     case.did("rename", renamed);
+    // Who follows names hears of it a little later.
+    std::thread::sleep(std::time::Duration::from_millis(300));
     case.ask(
         "old name",
         &Message::new(SESSION_GET).text(attr::IFNAME, "l2tpeth0"),
