@@ -24,6 +24,6 @@ pub use event::{Event, Input, LinkInfo, Output, Peer, Saved};
 pub use key::{SessionKey, TunnelKey};
 pub use node::{Counters, MessageDrop, Node, SessionInfo, TunnelInfo};
 pub use path::{Encapsulation, Path};
-pub use reason::{Refused, ResultCode, SessionEnd, TunnelEnd};
+pub use reason::{Causes, PppCause, Refused, ResultCode, SessionEnd, TunnelEnd};
 pub use session::SessionState;
 pub use tunnel::TunnelState;

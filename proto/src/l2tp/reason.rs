@@ -1,6 +1,8 @@
 //! Why tunnels and sessions end, and why messages are dropped.
 
-use adit_wire::l2tp::avp::{DisconnectCode, ErrorCode, Reason, StopCode};
+use adit_wire::l2tp::avp::{
+    CauseDirection, DisconnectCause, DisconnectCode, ErrorCode, Q931Cause, Reason, StopCode,
+};
 use std::fmt;
 
 /// Why a tunnel or session ends, as a Result Code AVP says it (RFC 2661 §4.4.2, RFC 3931 §5.4.2).
@@ -14,6 +16,61 @@ pub struct ResultCode {
     pub error: Option<ErrorCode>,
     /// A sentence for people, UTF-8; may be empty.
     pub message: Vec<u8>,
+    /// What a CDN says beside its Result Code.
+    pub causes: Option<Box<Causes>>,
+}
+
+/// Why a call ended, in the terms of what it carried and of what carried it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Causes {
+    /// PPP Disconnect Cause Code (RFC 3145).
+    pub ppp: Option<PppCause>,
+    /// Q.931 Cause Code (v2): cause, message type, advisory message.
+    pub q931: Option<(u16, u8, Vec<u8>)>,
+}
+
+/// Why PPP ended: a [`DisconnectCause`] that owns its text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PppCause {
+    /// The disconnect code of RFC 3145 §3.
+    pub code: u16,
+    /// The PPP protocol at fault, 0 for none.
+    pub protocol: u16,
+    /// Which end the code is about.
+    pub direction: CauseDirection,
+    /// A sentence for people, UTF-8; may be empty.
+    pub message: Vec<u8>,
+}
+
+impl PppCause {
+    /// As it is written.
+    pub fn as_cause(&self) -> DisconnectCause<'_> {
+        DisconnectCause {
+            code: self.code,
+            protocol: self.protocol,
+            direction: self.direction,
+            message: &self.message,
+        }
+    }
+}
+
+impl Causes {
+    /// What a CDN's AVPs say; `None` when there are none.
+    pub(super) fn read(
+        ppp: Option<DisconnectCause<'_>>,
+        q931: Option<Q931Cause<'_>>,
+    ) -> Option<Box<Causes>> {
+        let causes = Causes {
+            ppp: ppp.map(|ppp| PppCause {
+                code: ppp.code,
+                protocol: ppp.protocol,
+                direction: ppp.direction,
+                message: ppp.message.to_vec(),
+            }),
+            q931: q931.map(|cause| (cause.code, cause.message, cause.advisory.to_vec())),
+        };
+        (causes != Causes::default()).then(|| Box::new(causes))
+    }
 }
 
 impl ResultCode {
@@ -23,6 +80,7 @@ impl ResultCode {
             code: code.0,
             error: None,
             message: Vec::new(),
+            causes: None,
         }
     }
 
@@ -32,6 +90,7 @@ impl ResultCode {
             code: code.0,
             error: None,
             message: Vec::new(),
+            causes: None,
         }
     }
 
@@ -48,7 +107,14 @@ impl ResultCode {
         ResultCode::stop(StopCode::GENERAL_ERROR).with(error, message)
     }
 
-    /// As it is written.
+    /// The same for a CDN, with the cause that PPP gives.
+    #[must_use]
+    pub fn because(mut self, ppp: PppCause) -> ResultCode {
+        self.causes.get_or_insert_default().ppp = Some(ppp);
+        self
+    }
+
+    /// As a Result Code AVP is written.
     pub fn as_reason(&self) -> Reason<'_> {
         Reason {
             code: self.code,
@@ -64,6 +130,7 @@ impl From<Reason<'_>> for ResultCode {
             code: reason.code,
             error: reason.error,
             message: reason.message.to_vec(),
+            causes: None,
         }
     }
 }
@@ -136,18 +203,22 @@ impl fmt::Display for TunnelEnd {
 
 impl fmt::Display for SessionEnd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            SessionEnd::Local(code) => {
-                write!(f, "closed here: {}", code.as_reason().as_disconnect())
-            }
-            SessionEnd::Peer(code) => {
-                write!(
-                    f,
-                    "closed by the peer: {}",
-                    code.as_reason().as_disconnect()
-                )
-            }
-            SessionEnd::Tunnel(end) => write!(f, "its tunnel ended: {end}"),
+        let (who, code) = match self {
+            SessionEnd::Local(code) => ("closed here", code),
+            SessionEnd::Peer(code) => ("closed by the peer", code),
+            SessionEnd::Tunnel(end) => return write!(f, "its tunnel ended: {end}"),
+        };
+        write!(f, "{who}: {}", code.as_reason().as_disconnect())?;
+        let Some(causes) = &code.causes else {
+            return Ok(());
+        };
+        if let Some(ppp) = causes.ppp.as_ref().map(PppCause::as_cause) {
+            let text = ppp.text().unwrap_or("of unknown meaning");
+            write!(f, "; PPP cause {}, {text}", ppp.code)?;
+        }
+        match causes.q931 {
+            Some((code, _, _)) => write!(f, "; Q.931 cause {code}"),
+            None => Ok(()),
         }
     }
 }

@@ -7,7 +7,7 @@ use super::calls::Request;
 use super::compose_call::Call;
 use super::establish::Unsent;
 use super::on_call::state_error;
-use super::request::{Tie, break_tie};
+use super::rival::{Tie, break_tie};
 use super::session::Terms;
 use super::shared::Shared;
 use super::tunnel::Tunnel;

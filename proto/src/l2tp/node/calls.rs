@@ -1,6 +1,6 @@
 //! The messages about a session, of either version, as one type.
 
-use super::super::{CallDetails, Connected, Direction, LinkInfo, Proxy, ResultCode};
+use super::super::{CallDetails, Causes, Connected, Direction, LinkInfo, Proxy, ResultCode};
 use super::session::Terms;
 use adit_wire::l2tp::avp::{
     Attribute, CallErrors, CircuitStatus, DataSequencing, PwType, SublayerType, walk,
@@ -90,10 +90,11 @@ impl Addressed {
                     CallMessage::Connected(Direction::Outgoing, terms, connected),
                 )
             }
-            v2::Message::Cdn(cdn) => addressed(
-                Some(cdn.assigned_session),
-                CallMessage::Disconnect(cdn.reason.into()),
-            ),
+            v2::Message::Cdn(cdn) => {
+                let mut code = ResultCode::from(cdn.reason);
+                code.causes = Causes::read(cdn.disconnect_cause, cdn.q931_cause);
+                addressed(Some(cdn.assigned_session), CallMessage::Disconnect(code))
+            }
             v2::Message::Wen(wen) => addressed(None, CallMessage::WanErrors(wen.call_errors)),
             v2::Message::Sli(sli) => {
                 addressed(None, CallMessage::LinkInfo(LinkInfo::Accm(sli.accm)))
@@ -167,11 +168,12 @@ impl Addressed {
                 let message = CallMessage::Connected(Direction::Outgoing, terms, connected);
                 addressed(occn.remote_session, occn.local_session, message)
             }
-            v3::Message::Cdn(cdn) => addressed(
-                cdn.remote_session,
-                cdn.local_session,
-                CallMessage::Disconnect(cdn.reason.into()),
-            ),
+            v3::Message::Cdn(cdn) => {
+                let mut code = ResultCode::from(cdn.reason);
+                code.causes = Causes::read(cdn.disconnect_cause, None);
+                let message = CallMessage::Disconnect(code);
+                addressed(cdn.remote_session, cdn.local_session, message)
+            }
             v3::Message::Wen(wen) => addressed(
                 wen.remote_session,
                 wen.local_session,

@@ -3,7 +3,8 @@
 use super::super::{CallDetails, Connected, Direction, LinkInfo, Proxy, ResultCode};
 use super::session::{Pending, Session};
 use adit_wire::l2tp::avp::{
-    Bearers, CallErrors, CircuitStatus, DataSequencing, EncodeError, Framings, SublayerType,
+    Bearers, CallErrors, CircuitStatus, DataSequencing, EncodeError, Framings, Q931Cause,
+    SublayerType,
 };
 use adit_wire::l2tp::control::{v2, v3};
 use adit_wire::l2tp::{Cookie, SessionId, Sublayer, Version};
@@ -232,19 +233,28 @@ pub(super) fn disconnect(
 ) -> Composed {
     out.clear();
     let reason = code.as_reason();
+    let causes = code.causes.as_deref();
+    let disconnect_cause = causes.and_then(|causes| Some(causes.ppp.as_ref()?.as_cause()));
     match version {
         Version::V2 => v2::Message::Cdn(v2::Cdn {
             reason,
             assigned_session: own,
-            q931_cause: None,
-            disconnect_cause: None,
+            q931_cause: causes.and_then(|causes| {
+                let (code, message, advisory) = causes.q931.as_ref()?;
+                Some(Q931Cause {
+                    code: *code,
+                    message: *message,
+                    advisory,
+                })
+            }),
+            disconnect_cause,
         })
         .encode(out),
         Version::V3 => v3::Message::Cdn(v3::Cdn {
             reason,
             local_session: own,
             remote_session: peer,
-            disconnect_cause: None,
+            disconnect_cause,
         })
         .encode(out),
     }

@@ -13,6 +13,7 @@ mod on_call;
 mod opening;
 mod receive;
 mod request;
+mod rival;
 mod session;
 mod sessions;
 mod shared;

@@ -9,36 +9,13 @@ use super::admission::Source;
 use super::counters::MessageDrop;
 use super::opening::{self, Opening};
 use super::receive::Control;
+use super::rival::Tie;
 use super::tunnel::{Incoming, Tunnel, write_message};
 use super::{Node, compose};
 use adit_wire::l2tp::avp::{ErrorCode, StopCode};
 use adit_wire::l2tp::control::{v2, v3};
 use adit_wire::l2tp::{SessionId, TunnelId, V2ControlHeader, Version};
 use std::net::IpAddr;
-
-/// What became of a tie between an SCCRQ sent and one received (RFC 2661 §4.4.3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tie {
-    /// Neither end wants only one.
-    None,
-    Won,
-    Lost,
-    Drawn,
-}
-
-/// The lower value wins, and one that is there wins against one that is not.
-pub(super) fn break_tie(ours: Option<[u8; 8]>, theirs: Option<[u8; 8]>) -> Tie {
-    match (ours, theirs) {
-        (None, None) => Tie::None,
-        (Some(_), None) => Tie::Won,
-        (None, Some(_)) => Tie::Lost,
-        (Some(ours), Some(theirs)) => match ours.cmp(&theirs) {
-            std::cmp::Ordering::Less => Tie::Won,
-            std::cmp::Ordering::Equal => Tie::Drawn,
-            std::cmp::Ordering::Greater => Tie::Lost,
-        },
-    }
-}
 
 impl Profile {
     fn matches(&self, path: &Path, host_name: &str) -> bool {
@@ -65,7 +42,7 @@ fn contains((network, bits): (IpAddr, u8), address: IpAddr) -> bool {
 }
 
 /// Which version a tunnel gets that an SCCRQ in `asked` asks for and that may speak `allowed`.
-fn choose(asked: Version, offers_v3: bool, allowed: Versions) -> Option<Version> {
+pub(super) fn choose(asked: Version, offers_v3: bool, allowed: Versions) -> Option<Version> {
     match (allowed, asked) {
         (Versions::V2, Version::V2) => Some(Version::V2),
         (Versions::V2, Version::V3) => None,
@@ -118,7 +95,7 @@ impl Node {
     }
 
     /// Authenticates and understands an SCCRQ.
-    fn read_request<'a>(
+    pub(super) fn read_request<'a>(
         &mut self,
         message: &Control<'a>,
         config: &TunnelConfig,
@@ -216,23 +193,10 @@ impl Node {
             return self.request_again(id, message);
         }
         if let Some(rival) = self.rival(&path, opening.version) {
-            let ours = self
-                .tunnels
-                .get(&rival)
-                .and_then(|tunnel| tunnel.tie_breaker);
-            match break_tie(ours, opening.tie_breaker) {
+            match self.tie_with(rival, opening.tie_breaker) {
                 Tie::None => {}
-                Tie::Won => {
-                    self.keep(rival);
-                    return Ok(());
-                }
-                Tie::Lost => {
-                    self.yield_to(rival, path, message, &opening, auth);
-                    return Ok(());
-                }
-                Tie::Drawn => {
-                    self.draw(rival);
-                    return Err(MessageDrop::LostTie);
+                tie @ (Tie::Won | Tie::Lost | Tie::Drawn) => {
+                    return self.settle_tie(rival, tie, path, message);
                 }
             }
         }
@@ -294,63 +258,6 @@ impl Node {
         Err(MessageDrop::Duplicate)
     }
 
-    /// The tunnel that this end asked the same peer for, and that waits for its reply.
-    fn rival(&self, path: &Path, version: Version) -> Option<TunnelId> {
-        let key = (path.remote.ip(), path.mark);
-        let ids = self.calling.get(&key)?;
-        ids.iter().copied().find(|id| {
-            self.tunnels.get(id).is_some_and(|tunnel| {
-                let versions = tunnel.config.versions;
-                tunnel.path.encapsulation == path.encapsulation
-                    && tunnel.path.local.ip() == path.local.ip()
-                    && choose(version, false, versions) == Some(version)
-            })
-        })
-    }
-
-    /// This end's SCCRQ won: the peer finds out when it comes.
-    fn keep(&mut self, id: TunnelId) {
-        if let Some(tunnel) = self.tunnels.get_mut(&id) {
-            let lost = ResultCode::stop(StopCode::ALREADY_EXISTS);
-            tunnel.step(&mut self.shared, TunnelEvent::LosingSccrq, lost);
-        }
-        self.settle(id);
-    }
-
-    /// Gives up this end's SCCRQ and answers the peer's with the same tunnel.
-    fn yield_to(
-        &mut self,
-        id: TunnelId,
-        path: Path,
-        message: &Control<'_>,
-        opening: &Opening<'_>,
-        auth: Auth,
-    ) {
-        self.not_calling(id);
-        if let Some(tunnel) = self.tunnels.get_mut(&id) {
-            let config = tunnel.config.clone();
-            tunnel.channel = super::super::channel::Channel::new(
-                Tunnel::cautious(config.retransmit),
-                config.receive_window,
-            );
-            tunnel.auth = auth;
-            tunnel.challenge = None;
-            tunnel.path = path;
-            tunnel.version = opening.version;
-            tunnel.tie_breaker = None;
-            tunnel.until = self.shared.now + config.setup_timeout;
-        }
-        self.answer_request(id, message, opening);
-    }
-
-    /// Both ends drew the same lot: neither tunnel goes on.
-    fn draw(&mut self, id: TunnelId) {
-        if let Some(tunnel) = self.tunnels.get_mut(&id) {
-            tunnel.abandon(&mut self.shared, TunnelEnd::Tie);
-        }
-        self.settle(id);
-    }
-
     fn evict(&mut self, id: TunnelId) {
         self.shared.counters.evicted += 1;
         if let Some(tunnel) = self.tunnels.get_mut(&id) {
@@ -360,7 +267,12 @@ impl Node {
     }
 
     /// Has a tunnel answer the SCCRQ.
-    fn answer_request(&mut self, id: TunnelId, message: &Control<'_>, opening: &Opening<'_>) {
+    pub(super) fn answer_request(
+        &mut self,
+        id: TunnelId,
+        message: &Control<'_>,
+        opening: &Opening<'_>,
+    ) {
         if let Some(tunnel) = self.tunnels.get_mut(&id) {
             let (action, state) = next(tunnel.state, TunnelEvent::Sccrq);
             debug_assert_eq!(state, TunnelState::WaitCtlConn, "{action:?}");
@@ -394,7 +306,7 @@ impl Node {
 
     /// Refuses an SCCRQ by a StopCCN of which nothing is remembered: if it is lost, the SCCRQ
     /// comes again.
-    fn refuse(&mut self, path: Path, message: &Control<'_>, code: ResultCode) {
+    pub(super) fn refuse(&mut self, path: Path, message: &Control<'_>, code: ResultCode) {
         let Some(peer) = opening::assigned(message.avps, message.version) else {
             return;
         };
@@ -422,7 +334,7 @@ impl Node {
 }
 
 /// Why an SCCRQ gets no tunnel.
-enum Unfit {
+pub(super) enum Unfit {
     Refuse(ResultCode),
     Drop(MessageDrop),
 }

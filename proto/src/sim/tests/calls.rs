@@ -3,12 +3,13 @@
 use super::kit::*;
 use crate::l2tp::config::{Answer, Rate};
 use crate::l2tp::{
-    CallAnswer, Connected, Direction, Encapsulation, Event, LinkInfo, Refused, ResultCode, Role,
-    SessionConfig, SessionEnd, TunnelConfig, Version, Versions,
+    CallAnswer, Connected, Direction, Encapsulation, Event, LinkInfo, PppCause, Refused,
+    ResultCode, Role, SessionConfig, SessionEnd, TunnelConfig, Version, Versions,
 };
 use crate::sim::{Network, World};
 use adit_wire::l2tp::avp::{
-    Accm, CallErrors, CircuitStatus, DataSequencing, DisconnectCode, ErrorCode, PwType,
+    Accm, CallErrors, CauseDirection, CircuitStatus, DataSequencing, DisconnectCode, ErrorCode,
+    PwType,
 };
 use std::time::Duration;
 
@@ -277,5 +278,39 @@ fn sequence_numbers_are_agreed_on() {
         };
         assert_eq!(path(&world, 0), Some((sent.0, lac == all)));
         assert_eq!(path(&world, 1), Some((sent.1, lac == all)));
+    }
+}
+
+/// RFC 3145: what PPP has to say goes along with the CDN; with Q.931's cause in version 2.
+#[test]
+fn a_cdn_tells_why_ppp_ended() {
+    let ppp = PppCause {
+        code: 16,
+        protocol: 0xc223,
+        direction: CauseDirection::PEER,
+        message: b"no such user".to_vec(),
+    };
+    for (versions, version) in [(Versions::V2, Version::V2), (Versions::V3, Version::V3)] {
+        let mut world = pair(1, Network::PERFECT, config("lns", versions));
+        let tunnel = open(&mut world, Encapsulation::Udp, config("lac", versions));
+        let session = dial(&mut world, tunnel, call(version));
+        world.run_for(SECOND);
+        world.events(1);
+        let mut code = ResultCode::disconnect(DisconnectCode::ADMINISTRATIVE).because(ppp.clone());
+        if let (Version::V2, Some(causes)) = (version, &mut code.causes) {
+            causes.q931 = Some((16, 0x45, b"clear".to_vec()));
+        }
+        let sent = code.clone();
+        world
+            .drive(0, |node, now| node.close_session(now, session, sent))
+            .expect("it is up");
+        world.run_for(SECOND);
+        let events = world.events(1);
+        assert_eq!(down(&events), [&SessionEnd::Peer(code)]);
+        let text = down(&events)[0].to_string();
+        assert!(
+            text.contains("PPP cause 16, authentication failed"),
+            "{text}"
+        );
     }
 }

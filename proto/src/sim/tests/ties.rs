@@ -124,3 +124,40 @@ fn a_tie_of_sessions_leaves_one() {
         }
     }
 }
+
+/// A tunnel that demands a secret does not yield to a request that knows none, whatever the profile
+/// says of who asks.
+#[test]
+fn nobody_slips_in_by_a_tie() {
+    for versions in [Versions::V2, Versions::V3] {
+        let plain = crate::l2tp::TunnelConfig {
+            tie_breaker: true,
+            ..config("node", versions)
+        };
+        for seed in 0..10 {
+            let mut world = World::new(seed, Network::PERFECT);
+            for _ in 0..2 {
+                world.add(accepts(plain.clone()));
+            }
+            let configs = [secret(plain.clone(), "s3cret"), plain.clone()];
+            let [demanding, _] = [0, 1].map(|index: usize| {
+                let path = world.path(index, 1 - index, Encapsulation::Udp);
+                let config = Arc::new(configs[index].clone());
+                let opened = world.drive(index, |node, now| node.open_tunnel(now, path, config));
+                opened.expect("it is sound")
+            });
+            world.run_for(Duration::from_secs(120));
+            // Another tunnel may be there, on the profile's own terms.
+            let (mut up, mut down) = (0, 0);
+            for event in world.events(0) {
+                if let Event::TunnelUp { tunnel, .. } = &event {
+                    up += usize::from(*tunnel == demanding);
+                }
+                if let Event::TunnelDown { tunnel, .. } = &event {
+                    down += usize::from(*tunnel == demanding);
+                }
+            }
+            assert_eq!((up, down), (0, 1), "{versions:?} {seed}");
+        }
+    }
+}
