@@ -216,16 +216,15 @@ fn softether_is_called() -> Test {
     Ok(())
 }
 
-/// It bridges frames only of sessions that IPsec protects, so that the control protocol is all there
-/// is to see.
+/// It asks for no sublayer, whatever it is asked for, and bridges frames only of sessions that IPsec
+/// protects, so that the control protocol is all there is to see.
 fn softether_is_called_in_version_3() -> Test {
     let mut pair = Pair::idle();
     let peer = softether(&pair.b)?;
     pair.a.start_configured(
         "[[listener]]\nname = \"l\"\nlocal = \"192.0.2.1\"\n\
          [[connection]]\nname = \"x\"\nhost = \"192.0.2.2\"\nversion = 3\nhello = 1\n\
-         redial = 1\n[[connection.session]]\nremote_end_id = \"x\"\n\
-         l2spec_type = \"none\"\n",
+         redial = 1\n[[connection.session]]\nremote_end_id = \"x\"\n",
     );
     await_established(&pair.a);
     let tunnel = pair.a.list("tunnel").remove(0);

@@ -6,5 +6,6 @@ mod floods;
 mod kit;
 mod life;
 mod set_up;
+mod sublayer;
 mod ties;
 mod worlds;

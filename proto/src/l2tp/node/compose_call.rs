@@ -146,7 +146,7 @@ impl Call<'_> {
             Direction::Incoming => v3::Message::Iccn(v3::Iccn {
                 local_session,
                 remote_session,
-                sublayer: self.sublayer(),
+                sublayer: Some(self.last_word()),
                 data_sequencing: self.sequencing(),
                 tx_speed,
                 rx_speed,
@@ -155,7 +155,7 @@ impl Call<'_> {
             Direction::Outgoing => v3::Message::Occn(v3::Occn {
                 local_session,
                 remote_session,
-                sublayer: self.sublayer(),
+                sublayer: Some(self.last_word()),
                 data_sequencing: self.sequencing(),
                 tx_speed,
                 rx_speed,
@@ -215,6 +215,11 @@ impl Call<'_> {
             Sublayer::None => None,
             Sublayer::Default => Some(SublayerType::DEFAULT),
         }
+    }
+
+    /// The sublayer in the last message of the exchange, which may take back the one in the first.
+    fn last_word(self) -> SublayerType {
+        self.sublayer().unwrap_or(SublayerType::NONE)
     }
 
     fn sequencing(self) -> Option<DataSequencing> {

@@ -89,11 +89,14 @@ impl Session {
         }
     }
 
-    /// The sublayer that this end asks for. Numbers need one.
+    /// The sublayer that this end asks for. Numbers need one. Without them it is the same as the
+    /// peer's, once that is known: many peers have either both ways or neither.
     pub(super) fn sublayer(&self) -> Sublayer {
-        match self.config.sequencing {
-            DataSequencing::None => self.config.sublayer,
-            DataSequencing::NonIp | DataSequencing::All => Sublayer::Default,
+        match (self.config.sequencing, self.peer_id, self.peer.sublayer) {
+            (DataSequencing::NonIp | DataSequencing::All, ..) => Sublayer::Default,
+            (DataSequencing::None, SessionId(0), _) => self.config.sublayer,
+            (DataSequencing::None, _, Some(SublayerType::DEFAULT)) => Sublayer::Default,
+            (DataSequencing::None, _, Some(SublayerType(_)) | None) => Sublayer::None,
         }
     }
 
