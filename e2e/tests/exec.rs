@@ -6,6 +6,7 @@ use libtest_mimic::Trial;
 use rustix::process::{Pid, Signal, kill_process};
 use std::error::Error;
 use std::fs;
+use std::path::Path;
 use std::process::{Output, Stdio};
 
 pub(crate) fn tests() -> Vec<Trial> {
@@ -26,6 +27,14 @@ pub(crate) fn tests() -> Vec<Trial> {
         test(
             "exec::a_caller_has_no_power_of_the_daemons",
             a_caller_has_no_power_of_the_daemons,
+        ),
+        test(
+            "exec::a_new_daemon_serves_programs_that_run_already",
+            a_new_daemon_serves_programs_that_run_already,
+        ),
+        test(
+            "exec::rounds_of_sessions_leave_nothing_behind",
+            rounds_of_sessions_leave_nothing_behind,
         ),
         test(
             "exec::programs_start_when_the_supervisor_is_dead",
@@ -209,6 +218,65 @@ fn a_caller_has_no_power_of_the_daemons() -> Test {
             "{line}: {text}"
         );
     }
+    Ok(())
+}
+
+/// The daemon is killed under a shell and started again: in between the family is unknown, as where
+/// the kernel has no module, and programs run.
+fn a_new_daemon_serves_programs_that_run_already() -> Test {
+    let mut host = Host::new("exec");
+    let [up, dead, again] = ["up", "dead", "again"].map(|name| host.path(name));
+    let script = host.path("script");
+    let wait = |file: &Path| format!("while ! test -e {}; do sleep 0.05; done", file.display());
+    let lines = [
+        "ip l2tp show tunnel || exit 1".to_owned(),
+        format!("touch {}", up.display()),
+        wait(&dead),
+        "ip -o link show lo || exit 2".to_owned(),
+        "ip l2tp show tunnel 2>/dev/null && exit 3".to_owned(),
+        format!("touch {}.seen", dead.display()),
+        wait(&again),
+        "ip l2tp show tunnel || exit 4".to_owned(),
+    ];
+    fs::write(&script, lines.join("\n"))?;
+    let mut shell = supervised(&host, &format!("sh {}", script.display()))
+        .stdout(Stdio::null())
+        .spawn()?;
+    eventually("the shell is at work", || up.exists());
+    host.kill();
+    fs::write(&dead, "")?;
+    let seen = host.path("dead.seen");
+    eventually("the family is unknown", || seen.exists());
+    host.start(&[]);
+    fs::write(&again, "")?;
+    assert_eq!(shell.wait()?.code(), Some(0));
+    Ok(())
+}
+
+fn rounds_of_sessions_leave_nothing_behind() -> Test {
+    let pair = Pair::new();
+    let open = || fs::read_dir(pair.a.proc("fd")).map(Iterator::count);
+    let mut batch = String::from(
+        "l2tp add tunnel tunnel_id 1 peer_tunnel_id 1 encap ip local 192.0.2.1 remote 192.0.2.2\n",
+    );
+    for id in 1..=50 {
+        batch += &format!("l2tp add session tunnel_id 1 session_id {id} peer_session_id {id}\n");
+    }
+    batch += "l2tp del tunnel tunnel_id 1\n";
+    let path = pair.a.path("batch");
+    fs::write(&path, batch)?;
+    let line = format!("ip -batch {}", path.display());
+    run(&pair.a, &line);
+    let before = open()?;
+    for _ in 0..4 {
+        run(&pair.a, &line);
+    }
+    // The last supervisor may be about to leave.
+    eventually("descriptors are given back", || {
+        open().is_ok_and(|now| now <= before)
+    });
+    assert_eq!(run(&pair.a, "ip l2tp show session"), "");
+    assert!(pair.a.link("l2tpeth0").is_err());
     Ok(())
 }
 
