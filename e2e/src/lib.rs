@@ -6,6 +6,7 @@ pub mod traffic;
 
 mod capture;
 
+mod dialup;
 mod harness;
 mod host;
 mod pair;
@@ -15,6 +16,7 @@ mod relay;
 mod routed;
 
 pub use capture::Capture;
+pub use dialup::{Dialup, LAC_INSIDE, LNS_INSIDE, MRU, Proof, Role};
 pub use harness::{Test, eventually, needing, run, run_where, test};
 pub use host::{Host, Refusal};
 pub use pair::{Encap, Family, Pair, Setup, Side, address_device};

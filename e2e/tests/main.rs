@@ -2,6 +2,7 @@
 //! packets.
 
 mod bridge;
+mod calls;
 mod checksum;
 mod control;
 mod degraded;
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
             relay::tests(),
             hostile::tests(),
             bridge::tests(),
+            calls::tests(),
             tunnels::tests(),
             lifecycle::tests(),
             reload::tests(),
