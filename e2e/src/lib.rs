@@ -22,5 +22,5 @@ pub use host::{Host, Refusal};
 pub use pair::{Encap, Family, Pair, Setup, Side, address_device};
 pub use probe::{Probe, bridged, frame, virtio_bridged};
 pub use program::program;
-pub use relay::{Disturbance, Relay, lose_every, relayed, swap_every};
+pub use relay::{Disturbance, Relay, apart, lose_every, relayed, swap_every};
 pub use routed::Routed;

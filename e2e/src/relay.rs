@@ -35,9 +35,17 @@ impl Drop for Relay {
 /// `to_b` and passes on unaltered what B sends.
 #[track_caller]
 pub fn relayed(setup: &Setup, to_b: Disturbance) -> (Pair, Relay) {
+    let (pair, relay) = apart(setup.family, to_b);
+    pair.connect(setup);
+    (pair, relay)
+}
+
+/// A pair with such a relay between them, and nothing set up yet.
+#[track_caller]
+pub fn apart(family: Family, to_b: Disturbance) -> (Pair, Relay) {
     let (a, b) = (Host::new("a"), Host::new("b"));
-    let (like_b, facing_a) = stand_in(&a, Side::A, setup.family).expect("a relay");
-    let (like_a, facing_b) = stand_in(&b, Side::B, setup.family).expect("a relay");
+    let (like_b, facing_a) = stand_in(&a, Side::A, family).expect("a relay");
+    let (like_a, facing_b) = stand_in(&b, Side::B, family).expect("a relay");
     let facing_a = Arc::new(facing_a);
     let facing_b = Arc::new(facing_b);
     let stop = Arc::new(AtomicBool::new(false));
@@ -54,9 +62,7 @@ pub fn relayed(setup: &Setup, to_b: Disturbance) -> (Pair, Relay) {
         threads: threads.into(),
         _stand_ins: [like_b, like_a],
     };
-    let pair = Pair { a, b };
-    pair.connect(setup);
-    (pair, relay)
+    (Pair { a, b }, relay)
 }
 
 /// Drops every `n`th packet.
@@ -106,7 +112,8 @@ fn forward(from: &UdpSocket, to: &UdpSocket, mut disturbance: Disturbance, stop:
             continue;
         };
         for packet in disturbance(position, buffer[..length].to_vec()) {
-            let _ = to.send(&packet);
+            // An error may be about an earlier packet, which asking clears.
+            let _ = to.send(&packet).or_else(|_| to.send(&packet));
         }
         position += 1;
     }

@@ -36,12 +36,12 @@ pub(crate) fn tests() -> Vec<Trial> {
 
 /// The switches of one run.
 #[derive(Debug, Clone, Copy)]
-struct Switches {
+pub(crate) struct Switches {
     /// The near device gives super-frames.
-    near: bool,
-    link: bool,
+    pub(crate) near: bool,
+    pub(crate) link: bool,
     /// Who reads behind the far device takes super-frames.
-    far: bool,
+    pub(crate) far: bool,
 }
 
 fn all_switches() -> impl Iterator<Item = Switches> {
@@ -53,15 +53,24 @@ fn all_switches() -> impl Iterator<Item = Switches> {
 }
 
 /// Two sites whose bridges lead to TAP devices in the test's hands.
-struct Sites {
-    pair: Pair,
-    near: Tap,
+pub(crate) struct Sites {
+    pub(crate) pair: Pair,
+    pub(crate) near: Tap,
     far: Tap,
 }
 
 impl Sites {
     fn new(encap: Encap, family: Family, words: &str) -> std::io::Result<Sites> {
-        let pair = Pair::new();
+        Sites::of(Pair::new(), encap, family, words)
+    }
+
+    /// Of hosts with nothing set up.
+    pub(crate) fn of(
+        pair: Pair,
+        encap: Encap,
+        family: Family,
+        words: &str,
+    ) -> std::io::Result<Sites> {
         for host in [&pair.a, &pair.b] {
             // Devices that come up would send by themselves.
             host.set_variable("ipv6/conf/default/disable_ipv6", 1)?;
@@ -76,7 +85,7 @@ impl Sites {
         Ok(Sites { pair, near, far })
     }
 
-    fn switch(&self, switches: Switches) -> std::io::Result<()> {
+    pub(crate) fn switch(&self, switches: Switches) -> std::io::Result<()> {
         self.pair.a.set_offloads("l2tpeth0", switches.near)?;
         for host in [&self.pair.a, &self.pair.b] {
             host.set_offloads("eth0", switches.link)?;
@@ -85,7 +94,7 @@ impl Sites {
     }
 
     /// Sends frames, each behind its virtio header, and sees that those which they stand for come
-    /// out again: none missing, none else, and those of one source in their order.
+    /// out again.
     fn carry(&mut self, frames: &[Vec<u8>], what: &str) -> Test {
         let mut frames = frames.iter().peekable();
         while frames.peek().is_some() {
@@ -98,34 +107,49 @@ impl Sites {
                 frames.next();
             }
             let arrived = self.arrivals(expected.len())?;
-            let (expected, arrived) = (by_source(expected), by_source(arrived));
-            for (source, expected) in &expected {
-                let arrived = arrived.get(source).map_or(&[][..], Vec::as_slice);
-                if let Some(difference) = difference(expected, arrived) {
-                    panic!("{what}: source {source}: {difference}");
-                }
-                assert_eq!(arrived.len(), expected.len(), "{what}: source {source}");
-            }
-            assert!(
-                arrived.keys().all(|source| expected.contains_key(source)),
-                "{what}"
-            );
+            compare(expected, arrived, what);
         }
         Ok(())
     }
 
     /// The next frames out of the far end, as many, or those that come.
     fn arrivals(&mut self, count: usize) -> std::io::Result<Vec<Vec<u8>>> {
+        self.arrivals_within(PATIENCE, count)
+    }
+
+    /// The next frames out of the far end, as many or a few more, or those that come before none
+    /// does for a while.
+    pub(crate) fn arrivals_within(
+        &mut self,
+        patience: Duration,
+        count: usize,
+    ) -> std::io::Result<Vec<Vec<u8>>> {
         let mut arrived = Vec::new();
         while arrived.len() < count {
             let ours = |octets: &[u8]| octets.get(VIRTIO + 6..VIRTIO + 11) == Some(&SOURCE[..]);
-            match self.far.receive(PATIENCE, ours)? {
+            match self.far.receive(patience, ours)? {
                 Some(octets) => arrived.extend(expand(&octets)),
                 None => break,
             }
         }
         Ok(arrived)
     }
+}
+
+/// Sees that what arrived is what was expected: none missing, none else, and the frames of one
+/// source in their order.
+#[track_caller]
+fn compare(expected: Vec<Vec<u8>>, arrived: Vec<Vec<u8>>, what: &str) {
+    let (expected, arrived) = (by_source(expected), by_source(arrived));
+    for (source, expected) in &expected {
+        let arrived = arrived.get(source).map_or(&[][..], Vec::as_slice);
+        if let Some(difference) = difference(expected, arrived) {
+            panic!("{what}: source {source}: {difference}");
+        }
+        assert_eq!(arrived.len(), expected.len(), "{what}: source {source}");
+    }
+    let known = |source| expected.contains_key(source);
+    assert!(arrived.keys().all(known), "{what}");
 }
 
 /// The first frame that arrived otherwise than it was sent, in a few words.
@@ -151,7 +175,7 @@ fn difference(sent: &[Vec<u8>], arrived: &[Vec<u8>]) -> Option<String> {
 }
 
 /// Frames by the number in their source address, in their order.
-fn by_source(frames: Vec<Vec<u8>>) -> BTreeMap<u8, Vec<Vec<u8>>> {
+pub(crate) fn by_source(frames: Vec<Vec<u8>>) -> BTreeMap<u8, Vec<Vec<u8>>> {
     let mut out: BTreeMap<u8, Vec<_>> = BTreeMap::new();
     for frame in frames {
         out.entry(frame[11]).or_default().push(frame);
@@ -175,7 +199,7 @@ fn generated(encap: Encap, family: Family, words: &str) -> Test {
 }
 
 /// Runs of flows among one another, and odd frames of their addresses and of others between them.
-fn mixed(random: &mut Random, together: bool, turns: usize) -> Vec<Vec<u8>> {
+pub(crate) fn mixed(random: &mut Random, together: bool, turns: usize) -> Vec<Vec<u8>> {
     let mut flows: Vec<_> = (0..32)
         .map(|number| Flow::new(number, random, MTU))
         .collect();

@@ -22,6 +22,7 @@ mod refusals;
 mod relay;
 mod reload;
 mod sequence;
+mod soak;
 mod tunnels;
 
 mod conform;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
             path::tests(),
             inner::tests(),
             differential::tests(),
+            soak::tests(),
             checksum::tests(),
             control::tests(),
             interop::tests(),
