@@ -99,6 +99,8 @@ drop_reasons! {
     Congestion = 33, "rx_ecn_congestion";
     /// Received: the UDP checksum is wrong, or missing where it is demanded.
     Checksum = 34, "rx_checksum";
+    /// Received: TCP headers are compressed though nobody asked for it, or cannot be expanded.
+    PppCompressed = 35, "rx_ppp_compressed";
 }
 
 /// A reading of one object's counters.
@@ -148,6 +150,7 @@ impl DropReason {
             | Why::PeerAddress
             | Why::ControlOverflow
             | Why::Checksum
+            | Why::PppCompressed
             | Why::PppShort
             | Why::PppUnclaimed
             | Why::PppReader

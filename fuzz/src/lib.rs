@@ -11,6 +11,7 @@ mod kapi;
 mod l2tp;
 mod netlink;
 mod node;
+mod ppp;
 mod written;
 
 pub use control::{l2tp_avps, l2tp_digests, l2tp_hidden_avps, l2tp_v2_message, l2tp_v3_message};
@@ -20,6 +21,7 @@ pub use kapi::{kapi_answer, kapi_lookup, kapi_pppox_address, kapi_question};
 pub use l2tp::{l2tp_ip, l2tp_session, l2tp_udp};
 pub use netlink::{netlink_attributes, netlink_frames};
 pub use node::l2tp_node;
+pub use ppp::{ppp_filter, ppp_vj};
 pub use written::{command_words, config_text};
 
 /// A function under the name that its corpus and its libFuzzer program bear.
@@ -53,6 +55,8 @@ pub const TARGETS: &[Target] = &[
     target("kapi_question", kapi_question),
     target("netlink_attributes", netlink_attributes),
     target("netlink_frames", netlink_frames),
+    target("ppp_filter", ppp_filter),
+    target("ppp_vj", ppp_vj),
 ];
 
 const fn target(name: &'static str, run: fn(&[u8])) -> Target {

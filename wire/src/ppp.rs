@@ -1,5 +1,7 @@
 //! The front of a PPP frame (RFC 1661 §2, RFC 1662 §3): what says which protocol it carries.
 
+pub mod vj;
+
 /// Address and Control of HDLC-like framing (RFC 1662 §3.1): L2TP carries them in front of each
 /// frame (RFC 2661 §4.4), and a receiver accepts frames without.
 pub const ADDRESS_CONTROL: [u8; 2] = [0xff, 0x03];
@@ -10,6 +12,10 @@ pub mod protocol {
     pub const IPV4: u16 = 0x0021;
     /// Novell IPX.
     pub const IPX: u16 = 0x002b;
+    /// TCP over IPv4 with its headers compressed (RFC 1144).
+    pub const VJ_COMPRESSED: u16 = 0x002d;
+    /// The same as it is, for the other end to learn its headers.
+    pub const VJ_UNCOMPRESSED: u16 = 0x002f;
     /// AppleTalk.
     pub const APPLETALK: u16 = 0x0029;
     /// Internet Protocol, version 6.

@@ -6,7 +6,7 @@ use crate::user::line::Line;
 use crate::user::order::Payload;
 use crate::user::port::Port;
 use adit_wire::netlink::Stat;
-use adit_wire::ppp;
+use adit_wire::ppp::{self, protocol};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 
 /// A PPP session as PPP sees it.
@@ -100,9 +100,9 @@ impl Channel {
             Stage::Unit(_) => Member::OfUnit,
             Stage::Bridge(_) => Member::OfBridge,
         };
-        let (protocol, information) = ppp::split(&frame).ok_or(DropReason::PppShort)?;
-        let number = protocol.to_be_bytes();
-        match (route(member, protocol), &*stage) {
+        let (number, information) = ppp::split(&frame).ok_or(DropReason::PppShort)?;
+        let field = number.to_be_bytes();
+        match (route(member, number), &*stage) {
             (Route::Bridge, Stage::Bridge(other)) => {
                 delivery.relay(&other.line, frame);
                 Ok(())
@@ -110,17 +110,25 @@ impl Channel {
             (Route::Network(place), Stage::Unit(port)) => {
                 let unit = port.unit().ok_or(DropReason::PppUnclaimed)?;
                 unit.count_received(information.len());
-                unit.admit(place, protocol, information)?;
+                unit.admit(place, number, information)?;
                 let before = frame.len() - information.len();
                 delivery.take_packet(port, frame.behind(before));
+                Ok(())
+            }
+            (Route::Decompressor, Stage::Unit(port)) => {
+                let unit = port.unit().ok_or(DropReason::PppUnclaimed)?;
+                let whole = unit.decompress(number, information)?;
+                unit.count_received(whole.len());
+                unit.admit(0, protocol::IPV4, &whole)?;
+                delivery.take_packet(port, frame.replaced(whole));
                 Ok(())
             }
             (Route::UnitFile, Stage::Unit(port)) => {
                 let unit = port.unit().ok_or(DropReason::PppUnclaimed)?;
                 unit.count_received(information.len());
-                unit.readers.give(&[&number, information])
+                unit.readers.give(&[&field, information])
             }
-            _ => self.readers.give(&[&number, information]),
+            _ => self.readers.give(&[&field, information]),
         }
     }
 }

@@ -241,6 +241,22 @@ impl File {
         self.of_unit()?.set_mode(protocol, mode)
     }
 
+    /// Takes TCP with compressed headers (RFC 1144) from now on, by the word of PPPIOCSMAXCID: the
+    /// largest id of a connection to receive in its high half, where 0 means 15, and the largest
+    /// to send in its low half, of which no use is made. EINVAL when either is beyond 254.
+    pub fn set_max_connections(&self, word: u32) -> Result<(), Errno> {
+        let unit = self.of_unit()?;
+        let (receive, send) = match word >> 16 {
+            0 => (15, word),
+            receive => (receive, word & 0xffff),
+        };
+        if receive.max(send) > 254 {
+            return Err(Errno::EINVAL);
+        }
+        unit.decompress_up_to(receive as u8);
+        Ok(())
+    }
+
     /// How long the unit has carried nothing that counts (PPPIOCGIDLE).
     pub fn idle(&self) -> Result<Idle, Errno> {
         self.of_unit().map(|unit| unit.idle())

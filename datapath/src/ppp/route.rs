@@ -2,28 +2,20 @@
 
 use adit_wire::ppp::protocol;
 
-/// What a unit does with the packets of one network protocol (Linux's `enum NPmode`).
+/// What a unit does with the packets of one network protocol (Linux's `enum NPmode`): only those
+/// that pass are not dropped. Linux keeps any number for who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[repr(u8)]
-pub enum NpMode {
-    /// They pass.
-    #[default]
-    Pass = 0,
-    /// They are dropped.
-    Drop = 1,
-    /// They are dropped, and whoever sends one shall know.
-    Error = 2,
-    /// They wait, for which Linux drops them too.
-    Queue = 3,
-}
+pub struct NpMode(pub u32);
 
 impl NpMode {
-    /// The one with Linux's number.
-    pub fn from_number(number: u32) -> Option<NpMode> {
-        [NpMode::Pass, NpMode::Drop, NpMode::Error, NpMode::Queue]
-            .into_iter()
-            .find(|mode| *mode as u32 == number)
-    }
+    /// They pass.
+    pub const PASS: NpMode = NpMode(0);
+    /// They are dropped.
+    pub const DROP: NpMode = NpMode(1);
+    /// They are dropped, and whoever sends one shall know.
+    pub const ERROR: NpMode = NpMode(2);
+    /// They wait, for which Linux drops them too.
+    pub const QUEUE: NpMode = NpMode(3);
 }
 
 /// The network protocols that have a mode.
@@ -58,6 +50,8 @@ pub(super) enum Route {
     UnitFile,
     /// The unit's device, if the mode of the protocol at this place of [`NETWORK`] admits it.
     Network(usize),
+    /// The unit's decompressor, and then its device, as IPv4.
+    Decompressor,
     /// The other channel, whatever the frame is.
     Bridge,
 }
@@ -73,6 +67,9 @@ pub(super) fn route(member: Member, protocol: u16) -> Route {
         Member::OfBridge => Route::Bridge,
         Member::Free => Route::ChannelFile,
         Member::OfUnit if concerns_link(protocol) => Route::ChannelFile,
-        Member::OfUnit => network(protocol).map_or(Route::UnitFile, Route::Network),
+        Member::OfUnit => match protocol {
+            protocol::VJ_COMPRESSED | protocol::VJ_UNCOMPRESSED => Route::Decompressor,
+            _ => network(protocol).map_or(Route::UnitFile, Route::Network),
+        },
     }
 }

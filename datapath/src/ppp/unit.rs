@@ -7,9 +7,10 @@ use crate::counters::{DropReason, Tally};
 use crate::user::line::Line;
 use crate::user::port::Interface;
 use adit_wire::netlink::{Errno, Stat};
+use adit_wire::ppp::vj::Decompressor;
 use adit_wire::ppp::{self, protocol};
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -76,7 +77,9 @@ pub(crate) struct Unit {
     flags: AtomicU32,
     mru: AtomicU32,
     debug: AtomicU32,
-    modes: [AtomicU8; NETWORK.len()],
+    modes: [AtomicU32; NETWORK.len()],
+    /// Once a program has asked the peer to compress headers.
+    decompressor: Mutex<Option<Decompressor>>,
     filtered: AtomicBool,
     filters: RwLock<[Option<Filter>; 2]>,
     /// Milliseconds since the start of the process.
@@ -99,6 +102,7 @@ impl Unit {
             mru: AtomicU32::new(DEFAULT_MRU),
             debug: AtomicU32::new(0),
             modes: Default::default(),
+            decompressor: Mutex::default(),
             filtered: AtomicBool::new(false),
             filters: RwLock::default(),
             last_sent: AtomicU64::new(now.load(Relaxed)),
@@ -160,6 +164,27 @@ impl Unit {
         self.tally.add(Stat::RxBytes, octets as u64);
     }
 
+    /// Takes compressed headers with connection ids up to this one from now on.
+    pub(super) fn decompress_up_to(&self, max_id: u8) {
+        *self.lock_decompressor() = Some(Decompressor::new(max_id));
+    }
+
+    /// Expands the headers of a packet.
+    pub(super) fn decompress(&self, protocol: u16, packet: &[u8]) -> Result<Vec<u8>, DropReason> {
+        let mut decompressor = self.lock_decompressor();
+        let line = decompressor.as_mut().ok_or(DropReason::PppCompressed)?;
+        let whole = match protocol {
+            protocol::VJ_UNCOMPRESSED => line.uncompressed(packet),
+            _ => line.compressed(packet),
+        };
+        whole.ok_or(DropReason::PppCompressed)
+    }
+
+    fn lock_decompressor(&self) -> MutexGuard<'_, Option<Decompressor>> {
+        let decompressor = self.decompressor.lock();
+        decompressor.unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Whether a received packet may go to the device, its protocol standing at `place` of
     /// [`NETWORK`].
     pub(super) fn admit(
@@ -171,7 +196,7 @@ impl Unit {
         if !self.wants(INBOUND, protocol, [packet, &[]]) {
             return Err(DropReason::PppFilter);
         }
-        if self.modes[place].load(Relaxed) != NpMode::Pass as u8 {
+        if self.modes[place].load(Relaxed) != NpMode::PASS.0 {
             return Err(DropReason::PppMode);
         }
         let version = match protocol {
@@ -192,7 +217,7 @@ impl Unit {
             Some(6) => (protocol::IPV6, 1),
             Some(_) | None => return Err(DropReason::Malformed),
         };
-        if self.modes[place].load(Relaxed) != NpMode::Pass as u8 {
+        if self.modes[place].load(Relaxed) != NpMode::PASS.0 {
             return Err(DropReason::PppTxMode);
         }
         Ok(protocol)
@@ -290,13 +315,12 @@ impl Unit {
     /// The mode of a network protocol; EINVAL for one that has none.
     pub(super) fn mode(&self, protocol: u16) -> Result<NpMode, Errno> {
         let place = route::network(protocol).ok_or(Errno::EINVAL)?;
-        let mode = NpMode::from_number(self.modes[place].load(Relaxed).into());
-        Ok(mode.unwrap_or_default())
+        Ok(NpMode(self.modes[place].load(Relaxed)))
     }
 
     pub(super) fn set_mode(&self, protocol: u16, mode: NpMode) -> Result<(), Errno> {
         let place = route::network(protocol).ok_or(Errno::EINVAL)?;
-        self.modes[place].store(mode as u8, Relaxed);
+        self.modes[place].store(mode.0, Relaxed);
         Ok(())
     }
 

@@ -64,6 +64,14 @@ impl Payload<'_> {
         self
     }
 
+    /// Other octets that came so.
+    pub(crate) fn replaced(self, octets: Vec<u8>) -> Self {
+        Payload {
+            octets: Cow::Owned(octets),
+            ..self
+        }
+    }
+
     fn into_owned(self) -> Payload<'static> {
         Payload {
             octets: Cow::Owned(self.octets.into_owned()),

@@ -148,6 +148,7 @@ pub enum PppAsk {
     SetDebug(u32),
     NpMode(u16),
     SetNpMode(u16, u32),
+    SetMaxConnections(u32),
     /// Answered by [`Say::Idle`].
     Idle,
     /// A pass or active filter: instructions of classic BPF, none to take it away.

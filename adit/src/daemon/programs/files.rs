@@ -56,11 +56,9 @@ pub(super) async fn answer(
         PppAsk::SetMru(mru) => file.set_mru(mru).map(done),
         PppAsk::Debug => file.debug().map(number),
         PppAsk::SetDebug(debug) => file.set_debug(debug).map(done),
-        PppAsk::NpMode(protocol) => file.np_mode(protocol).map(|mode| number(mode as u32)),
-        PppAsk::SetNpMode(protocol, mode) => {
-            let mode = NpMode::from_number(mode).ok_or(Errno::EINVAL)?;
-            file.set_np_mode(protocol, mode).map(done)
-        }
+        PppAsk::NpMode(protocol) => file.np_mode(protocol).map(|mode| number(mode.0)),
+        PppAsk::SetNpMode(protocol, mode) => file.set_np_mode(protocol, NpMode(mode)).map(done),
+        PppAsk::SetMaxConnections(word) => file.set_max_connections(word).map(done),
         PppAsk::Idle => file.idle().map(|idle| {
             let millis =
                 |time: std::time::Duration| time.as_millis().try_into().unwrap_or(u64::MAX);

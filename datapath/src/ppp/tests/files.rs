@@ -41,7 +41,7 @@ fn what_is_a_units_is_refused_by_a_channel() {
     assert_eq!(file.flags(), enotty);
     assert_eq!(file.mru(), enotty);
     assert_eq!(file.set_flags(0), Err(Errno::ENOTTY));
-    assert_eq!(file.set_np_mode(0x21, NpMode::Pass), Err(Errno::ENOTTY));
+    assert_eq!(file.set_np_mode(0x21, NpMode::PASS), Err(Errno::ENOTTY));
     let (free, _program) = bench.open();
     assert_eq!(free.connect(0), Err(Errno::ENOTTY));
     assert_eq!(free.disconnect(), Err(Errno::ENOTTY));

@@ -181,9 +181,9 @@ fn a_mode_closes_the_unit_to_a_protocol() {
     let Some(mut link) = link(2) else { return };
     let key = link.bench.datapath.session_keys()[0];
     let unit = &link.unit.0;
-    assert_eq!(unit.np_mode(protocol::IPV4), Ok(NpMode::Pass));
+    assert_eq!(unit.np_mode(protocol::IPV4), Ok(NpMode::PASS));
     assert_eq!(unit.np_mode(protocol::LCP), Err(Errno::EINVAL));
-    for mode in [NpMode::Drop, NpMode::Error, NpMode::Queue] {
+    for mode in [NpMode::DROP, NpMode::ERROR, NpMode(7)] {
         unit.set_np_mode(protocol::IPV4, mode).unwrap();
         link.bench
             .peer_sends(1, &frame(protocol::IPV4, &datagram(b"no")));
@@ -191,12 +191,45 @@ fn a_mode_closes_the_unit_to_a_protocol() {
     }
     link.bench.wait_for_drops(key, DropReason::PppMode, 3);
     link.bench.wait_for_drops(key, DropReason::PppTxMode, 3);
-    unit.set_np_mode(protocol::IPV4, NpMode::Pass).unwrap();
+    unit.set_np_mode(protocol::IPV4, NpMode::PASS).unwrap();
     link.bench
         .peer_sends(1, &frame(protocol::IPV4, &datagram(b"yes")));
     assert_eq!(link.host_gets(), b"yes");
     link.socket.send(b"yes").unwrap();
     assert_eq!(&link.peer_gets_ipv4()[28..], b"yes");
+}
+
+#[test]
+fn compressed_headers_are_taken_once_asked_for() {
+    let Some(mut link) = link(2) else { return };
+    let key = link.bench.datapath.session_keys()[0];
+    // To a closed port, so that what arrives is answered.
+    let mut segment = datagram(&[0; 12]);
+    segment[9] = 3;
+    segment[32] = 0x50;
+    segment[33] = 0x02;
+    let first = frame(protocol::VJ_UNCOMPRESSED, &segment);
+    link.bench.peer_sends(1, &first);
+    link.bench.wait_for_drops(key, DropReason::PppCompressed, 1);
+    let unit = &link.unit.0;
+    assert_eq!(unit.set_max_connections(255), Err(Errno::EINVAL));
+    unit.set_max_connections(3 << 16 | 15).unwrap();
+    let mut sum = Checksum::new();
+    segment[9] = 6;
+    segment[10..12].fill(0);
+    sum.add(&segment[..20]);
+    segment[10..12].copy_from_slice(&sum.finish().to_be_bytes());
+    let mut sum = Checksum::new();
+    sum.add(&segment[12..20]);
+    sum.add(&[0, 6, 0, 20]);
+    segment[36..38].fill(0);
+    sum.add(&segment[20..]);
+    segment[36..38].copy_from_slice(&sum.finish().to_be_bytes());
+    segment[9] = 3;
+    link.bench
+        .peer_sends(1, &frame(protocol::VJ_UNCOMPRESSED, &segment));
+    let answer = link.peer_gets_ipv4();
+    assert_eq!((answer[9], answer[33] & 0x04), (6, 0x04), "a reset");
 }
 
 #[test]

@@ -40,11 +40,11 @@ impl PppFile {
                     .await
                     .map(drop)
             }
-            // Slots for compressed TCP headers and an MRU of bundles, neither of which is used.
-            requests::SMAXCID => match word()? {
-                0..=255 => Ok(()),
-                _ => Err(Errno::EINVAL),
-            },
+            requests::SMAXCID => {
+                let ask = PppAsk::SetMaxConnections(word()?);
+                self.ask(ask).await.map(drop)
+            }
+            // An MRU of bundles, which there are none of.
             requests::SMRRU => word().map(drop),
             // No method of compression is known.
             requests::SCOMPRESS => caller.array::<16>(argument).and(Err(Errno::EINVAL)),
