@@ -1,7 +1,7 @@
 use super::{AUTOMATIC_MSS, AUTOMATIC_MTU, TOS_INHERIT, TOS_UNIFORM};
 use adit_datapath::spec::{
-    Encap, Mss, Pmtudisc, Retuning, SessionKey, SessionSpec, SessionTuning, Tos, TunnelRetuning,
-    TunnelSpec, TunnelTuning, TxChecksum, UdpChecksum,
+    Encap, Mss, Pmtudisc, Pseudowire, Retuning, SessionKey, SessionSpec, SessionTuning, Tos,
+    TunnelRetuning, TunnelSpec, TunnelTuning, TxChecksum, UdpChecksum,
 };
 use adit_wire::l2tp::{Sublayer, TunnelId};
 use adit_wire::netlink::{Attr, Command, Encapsulation, Writer, flag, pw_type};
@@ -69,6 +69,14 @@ pub(crate) fn encapsulation(encap: &Encap) -> Encapsulation {
     }
 }
 
+/// What a session carries, as the attribute names it.
+pub(crate) fn pseudowire_type(pseudowire: Pseudowire) -> u16 {
+    match pseudowire {
+        Pseudowire::Ethernet => pw_type::ETHERNET,
+        Pseudowire::Ppp => pw_type::PPP,
+    }
+}
+
 /// The flags of a tunnel over IPv6 that does without UDP checksums.
 pub(crate) fn zero_checksums6(mut writer: Writer, checksum: UdpChecksum) -> Writer {
     if !checksum.tx.is_on() {
@@ -127,7 +135,7 @@ pub fn create_session(spec: &SessionSpec, seq: u32) -> Vec<u8> {
         .word(Attr::ConnId, spec.key.tunnel.0)
         .word(Attr::SessionId, spec.key.session.0)
         .word(Attr::PeerSessionId, spec.peer_id.0)
-        .half(Attr::PwType, pw_type::ETHERNET)
+        .half(Attr::PwType, pseudowire_type(spec.pseudowire))
         .octet(Attr::L2specType, sublayer);
     if let Some(name) = &spec.ifname {
         writer = writer.string(Attr::Ifname, name);

@@ -6,8 +6,8 @@ use super::keyword::*;
 use super::{FieldError, Fields};
 use crate::control::SessionSelector;
 use adit_datapath::spec::{
-    Encap, Pseudowire, Retuning, SessionKey, SessionSpec, SessionTuning, TunnelRetuning,
-    TunnelSpec, TunnelTuning, TxChecksum, UdpChecksum,
+    Encap, Retuning, SessionKey, SessionSpec, SessionTuning, TunnelRetuning, TunnelSpec,
+    TunnelTuning, TxChecksum, UdpChecksum,
 };
 use adit_wire::l2tp::{SessionId, Sublayer, TunnelId};
 use std::net::{IpAddr, SocketAddr};
@@ -17,7 +17,7 @@ pub fn tunnel(fields: &Fields) -> Result<TunnelSpec, FieldError> {
     Ok(TunnelSpec {
         id: TunnelId(fields.demand(&TUNNEL_ID)?),
         peer_id: TunnelId(fields.demand(&PEER_TUNNEL_ID)?),
-        version: 3,
+        version: fields.get(&VERSION)?.unwrap_or(3),
         encap: encap(fields)?,
         via: None,
         tuning: tunnel_retuning(fields)?.of(&TunnelTuning::default()),
@@ -55,7 +55,7 @@ pub fn session(tunnel: u32, fields: &Fields) -> Result<SessionSpec, FieldError> 
             session: SessionId(fields.demand(&SESSION_ID)?),
         },
         peer_id: SessionId(fields.demand(&PEER_SESSION_ID)?),
-        pseudowire: Pseudowire::Ethernet,
+        pseudowire: fields.get(&PSEUDOWIRE)?.unwrap_or_default(),
         ifname: fields.get(&NAME)?,
         cookie: fields.get(&COOKIE)?.unwrap_or_default(),
         peer_cookie: fields.get(&PEER_COOKIE)?.unwrap_or_default(),

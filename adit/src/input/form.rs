@@ -98,7 +98,7 @@ form! {
     /// `add tunnel`, and `[[tunnel]]`.
     ADD_TUNNEL {
         TUNNEL_ID Required, PEER_TUNNEL_ID Required, LOCAL Required, REMOTE Required,
-        ENCAP Optional, UDP_SPORT Optional, UDP_DPORT Optional,
+        VERSION Optional, ENCAP Optional, UDP_SPORT Optional, UDP_DPORT Optional,
         UDP_CSUM Optional, UDP6_CSUM_TX Optional, UDP6_CSUM_RX Optional,
         PMTUDISC Optional, PMTU_PROBE Optional, TTL Optional, TOS Optional, ECN Optional, DEBUG Optional,
     }
@@ -108,8 +108,8 @@ form! {
     /// `add session`.
     ADD_SESSION {
         TUNNEL_ID Required, SESSION_ID Required, PEER_SESSION_ID Required,
-        NAME Optional, COOKIE Optional, PEER_COOKIE Optional, L2SPEC_TYPE Optional,
-        SEQ Optional, LNS_MODE Optional, REORDER_TIMEOUT Optional, MTU Optional, MSS Optional, DEBUG Optional,
+        PSEUDOWIRE Optional, NAME Optional, COOKIE Optional, PEER_COOKIE Optional,
+        L2SPEC_TYPE Optional, SEQ Optional, LNS_MODE Optional, REORDER_TIMEOUT Optional, MTU Optional, MSS Optional, DEBUG Optional,
         OFFSET Optional, PEER_OFFSET Optional,
     }
 }
@@ -118,8 +118,8 @@ form! {
     /// `[[tunnel.session]]`, whose tunnel is the table around it.
     CONFIG_SESSION {
         SESSION_ID Required, PEER_SESSION_ID Required,
-        NAME Optional, COOKIE Optional, PEER_COOKIE Optional, L2SPEC_TYPE Optional,
-        SEQ Optional, LNS_MODE Optional, REORDER_TIMEOUT Optional, MTU Optional, MSS Optional, DEBUG Optional,
+        PSEUDOWIRE Optional, NAME Optional, COOKIE Optional, PEER_COOKIE Optional,
+        L2SPEC_TYPE Optional, SEQ Optional, LNS_MODE Optional, REORDER_TIMEOUT Optional, MTU Optional, MSS Optional, DEBUG Optional,
     }
 }
 

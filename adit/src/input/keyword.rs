@@ -1,7 +1,7 @@
 //! The vocabulary: every keyword with its spelling, its values and its meaning.
 
 use super::{FieldError, value};
-use adit_datapath::spec::{DebugMask, Mss, Pmtudisc, Tos};
+use adit_datapath::spec::{DebugMask, Mss, Pmtudisc, Pseudowire, Tos};
 use adit_wire::l2tp::{Cookie, Sublayer};
 use std::net::IpAddr;
 use std::num::NonZeroU8;
@@ -113,6 +113,8 @@ keywords! {
         "this end's session id; only sessions of different UDP tunnels may share one";
     PEER_SESSION_ID: u32 = "peer_session_id" | "psid", "ID", Number, id,
         "the peer's id for the session";
+    VERSION: u8 = "version", "2|3", Number, version,
+        "L2TPv2, whose ids go to 65535 and whose sessions carry PPP, or L2TPv3 (default 3)";
     ENCAP: bool = "encap", "udp|ip", Text, encap_is_udp,
         "what carries the tunnel: UDP or IP protocol 115 (default udp)";
     LOCAL: IpAddr = "local", "ADDRESS", Text, address,
@@ -141,6 +143,8 @@ keywords! {
         "congestion marks pass through the tunnel; the same at both ends (default off)";
     NAME: String = "name", "IF", Text, ifname,
         "the network device's name (default the first free l2tpethN)";
+    PSEUDOWIRE: Pseudowire = "pseudowire", "ethernet|ppp", Text, pseudowire,
+        "what the session carries: Ethernet frames of a device of its own, or PPP frames of programs (default ethernet)";
     COOKIE: Cookie = "cookie", "HEX", Text, cookie,
         "the cookie put on sent packets, 8 or 16 hex digits (default none)";
     PEER_COOKIE: Cookie = "peer_cookie", "HEX", Text, cookie,

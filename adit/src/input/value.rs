@@ -2,7 +2,7 @@
 //! with it and the remedy.
 
 use crate::control::{MSS, MTU, REORDER_TIMEOUT_MAX, interface_name};
-use adit_datapath::spec::{DebugMask, Mss, Pmtudisc, Tos};
+use adit_datapath::spec::{DebugMask, Mss, Pmtudisc, Pseudowire, Tos};
 use adit_wire::l2tp::{Cookie, Sublayer};
 use std::net::IpAddr;
 use std::num::NonZeroU8;
@@ -21,6 +21,19 @@ const DEBUG_NAMES: [(&str, u32); 4] = [
 /// A tunnel's or session's id.
 pub(super) fn id(text: &str) -> Result<u32, String> {
     number(text, 1, u32::MAX.into(), "an id")
+}
+
+/// A version of the protocol.
+pub(super) fn version(text: &str) -> Result<u8, String> {
+    choice(text, &[("3", 3), ("2", 2)])
+}
+
+/// What a session carries.
+pub(super) fn pseudowire(text: &str) -> Result<Pseudowire, String> {
+    choice(
+        text,
+        &[("ethernet", Pseudowire::Ethernet), ("ppp", Pseudowire::Ppp)],
+    )
 }
 
 /// A UDP port.

@@ -7,7 +7,7 @@ use crate::control::{AUTOMATIC_MSS, TOS_INHERIT, TOS_UNIFORM};
 use crate::input::debug_names;
 use adit_datapath::counters::DropReason;
 use adit_datapath::spec::{DebugMask, Pmtudisc};
-use adit_wire::netlink::{Attributes, Statistics};
+use adit_wire::netlink::{Attributes, Statistics, pw_type};
 use serde_json::{Map, Value, json};
 
 /// Lines for a person. A problem is always told, the rest `in_full` only.
@@ -90,6 +90,12 @@ pub(super) fn json(object: &Attributes, in_full: bool) -> Map<String, Value> {
 
 fn settings(object: &Attributes) -> Vec<(&'static str, String)> {
     let mut out = Vec::new();
+    if let Some(version @ 2) = object.proto_version {
+        out.push(("version", version.to_string()));
+    }
+    if object.pw_type == Some(pw_type::PPP) {
+        out.push(("pseudowire", "ppp".to_owned()));
+    }
     if let Some(mtu) = object.mtu {
         out.push(("mtu", mtu.to_string()));
     }

@@ -29,11 +29,7 @@ pub(crate) fn tunnel_spec(a: &Attributes) -> Result<TunnelSpec, Error> {
     }
     let (local, remote) = addresses(a)?;
     let encap = encapsulation(a, encap, local, remote)?;
-    if version != 3 {
-        let text = format!("{version} has no pseudowire type that is served; give 3");
-        let field = keyword(Attr::ProtoVersion);
-        return Err(Error::new(Errno::EPROTONOSUPPORT, field, text));
-    }
+    of_version(version, id, peer_id, &encap)?;
     Ok(TunnelSpec {
         id,
         peer_id,
@@ -42,6 +38,66 @@ pub(crate) fn tunnel_spec(a: &Attributes) -> Result<TunnelSpec, Error> {
         via: None,
         tuning: tunnel_retuning(a)?.of(&TunnelTuning::default()),
     })
+}
+
+/// Refuses what a tunnel of this version cannot be.
+fn of_version(version: u8, id: TunnelId, peer: TunnelId, encap: &Encap) -> Result<(), Error> {
+    let refuse = |errno, attr, text: String| Err(Error::new(errno, keyword(attr), text));
+    match version {
+        3 => Ok(()),
+        2 if !encap.is_udp() => {
+            let text = "ip carries version 3 only; give udp (0)".to_owned();
+            refuse(Errno::EINVAL, Attr::EncapType, text)
+        }
+        2 => {
+            narrow(Attr::ConnId, id.0)?;
+            narrow(Attr::PeerConnId, peer.0)
+        }
+        _ => {
+            let text = format!("{version} is not served; give 2 or 3");
+            refuse(Errno::EPROTONOSUPPORT, Attr::ProtoVersion, text)
+        }
+    }
+}
+
+/// Refuses an id that version 2 has no room for.
+fn narrow(attr: Attr, id: u32) -> Result<(), Error> {
+    if id <= u16::MAX.into() {
+        return Ok(());
+    }
+    let text = format!("{id} is too large for version 2; give a number from 1 to 65535");
+    Err(Error::new(Errno::EINVAL, keyword(attr), text))
+}
+
+/// Refuses a session that is none for a tunnel of its version, and one that says what means
+/// nothing to its kind.
+pub(super) fn fits(spec: &SessionSpec, a: &Attributes, version: u8) -> Result<(), Error> {
+    let refuse = |attr, text: &str| Err(Error::new(Errno::EINVAL, keyword(attr), text));
+    let no_device = !spec.pseudowire.has_device();
+    if no_device && a.ifname.is_some() {
+        return refuse(Attr::Ifname, "a ppp session has no device; leave it out");
+    }
+    if no_device && a.mtu.is_some() {
+        return refuse(Attr::Mtu, "a ppp session has no device; leave it out");
+    }
+    if version != 2 {
+        return Ok(());
+    }
+    if spec.pseudowire != Pseudowire::Ppp {
+        let text = "a tunnel of version 2 carries ppp only; give ppp (7)";
+        let field = keyword(Attr::PwType);
+        return Err(Error::new(Errno::EPROTONOSUPPORT, field, text));
+    }
+    for (attr, given) in [
+        (Attr::Cookie, a.cookie.is_some()),
+        (Attr::PeerCookie, a.peer_cookie.is_some()),
+    ] {
+        if given {
+            return refuse(attr, "version 2 has no cookies; leave it out");
+        }
+    }
+    narrow(Attr::SessionId, spec.key.session.0)?;
+    narrow(Attr::PeerSessionId, spec.peer_id.0)
 }
 
 /// What the request says about what may change of a tunnel.
@@ -173,7 +229,7 @@ pub(crate) fn session_spec(a: &Attributes) -> Result<SessionSpec, Error> {
     let pw_type = a.pw_type.ok_or(missing(Attr::PwType))?;
     let session = SessionId(nonzero(Attr::SessionId, session)?);
     let peer_id = SessionId(nonzero(Attr::PeerSessionId, peer_id)?);
-    let sublayer = pseudowire(pw_type, a.l2spec_type)?;
+    let (pseudowire, sublayer) = kind(pw_type, a.l2spec_type)?;
     if let Some(name) = &a.ifname {
         let refuse = |text| Error::new(Errno::EINVAL, keyword(Attr::Ifname), text);
         interface_name(name).map_err(refuse)?;
@@ -181,7 +237,7 @@ pub(crate) fn session_spec(a: &Attributes) -> Result<SessionSpec, Error> {
     Ok(SessionSpec {
         key: SessionKey { tunnel, session },
         peer_id,
-        pseudowire: Pseudowire::Ethernet,
+        pseudowire,
         ifname: a.ifname.clone(),
         cookie: a.cookie.unwrap_or_default(),
         peer_cookie: a.peer_cookie.unwrap_or_default(),
@@ -196,10 +252,10 @@ pub(super) fn session_tunnel(a: &Attributes) -> Result<TunnelId, Error> {
     nonzero(Attr::ConnId, id).map(TunnelId)
 }
 
-fn pseudowire(number: u16, l2spec: Option<u8>) -> Result<Sublayer, Error> {
+fn kind(number: u16, l2spec: Option<u8>) -> Result<(Pseudowire, Sublayer), Error> {
     let refuse = |errno, attr, text| Err(Error::new(errno, keyword(attr), text));
     if number >= pw_type::INVALID {
-        let text = format!("{number} is unknown; give eth (5)");
+        let text = format!("{number} is unknown; give eth (5) or ppp (7)");
         return refuse(Errno::EINVAL, Attr::PwType, text);
     }
     let sublayer = match l2spec {
@@ -210,11 +266,14 @@ fn pseudowire(number: u16, l2spec: Option<u8>) -> Result<Sublayer, Error> {
             return refuse(Errno::EINVAL, Attr::L2specType, text);
         }
     };
-    if number != pw_type::ETHERNET {
-        let text = format!("{number} is not served; give eth (5)");
-        return refuse(Errno::EPROTONOSUPPORT, Attr::PwType, text);
+    match number {
+        pw_type::ETHERNET => Ok((Pseudowire::Ethernet, sublayer)),
+        pw_type::PPP => Ok((Pseudowire::Ppp, sublayer)),
+        _ => {
+            let text = format!("{number} is not served; give eth (5) or ppp (7)");
+            refuse(Errno::EPROTONOSUPPORT, Attr::PwType, text)
+        }
     }
-    Ok(sublayer)
 }
 
 fn mtu(octets: u16) -> Result<u16, Error> {

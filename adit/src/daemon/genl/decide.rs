@@ -1,6 +1,6 @@
 //! What a request comes to, given the objects that exist.
 
-use super::create::{retuning, session_spec, session_tunnel, tunnel_retuning, tunnel_spec};
+use super::create::{fits, retuning, session_spec, session_tunnel, tunnel_retuning, tunnel_spec};
 use super::{Dialect, Request, keyword, linux, missing};
 use crate::daemon::plane::Target;
 use adit_datapath::Error;
@@ -137,6 +137,7 @@ fn create_session(a: &Attributes, state: &Inventory) -> Result<Change, Error> {
         .get(&tunnel)
         .ok_or_else(|| no_tunnel(tunnel))?;
     let spec = session_spec(a)?;
+    fits(&spec, a, tunnel.version)?;
     free_session(&spec, tunnel, state)?;
     Ok(Change::AddSession(spec))
 }

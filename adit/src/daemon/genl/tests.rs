@@ -5,7 +5,8 @@ use super::*;
 use crate::control::{AUTOMATIC_MTU, create_session, create_tunnel};
 use crate::daemon::samples::{any_session, any_tunnel, inventory, ip, key, session as sample, udp};
 use adit_datapath::spec::{
-    Change, DebugMask, Device, Inventory, Retuning, SessionTuning, TunnelRetuning,
+    Change, DebugMask, Device, Inventory, Pseudowire, Retuning, SessionTuning, TunnelRetuning,
+    TunnelSpec,
 };
 use adit_wire::netlink::{Attributes, Command, FAMILY_ID, Frames, Writer, flag};
 use proptest::prelude::*;

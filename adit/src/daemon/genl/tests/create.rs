@@ -61,9 +61,23 @@ fn tunnel_create_refuses_bad_values() {
             "peer_tunnel_id",
         ),
         (
-            whole().octet(Attr::ProtoVersion, 2),
+            whole().octet(Attr::ProtoVersion, 4),
             Errno::EPROTONOSUPPORT,
             "proto_version",
+        ),
+        (
+            whole()
+                .octet(Attr::ProtoVersion, 2)
+                .word(Attr::PeerConnId, 0x1_0000),
+            Errno::EINVAL,
+            "peer_tunnel_id",
+        ),
+        (
+            whole()
+                .octet(Attr::ProtoVersion, 2)
+                .half(Attr::EncapType, 1),
+            Errno::EINVAL,
+            "encap",
         ),
         (whole().word(Attr::Fd, 3), Errno::EOPNOTSUPP, "fd"),
         (
@@ -102,7 +116,7 @@ fn session_create_asks_for_its_attributes_in_linuxs_order() {
         ((Errno::EINVAL, "pw_type"), |m| {
             m.half(Attr::PwType, 12).octet(Attr::L2specType, 2)
         }),
-        ((Errno::EINVAL, "pw_type"), |m| m.half(Attr::PwType, 7)),
+        ((Errno::EINVAL, "pw_type"), |m| m.half(Attr::PwType, 4)),
         ((Errno::EINVAL, "l2spec_type"), |m| {
             m.octet(Attr::L2specType, 1)
         }),
@@ -115,6 +129,54 @@ fn session_create_asks_for_its_attributes_in_linuxs_order() {
     ];
     let message = through(&state, Command::SessionCreate, &steps);
     assert!(ask(&state, &message.finish()).is_ok());
+}
+
+#[test]
+fn ppp_sessions_say_nothing_of_devices_and_in_version_2_nothing_of_cookies() {
+    let v2 = TunnelSpec {
+        version: 2,
+        ..udp(1)
+    };
+    let state = inventory([v2, udp(2)], []);
+    let whole = |tunnel, pw_type| {
+        request(Command::SessionCreate)
+            .word(Attr::ConnId, tunnel)
+            .word(Attr::SessionId, 6)
+            .word(Attr::PeerSessionId, 6)
+            .half(Attr::PwType, pw_type)
+    };
+    for tunnel in [1, 2] {
+        let action = ask(&state, &whole(tunnel, 7).finish()).unwrap();
+        let Action::Change(Change::AddSession(spec)) = action else {
+            panic!("{action:?}");
+        };
+        assert_eq!(spec.pseudowire, Pseudowire::Ppp);
+        let named = whole(tunnel, 7).string(Attr::Ifname, "p0");
+        assert_eq!(refused(&state, named), (Errno::EINVAL, "name"));
+        let sized = whole(tunnel, 7).half(Attr::Mtu, 1400);
+        assert_eq!(refused(&state, sized), (Errno::EINVAL, "mtu"));
+    }
+    let cases = [
+        (whole(1, 5), Errno::EPROTONOSUPPORT, "pw_type"),
+        (
+            whole(1, 7).octets(Attr::Cookie, &[1; 4]),
+            Errno::EINVAL,
+            "cookie",
+        ),
+        (
+            whole(1, 7).octets(Attr::PeerCookie, &[1; 4]),
+            Errno::EINVAL,
+            "peer_cookie",
+        ),
+        (
+            whole(1, 7).word(Attr::PeerSessionId, 0x1_0000),
+            Errno::EINVAL,
+            "peer_session_id",
+        ),
+    ];
+    for (message, errno, field) in cases {
+        assert_eq!(refused(&state, message), (errno, field));
+    }
 }
 
 #[test]
