@@ -16,6 +16,10 @@ use std::time::{Duration, Instant};
 /// The wait after a first failure; every further one waits twice as long.
 const FIRST: Duration = Duration::from_secs(1);
 
+/// Tunnels that are opened at a time. Who is called by very many at once takes them for an attack
+/// and lets some wait for seconds.
+const OPENING: usize = 100;
+
 /// A tunnel or call that lived so long has not failed.
 const STABLE: Duration = Duration::from_secs(30);
 
@@ -270,8 +274,21 @@ impl Plane {
         for name in due {
             match self.dials.get(&name).and_then(Dial::tunnel) {
                 Some(tunnel) => self.place_due(&name, tunnel, now),
-                None => self.attempt(&name, now, engine),
+                None if self.may_open() => self.attempt(&name, now, engine),
+                None => {}
             }
+        }
+    }
+
+    /// Whether one more tunnel may be opened now.
+    pub(super) fn may_open(&self) -> bool {
+        self.opening.len() < OPENING
+    }
+
+    /// Notes that a tunnel is no longer being opened. When half of them are done, others follow.
+    pub(super) fn opened(&mut self, key: TunnelKey, engine: &mut Engine) {
+        if self.opening.remove(&key) && self.opening.len() == OPENING / 2 {
+            self.dial_due(Instant::now(), engine);
         }
     }
 
@@ -378,6 +395,7 @@ impl Plane {
         let (key, path) = opened.inspect_err(|_| self.listeners.close_private(listener, engine))?;
         let origin = Origin::Connection(name.to_owned());
         self.add_tunnel(key, Tunnel::new(origin, path));
+        self.opening.insert(key);
         if let Some(dial) = self.dials.get_mut(name) {
             dial.state = State::Open(key, None);
         }

@@ -74,6 +74,7 @@ impl Plane {
         }
         if let Origin::Connection(name) = origin {
             self.connected(&name, key);
+            self.opened(key, engine);
         }
     }
 
@@ -96,6 +97,7 @@ impl Plane {
         self.remove_tunnel(key, engine);
         if let Origin::Connection(name) = origin {
             self.disconnected(&name, key, &end.to_string());
+            self.opened(key, engine);
         }
     }
 

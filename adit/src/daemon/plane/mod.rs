@@ -61,6 +61,8 @@ pub struct Plane {
     by_id: BTreeMap<TunnelId, TunnelKey>,
     by_ids: BTreeMap<DataKey, SessionKey>,
     dials: BTreeMap<String, Dial>,
+    /// Tunnels of connections that are not established yet.
+    opening: BTreeSet<TunnelKey>,
     lookups: Vec<Lookup>,
     drained: bool,
     draining: bool,
@@ -115,6 +117,7 @@ impl Plane {
             by_id: BTreeMap::new(),
             by_ids: BTreeMap::new(),
             dials: BTreeMap::new(),
+            opening: BTreeSet::new(),
             lookups: Vec::new(),
             drained: false,
             draining: false,
@@ -150,7 +153,8 @@ impl Plane {
     pub fn deadline(&self) -> Option<Instant> {
         let node = self.node.deadline();
         let node = node.map(|(due, _)| self.epoch + due.since_epoch());
-        let dials = self.dials.values().filter_map(Dial::due);
+        let waits = |dial: &&Dial| dial.tunnel().is_some() || self.may_open();
+        let dials = self.dials.values().filter(waits).filter_map(Dial::due);
         let listeners = self.listeners.due();
         node.into_iter().chain(dials).chain(listeners).min()
     }

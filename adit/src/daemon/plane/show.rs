@@ -30,6 +30,8 @@ pub struct Channel {
     pub in_flight: u32,
     /// Messages sent again so far.
     pub retransmissions: u64,
+    /// Sessions in any state.
+    pub sessions: u32,
     /// The round-trip time, once one was measured.
     pub rtt: Option<Duration>,
 }
@@ -52,6 +54,7 @@ impl Plane {
                 window: info.window.into(),
                 in_flight: info.in_flight.try_into().unwrap_or(u32::MAX),
                 retransmissions: info.retransmissions.into(),
+                sessions: info.sessions.try_into().unwrap_or(u32::MAX),
                 rtt: info.round_trip,
             }),
         })

@@ -329,6 +329,21 @@ fn a_name_is_looked_up_at_each_attempt() {
 }
 
 #[test]
+fn many_connections_are_opened_a_hundred_at_a_time() {
+    let dials = |from: usize, to: usize| -> String {
+        let dial = |n| format!("[[connection]]\nname = \"c{n}\"\nhost = \"{TWO}\"\n");
+        (from..to).map(dial).collect()
+    };
+    let mut two = End::new(TWO, 2, &called(""));
+    let mut one = End::new(ONE, 1, &(listener(ONE) + &dials(0, 330)));
+    assert_eq!(one.plane.opening.len(), 100);
+    talk(&mut one, &mut two);
+    assert_eq!(one.plane.opening.len(), 0);
+    assert_eq!(one.engine.desired().tunnels.len(), 330);
+    assert_eq!(two.engine.desired().tunnels.len(), 330);
+}
+
+#[test]
 fn the_end_is_said_to_every_peer() {
     let (mut one, mut two) = up(BLUE, "");
     one.plane.shut_down(&mut one.engine);
