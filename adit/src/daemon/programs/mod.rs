@@ -129,9 +129,13 @@ impl Programs {
     }
 }
 
-/// Makes a change that no program asked for by netlink, so that nobody is told of it.
+/// Makes a change that no program asked for by netlink, so that nobody is told of it but the peer
+/// with which a session was set up by protocol.
 fn change(change: &Change, state: &mut State) -> Result<(), Errno> {
-    let made = state.engine.change(change);
+    let made = match state.is_negotiated(change) {
+        true => state.control_by_change(change),
+        false => state.engine.change(change),
+    };
     made.map_err(|refused| {
         tracing::debug!("refused: {refused}");
         refused.errno
