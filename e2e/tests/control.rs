@@ -131,10 +131,17 @@ fn secrets_and_digests() -> Test {
     let terms = "secret = \"s3cret\"\ndigest = \"md5\"\nhide_avps = true\nversion = 3\n";
     let pair = pair(
         &calling(UDP, &(terms.to_owned() + CALL)),
-        &called(UDP, "secret = \"other\"\nold_secret = \"s3cret\"\n"),
+        &called(
+            UDP,
+            "ecn = false\nsecret = \"other\"\nold_secret = \"s3cret\"\n",
+        ),
     );
     await_session(&pair.b);
     await_ping(&pair);
+    assert!(
+        pair.a.list("tunnel")[0]["ecn"].is_null(),
+        "B does not want it"
+    );
     Ok(())
 }
 
@@ -162,6 +169,11 @@ fn what_is_shown() -> Test {
     assert_eq!(tunnel["origin"], "connection b");
     assert_eq!(tunnel["version"], 3);
     assert_eq!(tunnel["retransmissions"], 0);
+    assert_eq!(
+        (&tunnel["sessions"], &tunnel["ecn"]),
+        (&1.into(), &true.into())
+    );
+    assert_eq!(pair.b.list("tunnel")[0]["ecn"], true);
     assert!(tunnel["rtt_us"].as_u64().is_some(), "{tunnel}");
     assert!(tunnel["window"].as_u64().is_some_and(|window| window > 0));
     assert_eq!(pair.b.list("tunnel")[0]["origin"], "peer a");

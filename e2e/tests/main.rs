@@ -18,6 +18,7 @@ mod many;
 mod matrix;
 mod mtu;
 mod path;
+mod ppp;
 mod refusals;
 mod relay;
 mod reload;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
             control::tests(),
             interop::tests(),
             degraded::tests(),
+            ppp::tests(),
             sequence::tests(),
             relay::tests(),
             hostile::tests(),
