@@ -3,6 +3,7 @@
 //!
 //! `cargo run --release -p adit-bench` runs it; `-- --help` shows what can be limited.
 
+mod calls;
 mod case;
 mod cpu;
 mod host;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
     let done = match &line.role {
         Some(Role::Traffic { tool }) => traffic::run(tool),
         Some(Role::SetUp(plan)) => set_up::run(plan),
+        Some(Role::Calls(plan)) => calls::run(plan),
         None => match line.options.plan() {
             Ok(plan) => measure(&plan),
             Err(error) => {

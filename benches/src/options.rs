@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::calls::Calls;
 use crate::case::Case;
 use crate::peer::Peer;
 use crate::set_up::SetUp;
@@ -33,6 +34,9 @@ pub(crate) enum Role {
     /// Measures instead how fast the control plane sets up tunnels and sessions: two nodes in one
     /// process, without sockets and without privileges.
     SetUp(SetUp),
+    /// Measures instead how fast two daemons do the same with each other, over sockets and into
+    /// their data paths.
+    Calls(Calls),
     /// Runs one end of a measurement.
     #[command(hide = true)]
     Traffic {

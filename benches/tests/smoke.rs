@@ -28,8 +28,28 @@ fn main() -> ExitCode {
     let set_up = Trial::test("control plane of both versions", || {
         control_plane_of_both_versions().map_err(|error| error.to_string().into())
     });
-    let tests = vec![test.with_ignored_flag(skip.is_some()), set_up];
+    let daemons = Trial::test("two daemons", || {
+        two_daemons().map_err(|error| error.to_string().into())
+    });
+    let tests = vec![
+        test.with_ignored_flag(skip.is_some()),
+        daemons.with_ignored_flag(skip.is_some()),
+        set_up,
+    ];
     libtest_mimic::run(&arguments, tests).exit_code()
+}
+
+fn two_daemons() -> Test {
+    let output = Command::new(env!("CARGO_BIN_EXE_adit-bench"))
+        .args(["calls", "--sizes", "3:100"])
+        .output()?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into());
+    }
+    let table = String::from_utf8(output.stdout)?;
+    let rows = table.lines().filter(|line| line.contains(" | 3 | 300 | "));
+    assert_eq!(rows.count(), 2, "{table}");
+    Ok(())
 }
 
 /// Needs no privilege.

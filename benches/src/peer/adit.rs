@@ -8,8 +8,14 @@ use std::fmt::Write;
 use std::path::PathBuf;
 use std::process::{Child, Command};
 
-/// Under cargo the program is built first, so that never an old one is measured.
 pub(super) fn probe(world: &World) -> anyhow::Result<String> {
+    let program = built()?;
+    let version = world.execute(Side::Near, &program.to_string_lossy(), "--version")?;
+    Ok(version.trim().to_owned())
+}
+
+/// The program beside this one. Under cargo it is built first, so that never an old one is measured.
+pub(crate) fn built() -> anyhow::Result<PathBuf> {
     if let Some(cargo) = env::var_os("CARGO") {
         let mut build = Command::new(cargo);
         build.args(["build", "--quiet", "--package", "adit"]);
@@ -23,8 +29,7 @@ pub(super) fn probe(world: &World) -> anyhow::Result<String> {
         program.exists(),
         "{shown} is missing (cargo build --release --package adit)"
     );
-    let version = world.execute(Side::Near, &program.to_string_lossy(), "--version")?;
-    Ok(version.trim().to_owned())
+    Ok(program)
 }
 
 pub(super) fn start(peer: Peer, world: &World, side: Side, sessions: u32) -> anyhow::Result<Child> {

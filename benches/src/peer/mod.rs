@@ -1,6 +1,6 @@
 //! What is measured: each way to join the two namespaces at layer 2.
 
-mod adit;
+pub(crate) mod adit;
 mod fastd;
 mod kernel;
 

@@ -81,6 +81,7 @@ pub struct Attributes {
     pub connection: Option<String>,
     pub call: Option<String>,
     pub limits: Option<String>,
+    pub sessions: Option<u32>,
 }
 
 impl Attributes {
@@ -189,6 +190,7 @@ impl Attributes {
             Attr::Connection => self.connection = Some(v.string(usize::MAX)?),
             Attr::Call => self.call = Some(v.string(usize::MAX)?),
             Attr::Limits => self.limits = Some(v.string(usize::MAX)?),
+            Attr::Sessions => self.sessions = Some(v.word()?),
             // Nobody uses these, but the policy still wants them whole.
             Attr::DataSeq | Attr::L2specLen => v.octet().map(drop)?,
             Attr::Offset | Attr::VlanId | Attr::Mru => v.half().map(drop)?,
@@ -252,6 +254,7 @@ impl Attributes {
             Attr::Connection => put(to, attr, self.connection.as_deref(), Writer::string),
             Attr::Call => put(to, attr, self.call.as_deref(), Writer::string),
             Attr::Limits => put(to, attr, self.limits.as_deref(), Writer::string),
+            Attr::Sessions => put(to, attr, self.sessions, Writer::word),
             Attr::DataSeq
             | Attr::L2specLen
             | Attr::Offset

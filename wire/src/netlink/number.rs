@@ -219,6 +219,8 @@ numbers! {
         Connection = 0x1028,
         /// Adit, string: the call of the connection that is meant.
         Call = 0x1029,
+        /// Adit, u32: sessions in any state that a tunnel has.
+        Sessions = 0x102a,
         /// Adit, string: what the session has to do without.
         Limits = 0x1030,
     }

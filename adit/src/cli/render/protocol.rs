@@ -30,6 +30,9 @@ pub(super) fn text(object: &Attributes) -> String {
         out.push_str(&format!(
             "  control channel: window {window}, in flight {in_flight}, retransmissions {again}"
         ));
+        if let Some(sessions) = object.sessions {
+            out.push_str(&format!(", sessions {sessions}"));
+        }
         if let Some(micros) = object.round_trip {
             out.push_str(&format!(", rtt {}.{:03} ms", micros / 1000, micros % 1000));
         }
@@ -55,6 +58,7 @@ pub(super) fn json(object: &Attributes) -> Map<String, Value> {
         ("uptime_ms", object.uptime),
         ("window", object.window.map(u64::from)),
         ("in_flight", object.in_flight.map(u64::from)),
+        ("sessions", object.sessions.map(u64::from)),
         ("retransmissions", object.retransmissions),
         ("rtt_us", object.round_trip),
     ];

@@ -92,7 +92,8 @@ fn keyword(attr: Attr) -> &'static str {
         | Attr::Window
         | Attr::InFlight
         | Attr::Retransmissions
-        | Attr::RoundTrip => "attribute",
+        | Attr::RoundTrip
+        | Attr::Sessions => "attribute",
     }
 }
 

@@ -220,7 +220,8 @@ fn negotiated(writer: Writer, details: &Details) -> Writer {
         writer = writer
             .word(Attr::Window, channel.window)
             .word(Attr::InFlight, channel.in_flight)
-            .long(Attr::Retransmissions, channel.retransmissions);
+            .long(Attr::Retransmissions, channel.retransmissions)
+            .word(Attr::Sessions, channel.sessions);
         if let Some(rtt) = channel.rtt {
             writer = writer.long(Attr::RoundTrip, saturating(rtt.as_micros()));
         }

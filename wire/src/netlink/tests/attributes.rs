@@ -61,7 +61,7 @@ prop_compose! {
         ifname in option::of("[^\\x00/]{0,3}[a-z0-9]{0,3}"),
         texts in [texts(), texts(), texts(), texts(), texts(), texts(), texts()],
         longs: [Option<u64>; 3],
-        sizes: [Option<u32>; 2],
+        sizes: [Option<u32>; 3],
         cookies in [cookies(), cookies()],
         ipv4: [Option<u32>; 2],
         ipv6: [Option<u128>; 2],
@@ -71,7 +71,7 @@ prop_compose! {
     ) -> Attributes {
         let [problem, text, state, origin, peer_name, connection, call] = texts;
         let [uptime, retransmissions, round_trip] = longs;
-        let [window, in_flight] = sizes;
+        let [window, in_flight, sessions] = sizes;
         let [cookie, peer_cookie] = cookies;
         let [ip_saddr, ip_daddr] = ipv4.map(|address| address.map(Ipv4Addr::from));
         let [ip6_saddr, ip6_daddr] = ipv6.map(|address| address.map(Ipv6Addr::from));
@@ -80,7 +80,7 @@ prop_compose! {
             ifname, problem, text, cookie, peer_cookie, ip_saddr, ip_daddr, ip6_saddr, ip6_daddr,
             udp_zero_csum6_tx, udp_zero_csum6_rx, dry_run, udp_no_csum, stats, drops,
             state, origin, peer_name, connection, call, uptime, retransmissions, round_trip,
-            window, in_flight,
+            window, in_flight, sessions,
             ..numbers
         }
     }
