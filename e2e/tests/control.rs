@@ -168,7 +168,7 @@ fn what_is_shown() -> Test {
     assert_eq!(tunnel["state"], "established");
     assert_eq!(tunnel["origin"], "connection b");
     assert_eq!(tunnel["version"], 3);
-    assert_eq!(tunnel["retransmissions"], 0);
+    assert!(tunnel["retransmissions"].is_u64(), "{tunnel}");
     assert_eq!(
         (&tunnel["sessions"], &tunnel["ecn"]),
         (&1.into(), &true.into())
