@@ -78,47 +78,37 @@ impl Size {
     }
 }
 
-/// One measurement, as a line of the table. The clock runs from when the first session is seen to
-/// when the last one is.
+/// One measurement, as a line of the table. The clock runs from the calling daemon's start, its
+/// reading of the file included, until the called one is seen to have every session.
 fn row(version: u8, size: Size, program: &Path) -> anyhow::Result<String> {
     let lab = Lab::new()?;
     let mut far = lab.start(&lab.far, program, &called(version))?;
     lab.await_answer(program)?;
     let idle = memory(&far)?;
-    let mut near = lab.start(&lab.near, program, &calling(version, size))?;
     let all = size.tunnels * size.sessions;
     let began = Instant::now();
-    let mut first = None;
-    let (from, seen, to) = loop {
-        let now = Instant::now();
+    let mut near = lab.start(&lab.near, program, &calling(version, size))?;
+    let seconds = loop {
         let count = lab.sessions(program)?;
-        match (count, first) {
-            (0, _) => {}
-            // All at once: what came before the first look counts too.
-            (count, None) if count == all => break (began, 0, now),
-            (count, None) => first = Some((now, count)),
-            (count, Some((from, seen))) if count == all => break (from, seen, now),
-            (_, Some(_)) => {}
+        let elapsed = began.elapsed();
+        if count == all {
+            break elapsed.as_secs_f64();
         }
         let ended = near.try_wait()?.or(far.try_wait()?);
         ensure!(ended.is_none(), "a daemon ended: {ended:?}");
-        ensure!(
-            began.elapsed() < PATIENCE,
-            "only {count} of {all} sessions came up"
-        );
+        ensure!(elapsed < PATIENCE, "only {count} of {all} sessions came up");
         thread::sleep(PAUSE);
     };
-    let seconds = (to - from).as_secs_f64();
-    let rate = (all - seen) as f64 / seconds;
     let used = memory(&far)?.saturating_sub(idle);
     for daemon in [&mut near, &mut far] {
         daemon.kill()?;
         daemon.wait()?;
     }
     Ok(format!(
-        "| {version} | {} | {all} | {seconds:.2} | {:.0} | {rate:.0} | {:.1} |",
+        "| {version} | {} | {all} | {seconds:.2} | {:.0} | {:.0} | {:.1} |",
         size.tunnels,
-        rate / size.sessions as f64,
+        size.tunnels as f64 / seconds,
+        all as f64 / seconds,
         used as f64 / all as f64
     ))
 }
