@@ -22,6 +22,13 @@ const GROUPS: &[&str] = &[
     "identity.",
     "notify.",
     "privilege.",
+    "tunnel_fd.",
+    "pppox.",
+    "pppox_calls.",
+    "pppox_data.",
+    "life.",
+    "ppp_units.",
+    "ppp_channels.",
 ];
 
 /// An answer by case and question.

@@ -108,6 +108,11 @@ impl Case {
     }
 }
 
+/// Gives who hears of a closed descriptor only afterwards the time to act upon it.
+pub(crate) fn settle() {
+    std::thread::sleep(std::time::Duration::from_millis(300));
+}
+
 fn copy(error: &io::Error) -> io::Error {
     io::Error::from_raw_os_error(error.raw_os_error().unwrap_or(0))
 }
