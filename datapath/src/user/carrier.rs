@@ -1,24 +1,23 @@
-use crate::counters::{Counters, DropReason, Tally};
+use crate::counters::Tally;
 use crate::limits::{Limit, Without};
-use crate::spec::{
-    DebugMask, Encap, ListenerAddress, ListenerId, ListenerSpec, Tos, TunnelSpec, TunnelTuning,
-    TxChecksum,
-};
-use crate::sys::batch::{self, BATCH, Class, Message, Received, Target};
+use crate::spec::{DebugMask, Encap, ListenerId, Tos, TunnelSpec, TunnelTuning};
+use crate::sys::batch::{self, BATCH, Class, Message, Target};
 use crate::sys::{error_queue, socket};
-use crate::user::key::Key;
 use crate::user::log::{LogBudget, LookBudget};
 use crate::user::outlet::Outlet;
 use crate::user::remote::target;
-use crate::user::twin::{self, Datagram};
 use crate::{ControlMessage, ControlSink};
-use adit_wire::ip::ipv4_payload;
 use std::io::{self, IoSlice};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicU32, AtomicUsize};
 use std::sync::{Mutex, PoisonError};
+
+mod open;
+mod strays;
+
+use open::longest_segment;
 
 /// Errors taken at a time.
 const MAX_ERRORS: usize = 64;
@@ -77,136 +76,6 @@ pub(crate) enum Framing {
 }
 
 impl Carrier {
-    pub(crate) fn open(encap: Encap, version: u8) -> io::Result<Carrier> {
-        let socket = match encap {
-            Encap::Udp {
-                local,
-                remote,
-                checksum,
-            } => socket::udp(local, remote, checksum)?,
-            Encap::Ip { local, remote } => socket::ip(local, remote)?,
-        };
-        Ok(Carrier::new(socket, encap, Some(version), None))
-    }
-
-    /// A listener's socket, whose control messages go to `sink`.
-    pub(crate) fn listen(spec: &ListenerSpec, sink: ControlSink) -> io::Result<Carrier> {
-        let interface = spec.interface.as_deref();
-        let (socket, encap) = match spec.local {
-            ListenerAddress::Udp(local) => {
-                let (checksum, remote) = (spec.checksum, nowhere(local.ip()));
-                let socket = socket::udp_listener(local, interface, checksum)?;
-                let bound = socket.local_addr()?.as_socket();
-                let local = bound.unwrap_or(local);
-                (
-                    socket,
-                    Encap::Udp {
-                        local,
-                        remote,
-                        checksum,
-                    },
-                )
-            }
-            ListenerAddress::Ip(local) => {
-                let remote = nowhere(local).ip();
-                (
-                    socket::ip_listener(local, interface)?,
-                    Encap::Ip { local, remote },
-                )
-            }
-        };
-        Ok(Carrier {
-            upcall: Some(Upcall {
-                listener: spec.id,
-                sink,
-            }),
-            ..Carrier::new(socket, encap, None, interface)
-        })
-    }
-
-    /// The raw twin of a program's port. Over `encap` the first of its tunnels goes.
-    pub(crate) fn twin(encap: &Encap) -> io::Result<Carrier> {
-        let Encap::Udp {
-            local, checksum, ..
-        } = *encap
-        else {
-            return Err(io::ErrorKind::Unsupported.into());
-        };
-        let socket = socket::udp_twin(local.is_ipv4(), local.port())?;
-        let nowhere = nowhere(local.ip());
-        let encap = Encap::Udp {
-            local: SocketAddr::new(nowhere.ip(), local.port()),
-            remote: nowhere,
-            checksum,
-        };
-        let outlet = Outlet::of(local, &encap, None);
-        if let Err(error) = &outlet {
-            tracing::warn!(%local, %error, "nothing can be sent beside the program's socket");
-        }
-        Ok(Carrier {
-            twin: true,
-            outlet: outlet.ok(),
-            ..Carrier::new(socket, encap, None, None)
-        })
-    }
-
-    /// Whether this is the twin of a socket that is as `encap` says.
-    pub(crate) fn is_twin_for(&self, encap: &Encap) -> bool {
-        let (
-            Encap::Udp {
-                local: ours,
-                checksum,
-                ..
-            },
-            Encap::Udp {
-                local: theirs,
-                checksum: wanted,
-                ..
-            },
-        ) = (&self.encap, encap)
-        else {
-            return false;
-        };
-        let port = ours.port() == theirs.port() && ours.is_ipv4() == theirs.is_ipv4();
-        self.twin && port && checksum == wanted
-    }
-
-    /// Opens what came to a twin.
-    pub(crate) fn open_datagram<'a>(
-        &self,
-        packet: &'a [u8],
-        received: &Received,
-    ) -> Result<Datagram<'a>, DropReason> {
-        let strict = match self.encap {
-            Encap::Udp { checksum, .. } => checksum.rx,
-            Encap::Ip { .. } => false,
-        };
-        twin::open(self.encap.local().is_ipv4(), strict, packet, received)
-    }
-
-    fn new(
-        socket: socket2::Socket,
-        encap: Encap,
-        version: Option<u8>,
-        interface: Option<&str>,
-    ) -> Carrier {
-        Carrier {
-            outlet: Outlet::beside(&socket, &encap, interface).ok(),
-            gro: socket::has_gro(&socket),
-            socket,
-            encap,
-            version,
-            debug: AtomicU32::new(0),
-            spare_checksums: spares(&encap).then(|| Mutex::new(false)),
-            longest_segment: AtomicUsize::new(longest_segment(&encap)),
-            strays: Tally::default(),
-            log: LogBudget::default(),
-            looks: LookBudget::default(),
-            upcall: None,
-            twin: false,
-        }
-    }
-
     /// Whether tunnels with different peers share the socket.
     pub(crate) fn is_shared(&self) -> bool {
         self.upcall.is_some() || self.twin
@@ -411,77 +280,6 @@ impl Carrier {
         }
         let tells = tuning.ecn || tuning.tos == Tos::Uniform;
         socket::tell_class(&self.socket, v4, tells)
-    }
-
-    /// Hands a control message up, from `from` to `local`, if anybody wants it.
-    pub(crate) fn hand_up(&self, packet: &[u8], from: Option<SocketAddr>, local: Option<IpAddr>) {
-        let (Some(upcall), Some(peer)) = (&self.upcall, from) else {
-            return self.drop_stray(DropReason::Control, packet.len());
-        };
-        let octets = match self.framing() {
-            Framing::Ipv4 => ipv4_payload(packet).map_or(packet, |(_, payload)| payload),
-            Framing::Udp | Framing::Ipv6 | Framing::Twin => packet,
-        };
-        let message = ControlMessage {
-            peer,
-            local,
-            octets,
-        };
-        if !(upcall.sink)(upcall.listener, message) {
-            self.drop_stray(DropReason::ControlOverflow, packet.len());
-        }
-    }
-
-    /// Counts a data packet of which no session knows.
-    pub(crate) fn drop_unknown(&self, key: Key, octets: usize) {
-        let reason = match self.version {
-            Some(version) if version != key.version() => DropReason::Version,
-            Some(_) | None => DropReason::UnknownSession,
-        };
-        self.drop_stray(reason, octets);
-    }
-
-    /// Counts a packet that belongs to no session.
-    pub(crate) fn drop_stray(&self, reason: DropReason, octets: usize) {
-        self.strays.drop(reason, 1);
-        let control = matches!(reason, DropReason::Control | DropReason::ControlOverflow);
-        let class = if control {
-            DebugMask::CONTROL
-        } else {
-            DebugMask::DATA
-        };
-        if self.debug().has(class) && self.log.take() {
-            tracing::debug!(remote = %self.encap.remote(), octets, reason = reason.name(), "dropped");
-        }
-    }
-
-    /// The counters of what belongs to no session.
-    pub(crate) fn counters(&self) -> Counters {
-        let overflow = Tally::default();
-        overflow.drop(DropReason::SocketOverflow, socket::overflows(&self.socket));
-        let mut counters = self.strays.read();
-        counters += overflow.read();
-        counters
-    }
-}
-
-/// The remote end of a socket that has none.
-fn nowhere(local: IpAddr) -> SocketAddr {
-    match local {
-        IpAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
-        IpAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
-    }
-}
-
-fn spares(encap: &Encap) -> bool {
-    matches!(encap, Encap::Udp { checksum, .. } if checksum.tx == TxChecksum::Spare)
-}
-
-/// The kernel cuts UDP packets, and puts checksums on the pieces.
-fn longest_segment(encap: &Encap) -> usize {
-    match encap {
-        Encap::Udp { checksum, .. } if checksum.tx != TxChecksum::Never => usize::MAX,
-        Encap::Udp { .. } | Encap::Ip { .. } => 0,
     }
 }
 
