@@ -2,8 +2,8 @@
 //!
 //! [`Plane`] drives a [`Node`], which decides, and carries out what it decides: it has messages
 //! sent, installs sessions in the data path through the [`Engine`], and answers calls by the
-//! [`Policy`]. [`terms`] makes the node's configuration of the policy, [`carry`] makes objects of
-//! the data path of what was agreed on, [`dial`] opens the tunnels that the policy asks for.
+//! [`Policy`]. `terms` makes the node's configuration of the policy, `carry` makes objects of
+//! the data path of what was agreed on, `dial` opens the tunnels that the policy asks for.
 
 mod calls;
 mod carry;
