@@ -203,6 +203,9 @@ pub struct Limits {
     pub sccrq_rate: Rate,
     /// Sessions at most.
     pub sessions: u32,
+    /// Calls accepted of all peers, beside what each tunnel's [`CallConfig::rate`] admits; beyond it
+    /// they get a CDN "temporary lack of facilities" (RFC 2661 §4.4.2). `None` is no limit.
+    pub call_rate: Option<Rate>,
     /// Control messages sent per second and at once, over all tunnels in turn.
     pub transmit: Rate,
 }
@@ -305,6 +308,7 @@ impl Default for Limits {
                 burst: 1_000,
             },
             sessions: 1_000_000,
+            call_rate: None,
             transmit: Rate {
                 per_second: 100_000,
                 burst: 1_024,

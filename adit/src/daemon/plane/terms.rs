@@ -51,6 +51,7 @@ fn limits(limits: &Limits) -> NodeLimits {
         tunnels: limits.max_tunnels,
         sessions: limits.max_sessions,
         sccrq_rate: rate(limits.tunnel_rate),
+        call_rate: Some(rate(limits.call_rate)),
         ..usual
     }
 }

@@ -271,6 +271,26 @@ fn a_reload_touches_what_has_changed_and_nothing_else() {
 }
 
 #[test]
+fn calls_beyond_the_rate_are_refused_for_now() {
+    let calls: String = (0..50)
+        .map(|n| BLUE.replace("blue", &format!("c{n}")))
+        .collect();
+    let calls = calls.replace("name = \"pw1\"\n", "");
+    let (one, two) = up(&calls, "");
+    assert_eq!((one.sessions().len(), two.sessions().len()), (50, 50));
+    let (one, two) = up(&calls, "[limits]\ncall_rate = 1\n");
+    let there = two.sessions().len();
+    // Two at once, and what a slow machine leaves time for.
+    assert!((2..50).contains(&there), "{there}");
+    assert_eq!(one.sessions().len(), there);
+    assert_eq!(one.engine.desired().tunnels.len(), 1, "the tunnel stays");
+    assert!(
+        one.plane.dials["c"].due().is_some(),
+        "they are placed again"
+    );
+}
+
+#[test]
 fn a_listener_without_its_address_is_tried_again() {
     let mut one = End::new(ONE, 1, "");
     one.fake.world().no_address = Some(Errno::EADDRNOTAVAIL);

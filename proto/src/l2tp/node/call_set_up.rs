@@ -57,7 +57,7 @@ impl Tunnel {
     /// Whether a request can be accepted at all.
     fn judge_request(
         &mut self,
-        shared: &Shared,
+        shared: &mut Shared,
         peer: SessionId,
         request: &Request,
     ) -> Result<(), ResultCode> {
@@ -80,7 +80,8 @@ impl Tunnel {
         }
         let full = self.sessions.len() >= calls.max_sessions as usize;
         let rate = calls.rate;
-        if full || rate.is_some_and(|rate| !self.calls.take(shared.now, rate)) {
+        let in_time = |rate| self.calls.take(shared.now, rate);
+        if full || !rate.is_none_or(in_time) || !shared.may_take_call() {
             return Err(busy());
         }
         Ok(())

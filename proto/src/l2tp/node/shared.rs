@@ -1,6 +1,7 @@
 use super::super::auth::Mint;
 use super::super::config::Policy;
 use super::super::{Event, Output, Saved};
+use super::bucket::Bucket;
 use super::counters::{Counters, MessageDrop};
 use super::opening::Opening;
 use crate::{Instant, Random};
@@ -24,6 +25,8 @@ pub(super) struct Shared {
     pub(super) reserved_sessions: BTreeSet<SessionId>,
     /// Sessions of both versions.
     pub(super) sessions: u32,
+    /// The calls of all peers.
+    calls: Bucket,
     /// The last serial number given.
     serial: u32,
     /// Room for a message that is being written.
@@ -46,6 +49,7 @@ impl Shared {
             reserved_tunnels: BTreeSet::new(),
             reserved_sessions: BTreeSet::new(),
             sessions: 0,
+            calls: Bucket::full(Instant::EPOCH),
             serial: 0,
             plain: Vec::new(),
             closed_to_new: false,
@@ -62,6 +66,12 @@ impl Shared {
 
     pub(super) fn drop(&mut self, reason: MessageDrop) {
         self.counters.drop(reason);
+    }
+
+    /// Whether the node may take another call of a peer now; counts it if so.
+    pub(super) fn may_take_call(&mut self) -> bool {
+        let rate = self.policy.limits.call_rate;
+        rate.is_none_or(|rate| self.calls.take(self.now, rate))
     }
 
     /// A challenge or nonce.

@@ -1,9 +1,9 @@
 //! Calls: directions, answers, limits, failures, and what is said about them.
 
 use super::kit::*;
-use crate::l2tp::config::{Answer, Rate};
+use crate::l2tp::config::{Answer, Limits, Rate};
 use crate::l2tp::{
-    CallAnswer, Connected, Direction, Encapsulation, Event, LinkInfo, PppCause, Refused,
+    CallAnswer, Connected, Direction, Encapsulation, Event, LinkInfo, Policy, PppCause, Refused,
     ResultCode, Role, SessionConfig, SessionEnd, TunnelConfig, Version, Versions,
 };
 use crate::sim::{Network, World};
@@ -167,6 +167,42 @@ fn calls_are_refused_for_a_reason() {
         assert_eq!(assert_agreed(&world, 0, 1), 3 - most);
         assert_eq!(world.host(1).node.counters().refused_calls, most as u64);
     }
+}
+
+#[test]
+fn the_rate_of_calls_is_that_of_all_tunnels_together() {
+    let rate = Rate {
+        per_second: 1,
+        burst: 3,
+    };
+    let mut world = World::new(1, Network::PERFECT);
+    world.add(Policy::default());
+    let limits = Limits {
+        call_rate: Some(rate),
+        ..Limits::default()
+    };
+    world.add(Policy {
+        limits,
+        ..accepts(config("lns", Versions::V2))
+    });
+    let tunnels =
+        [(); 2].map(|()| open(&mut world, Encapsulation::Udp, config("lac", Versions::V2)));
+    world.run_for(SECOND * 5);
+    for tunnel in [tunnels[0], tunnels[1], tunnels[0], tunnels[1]] {
+        dial(&mut world, tunnel, call(Version::V2));
+    }
+    world.run_for(SECOND / 2);
+    let events = world.events(0);
+    let [SessionEnd::Peer(told)] = down(&events)[..] else {
+        panic!("{:?}", down(&events));
+    };
+    assert_eq!(told.code, DisconnectCode::NO_FACILITIES_NOW.0);
+    assert_eq!(assert_agreed(&world, 0, 1), 3);
+    // One more is due by now, in whichever tunnel.
+    world.run_for(SECOND);
+    dial(&mut world, tunnels[1], call(Version::V2));
+    world.run_for(SECOND / 2);
+    assert_eq!(assert_agreed(&world, 0, 1), 4);
 }
 
 #[test]
