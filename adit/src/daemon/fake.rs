@@ -24,6 +24,8 @@ pub(super) struct World {
     pub(super) no_address: Option<Errno>,
     /// Every change that was made.
     pub(super) log: Vec<Change>,
+    /// Data packets that every tunnel has received.
+    pub(super) received: u64,
     /// Open listeners.
     pub(super) listeners: BTreeMap<ListenerId, ListenerSpec>,
     /// Control messages that were sent: by which listener, from and to where, which octets.
@@ -212,7 +214,9 @@ impl Datapath for Fake {
     }
 
     fn tunnel_counters(&mut self, _: TunnelId) -> Result<Counters, Error> {
-        Ok(Counters::default())
+        let mut counters = Counters::default();
+        counters.statistics.rx_packets = self.world().received;
+        Ok(counters)
     }
 
     fn session_counters(&mut self, _: SessionKey) -> Result<Counters, Error> {

@@ -72,6 +72,8 @@ impl Plane {
             let _ = self.node.close_tunnel(now, key, code);
             return;
         }
+        let now = self.now();
+        self.traffic.watch(key, now);
         if let Origin::Connection(name) = origin {
             self.connected(&name, key);
             self.opened(key, engine);
@@ -174,6 +176,7 @@ impl Tunnel {
             path,
             up: None,
             installed: false,
+            received: 0,
             draining: false,
         }
     }

@@ -3,7 +3,8 @@
 //! [`Plane`] drives a [`Node`], which decides, and carries out what it decides: it has messages
 //! sent, installs sessions in the data path through the [`Engine`], and answers calls by the
 //! [`Policy`]. `terms` makes the node's configuration of the policy, `carry` makes objects of
-//! the data path of what was agreed on, `dial` opens the tunnels that the policy asks for.
+//! the data path of what was agreed on, `dial` opens the tunnels that the policy asks for, and
+//! `traffic` tells the node where data arrives.
 
 mod calls;
 mod carry;
@@ -14,6 +15,7 @@ mod listeners;
 mod reload;
 mod show;
 mod terms;
+mod traffic;
 
 pub use command::Target;
 pub use dial::{Lookup, Resolved};
@@ -33,6 +35,7 @@ use listeners::Listeners;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Instant;
+use traffic::Traffic;
 
 /// A control message on its way from the data path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +66,7 @@ pub struct Plane {
     dials: BTreeMap<String, Dial>,
     /// Tunnels of connections that are not established yet.
     opening: BTreeSet<TunnelKey>,
+    traffic: Traffic,
     lookups: Vec<Lookup>,
     drained: bool,
     draining: bool,
@@ -78,6 +82,8 @@ struct Tunnel {
     up: Option<Instant>,
     /// Whether its data path is there.
     installed: bool,
+    /// Data packets received when this was last looked at.
+    received: u64,
     /// Takes no further calls, and goes with the last one.
     draining: bool,
 }
@@ -118,6 +124,7 @@ impl Plane {
             by_ids: BTreeMap::new(),
             dials: BTreeMap::new(),
             opening: BTreeSet::new(),
+            traffic: Traffic::default(),
             lookups: Vec::new(),
             drained: false,
             draining: false,
@@ -142,6 +149,8 @@ impl Plane {
         let now = Instant::now();
         self.listeners.retry(now, engine);
         self.dial_due(now, engine);
+        // Before the node sends a Hello that data makes needless.
+        self.look_for_traffic(engine);
         let at = self.now();
         if self.node.deadline().is_some_and(|(due, _)| due <= at) {
             self.node.handle(at, Input::Time);
@@ -151,8 +160,9 @@ impl Plane {
 
     /// When [`Plane::tick`] has something to do.
     pub fn deadline(&self) -> Option<Instant> {
-        let node = self.node.deadline();
-        let node = node.map(|(due, _)| self.epoch + due.since_epoch());
+        let node = self.node.deadline().map(|(due, _)| due);
+        let node = node.into_iter().chain(self.traffic.due()).min();
+        let node = node.map(|due| self.epoch + due.since_epoch());
         let waits = |dial: &&Dial| dial.tunnel().is_some() || self.may_open();
         let dials = self.dials.values().filter(waits).filter_map(Dial::due);
         let listeners = self.listeners.due();

@@ -11,10 +11,10 @@ use std::path::Path as FilePath;
 use std::sync::Arc;
 
 /// A host without a network: what it sends is carried by the test.
-struct End {
-    plane: Plane,
-    engine: Engine,
-    fake: Fake,
+pub(super) struct End {
+    pub(super) plane: Plane,
+    pub(super) engine: Engine,
+    pub(super) fake: Fake,
     address: IpAddr,
 }
 
@@ -62,7 +62,7 @@ impl End {
         any
     }
 
-    fn sessions(&self) -> Vec<SessionSpec> {
+    pub(super) fn sessions(&self) -> Vec<SessionSpec> {
         self.engine.desired().sessions.values().cloned().collect()
     }
 
@@ -75,7 +75,7 @@ impl End {
 }
 
 /// Lets the two talk until they have nothing more to say.
-fn talk(one: &mut End, two: &mut End) {
+pub(super) fn talk(one: &mut End, two: &mut End) {
     while one.deliver(two) | two.deliver(one) {}
 }
 
@@ -91,10 +91,10 @@ fn called(more: &str) -> String {
     listener(TWO) + &format!("[[peer]]\nname = \"p\"\n{more}\n")
 }
 
-const BLUE: &str = "[[connection.session]]\nremote_end_id = \"blue\"\nname = \"pw1\"\n";
+pub(super) const BLUE: &str = "[[connection.session]]\nremote_end_id = \"blue\"\nname = \"pw1\"\n";
 const RED: &str = "[[connection.session]]\nremote_end_id = \"red\"\n";
 
-fn up(calling_more: &str, called_more: &str) -> (End, End) {
+pub(super) fn up(calling_more: &str, called_more: &str) -> (End, End) {
     let mut two = End::new(TWO, 2, &called(called_more));
     let mut one = End::new(ONE, 1, &calling(calling_more));
     talk(&mut one, &mut two);
