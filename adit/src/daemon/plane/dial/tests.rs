@@ -1,5 +1,8 @@
+use super::choice::backoff;
 use super::*;
-use crate::policy::{Candidate, SessionTerms, TunnelTerms};
+use crate::policy::{Call, Candidate, Host, SessionTerms, TunnelTerms};
+use adit_proto::Random;
+use std::time::Duration;
 
 fn connection(peers: &[(u16, u16)]) -> Connection {
     let candidate = |(at, (priority, weight)): (usize, &(u16, u16))| Candidate {

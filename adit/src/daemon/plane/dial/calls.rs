@@ -1,0 +1,98 @@
+//! Placing a connection's calls.
+
+use super::CallState;
+use super::choice::{backoff, is_stable};
+use crate::daemon::plane::{Origin, Plane};
+use crate::policy::Call;
+use adit_proto::l2tp::{SessionKey, TunnelKey};
+use std::time::Instant;
+
+impl Plane {
+    /// Places the calls of a connection that are due.
+    pub(in crate::daemon::plane) fn place_due(
+        &mut self,
+        name: &str,
+        tunnel: TunnelKey,
+        now: Instant,
+    ) {
+        let Some(dial) = self.dials.get_mut(name) else {
+            return;
+        };
+        let mut due: Vec<Call> = Vec::new();
+        for (call, state) in &mut dial.calls {
+            if state.due.is_some_and(|due| due <= now) {
+                state.due = None;
+                due.extend(dial.connection.calls.get(call).cloned());
+            }
+        }
+        for call in due {
+            let placed = self.place(tunnel, &call.name, &call.terms);
+            let Some(dial) = self.dials.get_mut(name) else {
+                return;
+            };
+            let redial = dial.connection.redial;
+            let Some(state) = dial.calls.get_mut(&call.name) else {
+                continue;
+            };
+            match placed {
+                Ok(key) => state.session = Some(key),
+                Err(refused) => {
+                    tracing::warn!("connection {name}: call {}: {refused}", call.name);
+                    state.failures = state.failures.saturating_add(1);
+                    state.due = Some(now + backoff(state.failures, redial, &mut self.random));
+                }
+            }
+        }
+    }
+
+    /// A call of a connection is established.
+    pub(in crate::daemon::plane) fn call_connected(&mut self, key: SessionKey) {
+        if let Some(state) = self.call_state(key) {
+            state.up = Some(Instant::now());
+        }
+    }
+
+    /// A call of a connection has ended; it is placed again while the connection shall be up.
+    pub(in crate::daemon::plane) fn call_ended(&mut self, key: SessionKey, call: &str, why: &str) {
+        let Some(Origin::Connection(name)) = self
+            .tunnels
+            .get(&key.tunnel())
+            .map(|tunnel| tunnel.origin.clone())
+        else {
+            return;
+        };
+        let now = Instant::now();
+        let Some(dial) = self.dials.get_mut(&name) else {
+            return;
+        };
+        let (persistent, redial) = (dial.connection.persistent, dial.connection.redial);
+        let Some(state) = dial.calls.get_mut(call) else {
+            return;
+        };
+        let stable = state.up.is_some_and(|up| is_stable(up, now));
+        let failures = if stable {
+            1
+        } else {
+            state.failures.saturating_add(1)
+        };
+        let again = persistent && !state.stopped;
+        let due = again.then(|| now + backoff(failures, redial, &mut self.random));
+        tracing::debug!("connection {name}: call {call}: {why}");
+        if state.session == Some(key) {
+            *state = CallState {
+                failures,
+                due,
+                stopped: state.stopped,
+                ..CallState::default()
+            };
+        }
+    }
+
+    fn call_state(&mut self, key: SessionKey) -> Option<&mut CallState> {
+        let call = self.sessions.get(&key)?.call.as_deref()?;
+        let Origin::Connection(name) = &self.tunnels.get(&key.tunnel())?.origin else {
+            return None;
+        };
+        self.dials.get_mut(name)?.calls.get_mut(call)
+    }
+}
