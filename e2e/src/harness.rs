@@ -2,7 +2,7 @@ use crate::program::program;
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::env;
 use std::error::Error;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -31,14 +31,42 @@ pub fn needing(
     body: impl FnOnce() -> Test + Send + 'static,
 ) -> Trial {
     let missing = programs.iter().find(|program| !is_installed(program));
+    let reason = missing.map(|program| format!("{program} is not installed"));
+    unless(reason, name, body)
+}
+
+/// Where `.ci/run` puts Python's packages.
+pub fn python_packages() -> PathBuf {
+    let cache = env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let home = || PathBuf::from(env::var_os("HOME").unwrap_or_default()).join(".cache");
+    cache.unwrap_or_else(home).join("adit/python")
+}
+
+/// A test that needs Python and a `package` of it among [`python_packages`], as [`needing`] does.
+pub fn needing_python(
+    package: &str,
+    name: &str,
+    body: impl FnOnce() -> Test + Send + 'static,
+) -> Trial {
+    if !python_packages().join(package).exists() {
+        let reason = format!("Python's package {package} is not installed");
+        return unless(Some(reason), name, body);
+    }
+    needing(&["python3"], name, body)
+}
+
+fn unless(
+    missing: Option<String>,
+    name: &str,
+    body: impl FnOnce() -> Test + Send + 'static,
+) -> Trial {
     let trial = test(name, body);
     match missing {
-        Some(program) if env::var("CI").is_ok_and(|ci| ci == "true") => {
-            let reason = format!("{program} is not installed");
+        Some(reason) if env::var("CI").is_ok_and(|ci| ci == "true") => {
             Trial::test(name, move || Err(Failed::from(reason)))
         }
-        Some(program) => {
-            eprintln!("{name} is skipped: {program} is not installed; .ci/run installs it");
+        Some(reason) => {
+            eprintln!("{name} is skipped: {reason}; .ci/run installs it");
             trial.with_ignored_flag(true)
         }
         None => trial,

@@ -17,7 +17,9 @@ mod routed;
 
 pub use capture::Capture;
 pub use dialup::{Dialup, LAC_INSIDE, LNS_INSIDE, MRU, Proof, Role};
-pub use harness::{Test, eventually, needing, run, run_where, test};
+pub use harness::{
+    Test, eventually, needing, needing_python, python_packages, run, run_where, test,
+};
 pub use host::{Host, Refusal};
 pub use pair::{Encap, Family, Pair, Setup, Side, address_device};
 pub use probe::{Probe, bridged, frame, virtio_bridged};

@@ -19,6 +19,7 @@ mod matrix;
 mod mtu;
 mod path;
 mod ppp;
+mod pyroute2;
 mod refusals;
 mod relay;
 mod reload;
@@ -55,6 +56,7 @@ fn main() -> ExitCode {
             lifecycle::tests(),
             reload::tests(),
             many::tests(),
+            pyroute2::tests(),
             refusals::tests(),
             demo::tests(),
             exec::tests(),
