@@ -18,7 +18,7 @@ mod sys;
 
 pub use error::Error;
 
-use adit_wire::l2tp::TunnelId;
+use adit_wire::l2tp::{Sequence, TunnelId};
 use adit_wire::netlink::Errno;
 use counters::Counters;
 use limits::Limit;
@@ -142,6 +142,11 @@ pub trait Datapath: Send {
 
     /// How a session numbers its packets now.
     fn sequencing(&mut self, session: SessionKey) -> Result<Sequencing, Error>;
+
+    /// The sequence number that a session expects next; `None` where that is not known.
+    fn expected(&mut self, _session: SessionKey) -> Option<Sequence> {
+        None
+    }
 
     /// The counters of a tunnel: the sums over its sessions past and present, and what belonged
     /// to none of them.

@@ -29,6 +29,7 @@ const GROUPS: &[&str] = &[
     "life.",
     "ppp_units.",
     "ppp_channels.",
+    "dumps.",
 ];
 
 /// An answer by case and question.
@@ -45,7 +46,7 @@ fn adit_answers_as_linux() -> Test {
     let host = Host::new("conform");
     let output = host
         .command(program())
-        .args(["exec", "--"])
+        .args(["exec", "--proc", "--"])
         .arg(env!("CARGO_BIN_EXE_adit-conform"))
         .args(GROUPS)
         .stdin(Stdio::null())

@@ -40,6 +40,10 @@ pub(crate) fn tests() -> Vec<Trial> {
             "exec::programs_start_when_the_supervisor_is_dead",
             programs_start_when_the_supervisor_is_dead,
         ),
+        test(
+            "exec::the_drivers_texts_are_read",
+            the_drivers_texts_are_read,
+        ),
     ]
 }
 
@@ -307,6 +311,72 @@ fn programs_start_when_the_supervisor_is_dead() -> Test {
     let status = shell.wait()?;
     assert!(status.success(), "{status}");
     Ok(())
+}
+
+fn the_drivers_texts_are_read() -> Test {
+    let host = Host::new("exec");
+    let bare = |path: &str| host.command("cat").arg(path).output();
+    host.adit(
+        "add tunnel tunnel_id 7 peer_tunnel_id 8 encap udp local 127.0.0.1 remote 127.0.0.2 \
+         udp_sport 5000 udp_dport 6000",
+    );
+    host.adit("add session tunnel_id 7 session_id 70 peer_session_id 80 name pw7 cookie deadbeef");
+    let (debugfs, proc) = ("/sys/kernel/debug/l2tp/tunnels", "/proc/net/pppol2tp");
+    let tunnels = host.adit("show debug");
+    let (_, listed) = tunnels.split_once("\n\n").ok_or("no tunnel")?;
+    assert_eq!(
+        listed,
+        "TUNNEL 7 peer 8 from 127.0.0.1 to 127.0.0.2\n source port 5000, dest port 6000\n \
+         L2TPv3, UDP\n 1 sessions, refcnt 3/3\n 00000000 rx 0/0/0 rx 0/0/0\n  \
+         SESSION 70, peer 80, ETH\n   refcnt 2\n   config 0/0/-/-/-/LAC 00000000 0\n   \
+         offset 0 l2specific 1/4\n   cookie deadbeef\n   0/0 tx 0/0/0 rx 0/0/0\n   \
+         interface pw7\n"
+    );
+    let of_the_daemon = host.proc("net/pppol2tp");
+    let legend = host.adit("show pppol2tp");
+    assert_eq!(legend.lines().count(), 6, "{legend}");
+    for (path, text) in [
+        (debugfs, &tunnels),
+        (proc, &legend),
+        ("/proc/self/net/pppol2tp", &legend),
+        ("/proc/thread-self/net/pppol2tp", &legend),
+        (&of_the_daemon.display().to_string(), &legend),
+    ] {
+        let read = reading(&host, path).output()?;
+        assert_eq!(
+            String::from_utf8_lossy(&read.stdout),
+            **text,
+            "{path}: {read:?}"
+        );
+    }
+    let refused = refusal(
+        &reading(&host, debugfs)
+            .without(CapabilitySet::NET_ADMIN)
+            .output()?,
+    );
+    assert!(refused.ends_with("Permission denied"), "{refused}");
+    let read = reading(&host, proc)
+        .without(CapabilitySet::NET_ADMIN)
+        .output()?;
+    assert_eq!(String::from_utf8_lossy(&read.stdout), legend);
+    let refused = host.refused_without(CapabilitySet::NET_ADMIN, "show debug");
+    assert!(refused.text.contains("CAP_NET_ADMIN"), "{}", refused.text);
+    // Other files are the kernel's, and so are these without --proc.
+    let other = reading(&host, "/proc/net/dev_mcast").output()?;
+    assert_eq!(other.stdout, bare("/proc/net/dev_mcast")?.stdout);
+    assert_eq!(
+        output(&host, "cat /proc/net/pppol2tp").stderr,
+        bare(proc)?.stderr
+    );
+    Ok(())
+}
+
+/// `cat`, served the files too.
+fn reading(host: &Host, path: &str) -> NsCommand {
+    host.command(program())
+        .args(["exec", "--proc", "--", "cat", path])
+        .stdin(Stdio::null())
+        .env_remove("ADIT_SOCKET")
 }
 
 /// Kills the supervisors that were started with `mark` in their environment, and tells how many.

@@ -1,6 +1,6 @@
 //! Sequence numbers, packet by packet, with the test as the peer.
 
-use adit_e2e::{Encap, Family, Probe, Setup, Test, frame, test};
+use adit_e2e::{Encap, Family, Probe, Setup, Test, eventually, frame, test};
 use libtest_mimic::Trial;
 use std::time::{Duration, Instant};
 
@@ -58,6 +58,7 @@ fn numbers_on_the_wire_start_at_zero() -> Test {
     for number in 0..3 {
         assert_eq!(sent_sublayer(&mut probe, number), 0x4000_0000 | number);
     }
+    assert!(probe.host.adit("show debug").contains("\n   nr 0, ns 3\n"));
     let mut plain = self::probe("seq none");
     assert_eq!(sent_sublayer(&mut plain, 0), 0);
     Ok(())
@@ -68,6 +69,9 @@ fn demanded_numbers_must_be_there() -> Test {
     probe.send_frame(None, 1);
     probe.send_frame(Some(0), 2);
     assert_eq!(probe.delivered(1), [2]);
+    eventually("the number expected next is shown", || {
+        probe.host.adit("show debug").contains("\n   nr 1, ns 0\n")
+    });
     for counter in ["rx_seq_missing", "rx_seq_discards", "rx_errors"] {
         assert_eq!(probe.host.counter(SESSION, counter), 1, "{counter}");
     }

@@ -39,6 +39,8 @@ pub struct Options {
     pub arguments: Vec<OsString>,
     /// Where the daemon of a network namespace listens.
     pub daemon: Daemon,
+    /// What of its calls is looked at.
+    pub scope: Scope,
     /// The supervisor's log, if it writes one.
     pub log: Option<Log>,
 }
@@ -86,7 +88,7 @@ pub enum LaunchError {
 /// Only a process with a single thread may.
 pub fn launch(options: Options) -> Result<Infallible, LaunchError> {
     let architecture = Architecture::NATIVE.ok_or(LaunchError::Architecture)?;
-    let program = filter::program(architecture, Scope::default());
+    let program = filter::program(architecture, options.scope);
     let (near, far) = pair().map_err(LaunchError::Supervisor)?;
     match process::fork().map_err(LaunchError::Supervisor)? {
         Fork::Child => {
@@ -203,7 +205,7 @@ fn keep(link: OwnedFd, options: Options) -> io::Result<()> {
                 start_log(log);
             }
             seccomp::wake_synchronously(listener.as_fd());
-            let outcome = supervisor::run(listener, options.daemon, || {
+            let outcome = supervisor::run(listener, options.daemon, options.scope, || {
                 let _ = rustix::io::write(&link, &[0]);
                 drop(link);
             });

@@ -1,6 +1,7 @@
 //! The command line as `clap` knows it: from here come parsing, help, manual pages and
 //! completions.
 
+use super::text::TEXTS;
 use super::verb::{Object, Verb, form};
 use crate::input::form::{Form, Need};
 use adit_datapath::limits::Without;
@@ -71,11 +72,19 @@ fn globals() -> [Arg; 4] {
 fn verb_command(verb: Verb, reader: Reader) -> Command {
     let objects = verb.objects().iter();
     let objects = objects.map(|object| object_command(verb, *object, reader));
+    let texts = match verb {
+        Verb::Show => TEXTS.as_slice(),
+        Verb::Add | Verb::Delete | Verb::Set | Verb::Start | Verb::Stop | Verb::Drain => &[],
+    };
+    let texts = texts
+        .iter()
+        .map(|text| Command::new(text.name).about(text.about));
     Command::new(verb.name())
         .about(verb.about())
         .visible_aliases(verb.aliases().iter().copied())
         .subcommand_required(true)
         .subcommands(objects)
+        .subcommands(texts)
 }
 
 fn object_command(verb: Verb, object: Object, reader: Reader) -> Command {
@@ -175,6 +184,12 @@ fn exec() -> Command {
         )
         .args([
             path("log", "FILE").help("Append what the supervisor logs to this file"),
+            Arg::new("proc")
+                .long("proc")
+                .action(ArgAction::SetTrue)
+                .help(
+                    "Serve /proc/net/pppol2tp and debugfs l2tp/tunnels too, which slows every open",
+                ),
             Arg::new("check")
                 .long("check")
                 .action(ArgAction::SetTrue)

@@ -3,6 +3,7 @@
 use super::execute::print;
 use super::failure::Failure;
 use crate::control::Address;
+use adit_kapi::filter::Scope;
 use adit_kapi::{Daemon, Log, Options, launch};
 use clap::ArgMatches;
 use rustix::net::SocketAddrUnix;
@@ -27,6 +28,9 @@ pub(super) fn run(below: &ArgMatches, socket: &Address) -> Result<ExitCode, Fail
         arguments: words.cloned().collect(),
         daemon: Daemon {
             address: address(socket)?,
+        },
+        scope: Scope {
+            files: below.get_flag("proc"),
         },
         log: log(below)?,
     };

@@ -11,6 +11,7 @@ mod failure;
 mod offline;
 mod render;
 mod request;
+mod text;
 mod verb;
 
 use crate::control::Address;
@@ -66,6 +67,9 @@ fn on_objects(verb: Verb, below: &ArgMatches, socket: &Address) -> Result<ExitCo
     let Some((object, below)) = below.subcommand() else {
         return Err(Failure::usage("object: none given; give tunnel or session"));
     };
+    if let Some(text) = text::named(object) {
+        return text::print(text, below, socket);
+    }
     let Some(object) = Object::named(object) else {
         let text = format!("object: {object} is not known; give tunnel or session");
         return Err(Failure::usage(text));

@@ -1,3 +1,5 @@
+mod text;
+
 use super::{Address, Answers};
 use adit_wire::netlink::{Attributes, Errno};
 use rustix::fd::{AsFd, OwnedFd};

@@ -11,6 +11,7 @@ pub mod store;
 
 mod answer;
 mod attend;
+mod dumps;
 mod host;
 mod log;
 mod lost;

@@ -1,12 +1,13 @@
 //! Supervisors: what programs ask under `adit exec`.
 
 use super::answer::{Answer, Given, Manner};
+use super::dumps;
 use super::genl::Dialect;
 use super::programs::{self, Owner};
 use super::server::PATIENCE;
 use super::socket::Connection;
 use super::state::State;
-use adit_kapi::protocol::{self, Ask, NetlinkMessage, PACKET_OCTETS, Question, Say};
+use adit_kapi::protocol::{self, Ask, Dump, NetlinkMessage, PACKET_OCTETS, Question, Say};
 use std::cell::RefCell;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -18,6 +19,9 @@ use tokio::time::timeout;
 /// What may wait to be said to a supervisor: answers wait for room, notifications beyond are lost
 /// as they are with Linux.
 const OUTBOX: usize = 256;
+
+/// The most of a text that goes into a packet.
+const PIECE_OCTETS: usize = 32 << 10;
 
 /// A supervisor that has said hello.
 struct Supervisor {
@@ -82,6 +86,7 @@ impl Supervisor {
                 self.state.borrow_mut().news.push(self.outbox.clone());
                 Say::End
             }
+            Ask::Dump { dump, privileged } => self.dump(id, dump, privileged).await,
             Ask::Connect(_)
             | Ask::Socket(..)
             | Ask::OpenPpp { .. }
@@ -100,6 +105,21 @@ impl Supervisor {
     /// the supervisor has gone.
     async fn say(&self, id: u32, say: Say) {
         let _ = self.outbox.send(protocol::Answer { id, say }).await;
+    }
+
+    async fn dump(&self, id: u32, dump: Dump, privileged: bool) -> Say {
+        if dump == Dump::Tunnels && !(self.privileged && privileged) {
+            return Say::Refused(libc::EACCES);
+        }
+        let tunnels = dumps::take(&mut self.state.borrow_mut());
+        let text = match dump {
+            Dump::Pppol2tp => dumps::pppol2tp(&tunnels),
+            Dump::Tunnels => dumps::debugfs(&tunnels),
+        };
+        for piece in text.as_bytes().chunks(PIECE_OCTETS) {
+            self.say(id, Say::Text(piece.to_vec())).await;
+        }
+        Say::End
     }
 
     async fn netlink(&self, id: u32, asked: NetlinkMessage, mut descriptors: Vec<OwnedFd>) {

@@ -20,7 +20,7 @@ use crate::user::rx::RxOrder;
 use crate::user::watch::Watched;
 use crate::user::workers::Workers;
 use crate::{ControlMessage, ControlSink, Datapath, Error, Route};
-use adit_wire::l2tp::TunnelId;
+use adit_wire::l2tp::{Sequence, TunnelId};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
@@ -381,6 +381,11 @@ impl Datapath for UserDatapath {
     fn sequencing(&mut self, key: SessionKey) -> Result<Sequencing, Error> {
         let member = self.sessions.get(&key).ok_or_else(|| no_session(key))?;
         Ok(member.line.session.sequencing())
+    }
+
+    fn expected(&mut self, key: SessionKey) -> Option<Sequence> {
+        let member = self.sessions.get(&key)?;
+        Some(member.line.session.expected())
     }
 
     fn tunnel_counters(&mut self, id: TunnelId) -> Result<Counters, Error> {

@@ -139,10 +139,14 @@ impl Receiver {
             return line.drop_received(DropReason::SequenceMissing, 1, sequence);
         }
         let timeout = session.tuning.reorder_timeout();
+        let before = self.order.expected();
         let fate = match sequence {
             Some(number) => self.order.numbered(now, number, timeout, payload, deliver),
             None => self.order.unnumbered(now, timeout, payload, deliver),
         };
+        if before != self.order.expected() {
+            session.expect(self.order.expected());
+        }
         match fate {
             Fate::Delivered | Fate::Held { late: false } => {}
             Fate::FilledGap | Fate::Held { late: true } => session.rx.add(Stat::RxOosPackets, 1),
@@ -161,6 +165,7 @@ impl Receiver {
     ) {
         let before = self.order.expected();
         self.order.expire(now, deliver);
+        line.session.expect(self.order.expected());
         if before != self.order.expected() && line.logs(DebugMask::SEQ) {
             let session = &line.session.key.session;
             tracing::debug!(%session, from = before, to = self.order.expected(), "gap given up");

@@ -22,6 +22,8 @@ pub(crate) struct Session {
     pub(crate) tuning: Tuning,
     /// The number of the next packet to send.
     next_ns: AtomicU32,
+    /// As the receiving thread last told.
+    expected: AtomicU32,
     /// Moved by receiving threads.
     pub(crate) rx: Tally,
     /// Moved by sending threads.
@@ -73,6 +75,7 @@ impl Session {
             format: Format::of(tunnel, spec),
             tuning: Tuning::new(&tuning),
             next_ns: AtomicU32::new(from.next_ns.0),
+            expected: AtomicU32::new(0),
             rx: Tally::default(),
             tx: Tally::default(),
             log: LogBudget::default(),
@@ -114,6 +117,16 @@ impl Session {
             send_seq: self.tuning.send_seq.load(Relaxed),
             next_ns: Sequence(self.next_ns.load(Relaxed) & self.width().mask()),
         }
+    }
+
+    /// The number that the peer's next packet should have.
+    pub(crate) fn expected(&self) -> Sequence {
+        Sequence(self.expected.load(Relaxed))
+    }
+
+    /// Tells what [`Session::expected`] is to be.
+    pub(crate) fn expect(&self, number: u32) {
+        self.expected.store(number, Relaxed);
     }
 
     /// Octets of the header that [`Session::append_header`] writes, as the session is tuned now.

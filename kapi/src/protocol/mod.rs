@@ -50,6 +50,23 @@ pub enum Ask {
     /// The counters of the PPP unit that is the network device of this index. Answered by
     /// [`Say::Counters`], or refused with ENODEV when it is none.
     UnitCounters(u32),
+    /// A text in which Linux's driver shows its state. Answered by [`Say::Text`]s and
+    /// [`Say::End`], or refused with EACCES.
+    Dump {
+        /// Which one.
+        dump: Dump,
+        /// Whether the reader has CAP_NET_ADMIN over the namespace.
+        privileged: bool,
+    },
+}
+
+/// A text in which Linux's driver shows its state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Dump {
+    /// `/proc/net/pppol2tp`, for everybody.
+    Pppol2tp,
+    /// debugfs `l2tp/tunnels`, which tells cookies, for the privileged.
+    Tunnels,
 }
 
 /// A program's message to the family.
@@ -190,6 +207,8 @@ pub enum Say {
     Counters(Vec<u64>),
     /// Milliseconds since a packet was sent, and since one was received.
     Idle(u64, u64),
+    /// A piece of a text; [`Say::End`] comes behind the last one.
+    Text(Vec<u8>),
 }
 
 /// What a connected PPPoL2TP socket is called.

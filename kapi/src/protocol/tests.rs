@@ -45,7 +45,15 @@ fn any_ask() -> impl Strategy<Value = Ask> {
     let filter = filter.prop_map(|(number, active, program)| {
         Ask::Ppp(number, PppAsk::SetFilter { active, program })
     });
-    prop_oneof![netlink, Just(Ask::Subscribe), connect, option, filter]
+    let dump = any::<(bool, bool)>().prop_map(|(tunnels, privileged)| {
+        let dump = if tunnels {
+            Dump::Tunnels
+        } else {
+            Dump::Pppol2tp
+        };
+        Ask::Dump { dump, privileged }
+    });
+    prop_oneof![netlink, Just(Ask::Subscribe), connect, option, filter, dump]
 }
 
 fn any_say() -> impl Strategy<Value = Say> {
@@ -55,6 +63,7 @@ fn any_say() -> impl Strategy<Value = Say> {
         any::<i32>().prop_map(Say::Refused),
         any::<Vec<u8>>().prop_map(Say::Notification),
         any::<i64>().prop_map(Say::Number),
+        any::<Vec<u8>>().prop_map(Say::Text),
         any::<Vec<u64>>().prop_map(Say::Counters),
         any::<(u8, [u8; 16], u16)>().prop_map(|(version, address, port)| {
             let peer = SocketAddr::from((address, port));

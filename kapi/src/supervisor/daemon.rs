@@ -134,6 +134,22 @@ impl Link {
         }
     }
 
+    /// Asks for a text, and puts its pieces together.
+    pub(super) async fn text(&self, ask: Ask) -> Result<Vec<u8>, Errno> {
+        let gone = Errno(libc::EIO);
+        let mut said = self.ask(ask, &[]).await.map_err(|_| gone)?;
+        let mut text = Vec::new();
+        loop {
+            match said.recv().await {
+                Some(Say::Text(piece)) => text.extend(piece),
+                Some(Say::End) => return Ok(text),
+                Some(Say::Refused(errno)) => return Err(Errno(errno)),
+                Some(_) => return Err(Errno::EPROTO),
+                None => return Err(gone),
+            }
+        }
+    }
+
     /// Has the daemon make an object of what comes with the question, to be known as long as the
     /// program has its end.
     pub(super) async fn make(
@@ -208,7 +224,7 @@ impl Line {
                 drop(object);
                 return;
             }
-            Say::Datagram(_) => false,
+            Say::Datagram(_) | Say::Text(_) => false,
             Say::End
             | Say::Refused(_)
             | Say::Object(_)

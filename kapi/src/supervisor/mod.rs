@@ -10,6 +10,8 @@ mod asked;
 mod authority;
 mod caller;
 mod daemon;
+mod dumps;
+mod files;
 mod namespace;
 mod netlink;
 mod objects;
@@ -20,7 +22,7 @@ mod requests;
 pub use daemon::Daemon;
 pub use pppox::PppoxAddress;
 
-use crate::filter::Architecture;
+use crate::filter::{Architecture, Scope};
 use crate::sys::seccomp::{self, Notification, Outcome};
 use crate::sys::socket::watch;
 use adit_wire::netlink::Errno;
@@ -40,6 +42,8 @@ use tokio::task::{LocalSet, spawn_local};
 struct Supervisor {
     listener: AsyncFd<OwnedFd>,
     native: Option<Architecture>,
+    /// What the filter matches.
+    scope: Scope,
     namespaces: Namespaces,
     objects: Objects,
 }
@@ -54,7 +58,12 @@ enum Reply {
 
 /// Answers the calls that `listener` tells of until no program is left. `ready` is called once
 /// calls are heard.
-pub(crate) fn run(listener: OwnedFd, daemon: Daemon, ready: impl FnOnce()) -> io::Result<()> {
+pub(crate) fn run(
+    listener: OwnedFd,
+    daemon: Daemon,
+    scope: Scope,
+    ready: impl FnOnce(),
+) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -62,6 +71,7 @@ pub(crate) fn run(listener: OwnedFd, daemon: Daemon, ready: impl FnOnce()) -> io
         let supervisor = Rc::new(Supervisor {
             listener: watch(listener)?,
             native: Architecture::NATIVE,
+            scope,
             namespaces: Namespaces::new(daemon)?,
             objects: Objects::default(),
         });
@@ -125,7 +135,7 @@ impl Supervisor {
                 protocol,
             }) => self.socket(caller, domain, kind, protocol).await,
             None => Ok(Reply::So(Outcome::Continue)),
-            Some(Asked::Open { path, flags }) => ppp::open(self, caller, path, flags).await,
+            Some(Asked::Open { path, flags }) => files::open(self, caller, path, flags).await,
             Some(Asked::Ioctl {
                 request: request @ requests::SIOCGPPPSTATS..=requests::SIOCGPPPCSTATS,
                 argument,

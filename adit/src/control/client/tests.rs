@@ -1,5 +1,6 @@
 use super::*;
 use crate::control::{dump_tunnels, reload};
+use adit_kapi::protocol::{Answer as Said, Dump, Say, encode};
 use adit_wire::netlink::{Attr, Command, Writer, flag};
 use proptest::prelude::*;
 use rustix::net::{bind, listen, socketpair};
@@ -25,6 +26,28 @@ fn tunnel(id: u32) -> Vec<u8> {
     Writer::command(Command::TunnelGet, flag::MULTI, 7, 0)
         .word(Attr::ConnId, id)
         .finish()
+}
+
+/// What a client makes of what a daemon says to its asking for a text.
+fn text(dump: Dump, said: Vec<Say>) -> Result<String, ClientError> {
+    let (mut client, daemon) = pair(Duration::from_secs(5));
+    for say in said {
+        send(&daemon, &encode(&Said { id: 1, say }), SendFlags::NOSIGNAL).unwrap();
+    }
+    client.text(dump)
+}
+
+#[test]
+fn a_text_is_put_together_from_its_pieces() {
+    let piece = |text: &str| Say::Text(text.into());
+    let said = vec![piece("TUNNEL"), piece(" 1\n"), Say::End];
+    assert_eq!(text(Dump::Tunnels, said).unwrap(), "TUNNEL 1\n");
+    let error = text(Dump::Tunnels, vec![Say::Refused(libc::EACCES)]).unwrap_err();
+    assert!(error.to_string().contains("CAP_NET_ADMIN"), "{error}");
+    for said in [vec![Say::Number(1)], vec![Say::Text(vec![0xff]), Say::End]] {
+        let error = text(Dump::Pppol2tp, said).unwrap_err();
+        assert!(matches!(error, ClientError::Garbled(_)), "{error}");
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@
 
 mod files;
 mod managed;
+mod seen;
 mod sockets;
 
 use super::engine::Engine;
@@ -199,7 +200,7 @@ pub(super) async fn answer(
         }
         Ask::Ppp(number, ask) => files::answer(number, ask, state).await,
         Ask::UnitCounters(index) => files::counters(index, &state.borrow()),
-        Ask::Netlink(_) | Ask::Subscribe => Err(Errno::EINVAL),
+        Ask::Netlink(_) | Ask::Subscribe | Ask::Dump { .. } => Err(Errno::EINVAL),
     }
 }
 

@@ -21,11 +21,6 @@ use std::cell::{Cell, OnceCell};
 use std::os::fd::AsFd;
 use std::rc::Rc;
 
-/// The path that programs open.
-const PATH: &[u8] = b"/dev/ppp";
-/// A longer path is another one.
-const PATH_OCTETS: usize = 64;
-
 const ENOTTY: Errno = Errno(libc::ENOTTY);
 
 /// A program's open `/dev/ppp`.
@@ -46,23 +41,16 @@ enum Kind {
     Unit,
 }
 
-/// Answers open of a path, if that is `/dev/ppp` and there is a daemon to serve it.
+/// Answers open of `/dev/ppp`, if there is a daemon to serve it.
 pub(super) async fn open(
     supervisor: &Supervisor,
     caller: &Caller<'_>,
-    path: u64,
     flags: i32,
 ) -> Result<Reply, Errno> {
-    let go_on = Ok(Reply::So(Outcome::Continue));
-    // A path that cannot be read is the kernel's to refuse.
-    match caller.string(path, PATH_OCTETS) {
-        Ok(path) if path == PATH => {}
-        Ok(_) | Err(_) => return go_on,
-    }
     let file = caller.network_namespace().map_err(|err| errno(&err))?;
     let namespace = supervisor.namespaces.get(file).map_err(|err| errno(&err))?;
     let Some(link) = namespace.link().await else {
-        return go_on;
+        return Ok(Reply::So(Outcome::Continue));
     };
     let privileged = is_admin(caller.tid(), &*namespace);
     if !privileged {
