@@ -15,9 +15,21 @@ use std::process::ExitCode;
 pub(super) fn check(file: &Path) -> Result<ExitCode, Failure> {
     match Config::load(file) {
         Ok(config) => {
-            let tunnels = count(config.inventory.tunnels.len(), "tunnel");
-            let sessions = count(config.inventory.sessions.len(), "session");
-            print(&format!("{}: {tunnels}, {sessions}\n", file.display()))
+            let (inventory, policy) = (&config.inventory, &config.policy);
+            let found = [
+                (inventory.tunnels.len(), "tunnel"),
+                (inventory.sessions.len(), "session"),
+                (policy.listeners.len(), "listener"),
+                (policy.peers.len(), "peer"),
+                (policy.connections.len(), "connection"),
+            ];
+            let found = found.into_iter().filter(|(n, _)| *n > 0);
+            let found: Vec<_> = found.map(|(n, noun)| count(n, noun)).collect();
+            let found = match found.is_empty() {
+                true => "asks for nothing".to_owned(),
+                false => found.join(", "),
+            };
+            print(&format!("{}: {found}\n", file.display()))
         }
         Err(faults) => Err(Failure::refused(faults)),
     }

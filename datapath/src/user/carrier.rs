@@ -137,9 +137,15 @@ impl Carrier {
         let lacks = [
             (longest < longest_segment(&self.encap)).then_some(Limit::Segments(longest)),
             (self.is_udp() && !self.gro).then_some(Limit::UdpGro),
-            (self.is_udp() && self.outlet.is_none()).then_some(Limit::Outlet),
+            (self.wants_outlet() && self.outlet.is_none()).then_some(Limit::Outlet),
         ];
         lacks.into_iter().flatten().collect()
+    }
+
+    /// Whether a second socket to send by is missed: beside one at every address there is no place
+    /// for any.
+    fn wants_outlet(&self) -> bool {
+        self.is_udp() && !self.is_wildcard()
     }
 
     /// Where messages for the one peer of the socket go; none where the socket knows, or where
