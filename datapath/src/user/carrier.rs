@@ -131,12 +131,17 @@ impl Carrier {
         self.limits().into_iter().for_each(Limit::warn);
     }
 
+    /// Whether the kernel joins datagrams before they are read.
+    pub(crate) fn joins(&self) -> bool {
+        self.is_udp() && self.gro
+    }
+
     /// What the socket has to do without.
     pub(crate) fn limits(&self) -> Vec<Limit> {
         let longest = self.longest_segment.load(Relaxed);
         let lacks = [
             (longest < longest_segment(&self.encap)).then_some(Limit::Segments(longest)),
-            (self.is_udp() && !self.gro).then_some(Limit::UdpGro),
+            (self.is_udp() && !self.joins()).then_some(Limit::UdpGro),
             (self.wants_outlet() && self.outlet.is_none()).then_some(Limit::Outlet),
         ];
         lacks.into_iter().flatten().collect()

@@ -19,9 +19,9 @@ use std::sync::Arc;
 /// Room for the longest frame of a device, with its tags.
 const MAX_FRAME: usize = (1 << 16) + 22;
 
-/// A batch with so many octets is full. One super-frame is enough: its octets stay in a processor's
-/// cache until they are sent, and the peer gets to work.
-const FULL: usize = 48 << 10;
+/// A batch with so many octets is full: two super-frames and more leave in one call, and stay in a
+/// processor's cache until they do.
+const FULL: usize = 128 << 10;
 
 /// Packets of one batch; a super-frame may take it beyond by its segments.
 const MAX_PACKETS: usize = 256;

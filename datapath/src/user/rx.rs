@@ -32,7 +32,8 @@ const BATCHES_A_TURN: usize = 8;
 
 /// A turn that took so many messages from a socket was a busy one. When the next turn comes within
 /// [`SOON`], it starts with a [`PAUSE`] (to which the kernel's timers add 50 µs), in which packets
-/// gather: a few at a time cost more than twice what many cost. A lone packet never waits.
+/// gather: a few at a time cost more than twice what many cost. A lone packet never waits, and
+/// neither does a socket whose packets the kernel gathers.
 const BUSY: usize = 4;
 const SOON: Duration = Duration::from_micros(100);
 const PAUSE: Duration = Duration::from_micros(30);
@@ -159,7 +160,8 @@ impl Work for Rx {
         let Some(ear) = self.ears.get_mut(&token) else {
             return;
         };
-        if ear.busy.take().is_some_and(|end| end.elapsed() < SOON) {
+        let soon = ear.busy.take().is_some_and(|end| end.elapsed() < SOON);
+        if soon && !ear.carrier.joins() {
             std::thread::sleep(PAUSE);
         }
         let mut messages = 0;
