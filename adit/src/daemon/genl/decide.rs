@@ -66,6 +66,7 @@ pub fn decide(
         return linux::decide(request, state, name);
     }
     let a = &request.attributes()?;
+    let named = &mut |session: &SessionSpec, wanted: &str| name(session).as_deref() == Some(wanted);
     Ok(match request.command {
         Command::Noop => Action::Noop,
         Command::TunnelCreate => Action::Change(create_tunnel(a, state)?),
@@ -78,14 +79,14 @@ pub fn decide(
         Command::TunnelGet => Action::Tunnel(find_tunnel(a, state)?.id),
         Command::SessionCreate => Action::Change(create_session(a, state)?),
         Command::SessionDelete => {
-            Action::Change(Change::RemoveSession(find_session(a, state, name)?.key))
+            Action::Change(Change::RemoveSession(find_session(a, state, named)?.key))
         }
         Command::SessionModify => {
-            let session = find_session(a, state, name)?;
+            let session = find_session(a, state, named)?;
             Action::Change(Change::TuneSession(session.key, retuning(a)?))
         }
         Command::SessionGet if request.dump => Action::Sessions,
-        Command::SessionGet => Action::Session(find_session(a, state, name)?.key),
+        Command::SessionGet => Action::Session(find_session(a, state, named)?.key),
         Command::Reload => Action::Reload { dry_run: a.dry_run },
         Command::Start => Action::Control(Order::Start, target(a)?),
         Command::Stop => Action::Control(Order::Stop, target(a)?),
@@ -197,15 +198,15 @@ fn free_name(spec: &SessionSpec, state: &Inventory) -> Result<(), Error> {
     }
 }
 
-/// The session that IFNAME names, or else CONN_ID and SESSION_ID.
-fn find_session<'s>(
+/// The session that IFNAME names, as `named` tells, or else CONN_ID and SESSION_ID.
+pub(super) fn find_session<'s>(
     a: &Attributes,
     state: &'s Inventory,
-    name: &mut dyn FnMut(&SessionSpec) -> Option<String>,
+    named: &mut dyn FnMut(&SessionSpec, &str) -> bool,
 ) -> Result<&'s SessionSpec, Error> {
     if let Some(wanted) = &a.ifname {
         let mut sessions = state.sessions.values();
-        let found = sessions.find(|session| name(session).as_ref() == Some(wanted));
+        let found = sessions.find(|session| named(session, wanted));
         return found.ok_or_else(|| no_name(wanted));
     }
     let absent = |attr| Error::new(Errno::ENODEV, keyword(attr), "is missing; give it");

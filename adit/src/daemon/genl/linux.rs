@@ -3,7 +3,7 @@
 //! Refusals carry a text all the same, for the log.
 
 use super::create::{addresses, checksum};
-use super::decide::{find_tunnel, free_session_id, no_name, no_session, no_tunnel};
+use super::decide::{find_session, find_tunnel, free_session_id, no_tunnel};
 use super::{Action, Request, keyword, missing};
 use crate::control::REORDER_TIMEOUT_MAX;
 use adit_datapath::Error;
@@ -29,6 +29,9 @@ pub(super) fn decide(
         _ => {}
     }
     let a = &request.attributes()?;
+    // An empty name is that of every session without an interface.
+    let named =
+        &mut |session: &SessionSpec, wanted: &str| name(session).unwrap_or_default() == wanted;
     Ok(match request.command {
         Command::Noop | Command::Reload | Command::Start | Command::Stop | Command::Drain => {
             Action::Noop
@@ -42,13 +45,13 @@ pub(super) fn decide(
         Command::TunnelGet => Action::Tunnel(find_tunnel(a, state)?.id),
         Command::SessionCreate => Action::Change(create_session(a, state)?),
         Command::SessionDelete => {
-            Action::Change(Change::RemoveSession(find_session(a, state, name)?.key))
+            Action::Change(Change::RemoveSession(find_session(a, state, named)?.key))
         }
         Command::SessionModify => {
-            let key = find_session(a, state, name)?.key;
+            let key = find_session(a, state, named)?.key;
             Action::Change(Change::TuneSession(key, retuning(a)))
         }
-        Command::SessionGet => Action::Session(find_session(a, state, name)?.key),
+        Command::SessionGet => Action::Session(find_session(a, state, named)?.key),
     })
 }
 
@@ -171,28 +174,6 @@ fn kind(a: &Attributes, version: u8, number: u16) -> Result<SessionSpec, Error> 
         sublayer,
         tuning: retuning(a).of(&SessionTuning::default()),
     })
-}
-
-/// The session that IFNAME names, or else CONN_ID and SESSION_ID. An empty name is that of every
-/// session without an interface.
-fn find_session<'s>(
-    a: &Attributes,
-    state: &'s Inventory,
-    name: &mut dyn FnMut(&SessionSpec) -> Option<String>,
-) -> Result<&'s SessionSpec, Error> {
-    if let Some(wanted) = &a.ifname {
-        let mut sessions = state.sessions.values();
-        let found = sessions.find(|session| name(session).unwrap_or_default() == *wanted);
-        return found.ok_or_else(|| no_name(wanted));
-    }
-    let absent = |attr| Error::new(Errno::ENODEV, keyword(attr), "is missing; give it");
-    let tunnel = TunnelId(a.conn_id.ok_or(absent(Attr::ConnId))?);
-    let session = SessionId(a.session_id.ok_or(absent(Attr::SessionId))?);
-    if !state.tunnels.contains_key(&tunnel) {
-        return Err(no_tunnel(tunnel));
-    }
-    let key = SessionKey { tunnel, session };
-    state.sessions.get(&key).ok_or_else(|| no_session(key))
 }
 
 /// What may change; debug masks and MTUs are passed over. The timeout is capped where Linux's
