@@ -96,7 +96,9 @@ impl Dialup {
              lcp-echo-failure 4\n+ipv6\n"
         );
         let own = match self.role {
-            Role::Lns => format!("name lns\nauth\n{}\n", self.proof.demand()),
+            // pppd draws its magic numbers from the time and its process number. Two that start in the
+            // same moment may draw the same and believe the line is looped, so one goes without.
+            Role::Lns => format!("name lns\nnomagic\nauth\n{}\n", self.proof.demand()),
             Role::Lac => "name caller\nremotename lns\nnoauth\n".to_owned(),
         };
         common + &own

@@ -29,7 +29,8 @@ address += struct.pack("=HHHH", tunnel, session, peer_tunnel, peer_session)
 if fd < 0 or libc.connect(fd, address, len(address)) < 0:
     sys.exit(os.strerror(ctypes.get_errno()))
 os.set_inheritable(fd, True)
-words = "nodetach noauth noccp novj plugin pppol2tp.so pppol2tp".split()
+# Without magic numbers: both ends may draw the same and believe the line is looped.
+words = "nodetach noauth nomagic noccp novj plugin pppol2tp.so pppol2tp".split()
 os.execv("/usr/sbin/pppd", ["pppd"] + words + [str(fd)] + sys.argv[5:])
 "#;
 
