@@ -187,13 +187,15 @@ impl<'a> Resolver<'a> {
         Ok(fields)
     }
 
-    /// The fields of a session profile; none without a name.
+    /// The terms that a session profile gives; none without a name.
     fn session_profile(&self, name: Option<&str>) -> Result<Fields, FieldError> {
         let tables = &self.tables.session_profiles;
-        match name {
-            Some(name) => self.whole(find(&SESSION_PROFILE.word, name, tables)?, tables),
-            None => Ok(Fields::new(&crate::input::form::policy::SESSION_PROFILE)),
+        let mut terms = Fields::new(&crate::input::form::policy::SESSION_PROFILE);
+        if let Some(name) = name {
+            let profile = find(&SESSION_PROFILE.word, name, tables)?;
+            terms.inherit(&self.whole(profile, tables)?, is_term);
         }
+        Ok(terms)
     }
 
     /// The fields of a table with all that it inherits from others of its kind.

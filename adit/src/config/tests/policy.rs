@@ -48,6 +48,7 @@ fn terms_are_taken_from_profiles_and_their_bases() {
     assert_eq!((p.tunnel.hello, p.tunnel.retries), (None, 7));
     assert_eq!(p.tunnel.digest, Digest::Md5);
     assert_eq!((p.session.cookie_octets, p.session.mtu), (4, Some(1300)));
+    assert_eq!(p.session.ifname, None, "the profile's name is its own");
     let blue = p.call(Some("blue"));
     assert_eq!((blue.cookie_octets, blue.mtu), (8, Some(1300)));
     assert_eq!(blue.ifname.as_deref(), Some("pw-blue"));
