@@ -11,14 +11,15 @@
 //! it those calls would fail with ENOSYS.
 
 use crate::filter::{self, Architecture, Scope};
-use crate::supervisor::{self, Daemon};
+use crate::protocol::Ids;
+use crate::supervisor::{self, Daemon, PppoxAddress};
 use crate::sys::process::{self, Fork};
 use crate::sys::seccomp::{self, Waiting};
 use crate::sys::socket;
 use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
-    sendmsg, socketpair,
+    sendmsg, socket_with, socketpair,
 };
 use rustix::process::{WaitOptions, waitpid};
 use std::convert::Infallible;
@@ -26,6 +27,8 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
+use std::net::Ipv4Addr;
+use std::num::NonZeroU32;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
@@ -41,6 +44,9 @@ pub struct Options {
     pub daemon: Daemon,
     /// What of its calls is looked at.
     pub scope: Scope,
+    /// Tunnel and session, by this end's ids, whose frames its standard input shall be: a PPPoL2TP
+    /// socket.
+    pub session: Option<(u32, u32)>,
     /// The supervisor's log, if it writes one.
     pub log: Option<Log>,
 }
@@ -74,6 +80,16 @@ pub enum LaunchError {
     /// The supervisor could not be made.
     #[error("supervisor: cannot be started: {0}")]
     Supervisor(io::Error),
+    /// The daemon refuses the session.
+    #[error("session: {tunnel}/{session}: {error}; list those of PPP: adit show session")]
+    Session {
+        /// The tunnel's id here.
+        tunnel: u32,
+        /// The session's id here.
+        session: u32,
+        /// The refusal of the socket.
+        error: io::Error,
+    },
     /// The program could not be executed.
     #[error("command: {}: {error}", .program.display())]
     Program {
@@ -108,9 +124,17 @@ pub fn launch(options: Options) -> Result<Infallible, LaunchError> {
         Err(err) => return Err(LaunchError::Filter(err)),
     }
     drop(near);
-    let error = Command::new(&options.program)
-        .args(&options.arguments)
-        .exec();
+    let mut command = Command::new(&options.program);
+    command.args(&options.arguments);
+    if let Some((tunnel, session)) = options.session {
+        let refused = |error| LaunchError::Session {
+            tunnel,
+            session,
+            error,
+        };
+        command.stdin(attach(tunnel, session).map_err(refused)?);
+    }
+    let error = command.exec();
     Err(LaunchError::Program {
         program: options.program,
         error,
@@ -159,9 +183,33 @@ fn install(program: &[filter::Instruction]) -> io::Result<OwnedFd> {
 
 /// Whether a supervisor that knows L2TP answers for this process.
 fn is_emulated() -> bool {
+    pppol2tp().is_ok()
+}
+
+/// A new PPPoL2TP socket.
+fn pppol2tp() -> io::Result<OwnedFd> {
     let pppox = AddressFamily::from_raw(24);
-    let protocol = rustix::net::Protocol::from_raw(std::num::NonZeroU32::MIN);
-    rustix::net::socket(pppox, SocketType::DGRAM, Some(protocol)).is_ok()
+    let protocol = rustix::net::Protocol::from_raw(NonZeroU32::MIN);
+    let (kind, flags) = (SocketType::DGRAM, SocketFlags::CLOEXEC);
+    Ok(socket_with(pppox, kind, flags, Some(protocol))?)
+}
+
+/// A PPPoL2TP socket of a session that is there. The filter is installed: the supervisor makes it.
+fn attach(tunnel: u32, session: u32) -> io::Result<OwnedFd> {
+    let socket = pppol2tp()?;
+    let address = PppoxAddress {
+        version: 3,
+        pid: 0,
+        fd: -1,
+        ids: Ids {
+            tunnel,
+            session,
+            ..Ids::default()
+        },
+        peer: (Ipv4Addr::UNSPECIFIED, 0).into(),
+    };
+    socket::connect(&socket, &address.write())?;
+    Ok(socket)
 }
 
 /// Gives the listener to the supervisor and waits until that is ready.

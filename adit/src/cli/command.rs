@@ -184,6 +184,10 @@ fn exec() -> Command {
         )
         .args([
             path("log", "FILE").help("Append what the supervisor logs to this file"),
+            Arg::new("session")
+                .long("session")
+                .value_name("TUNNEL/SESSION")
+                .help("Make a PPPoL2TP socket of this session the program's standard input"),
             Arg::new("proc")
                 .long("proc")
                 .action(ArgAction::SetTrue)

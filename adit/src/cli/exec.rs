@@ -32,6 +32,7 @@ pub(super) fn run(below: &ArgMatches, socket: &Address) -> Result<ExitCode, Fail
         scope: Scope {
             files: below.get_flag("proc"),
         },
+        session: session(below)?,
         log: log(below)?,
     };
     match launch(options) {
@@ -65,6 +66,20 @@ fn address(socket: &Address) -> Result<SocketAddrUnix, Failure> {
         }
     };
     address.map_err(|err| Failure::refused(format!("socket: {socket}: {err}; give a shorter path")))
+}
+
+/// The session that the program's standard input is connected to, if it is to be one.
+fn session(below: &ArgMatches) -> Result<Option<(u32, u32)>, Failure> {
+    let Some(given) = below.get_one::<String>("session") else {
+        return Ok(None);
+    };
+    let ids = given.split_once('/');
+    let ids = ids.and_then(|(tunnel, session)| Some((tunnel.parse().ok()?, session.parse().ok()?)));
+    ids.map(Some).ok_or_else(|| {
+        Failure::usage(format!(
+            "session: {given}: not two ids; give this end's, TUNNEL/SESSION"
+        ))
+    })
 }
 
 /// Where the supervisor's log goes, which is nowhere unless asked for.

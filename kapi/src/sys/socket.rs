@@ -52,6 +52,15 @@ pub(crate) fn get_option(
     Ok(len as usize)
 }
 
+/// Connects a socket to an address of any family, as the kernel has it in memory.
+pub(crate) fn connect(socket: impl AsFd, address: &[u8]) -> io::Result<()> {
+    let len = address.len() as libc::socklen_t;
+    let fd = socket.as_fd().as_raw_fd();
+    // SAFETY: the kernel reads `len` octets, whatever they are, from where they start.
+    check(unsafe { libc::connect(fd, address.as_ptr().cast(), len) }.into())?;
+    Ok(())
+}
+
 /// What came with a message.
 #[derive(Debug)]
 pub(crate) struct Received {
