@@ -1,5 +1,6 @@
 //! xl2tpd with pppd, as either end of a call: their files, which are the same wherever they run.
 
+use adit_lab::Namespace;
 use std::net::IpAddr;
 
 /// The end of a tunnel that a program plays.
@@ -103,4 +104,17 @@ impl Dialup {
         };
         common + &own
     }
+}
+
+/// How many network devices `pppN` there are in a namespace.
+///
+/// # Panics
+/// When its devices cannot be listed.
+#[track_caller]
+pub fn ppp_devices(namespace: &Namespace) -> usize {
+    let links = namespace.links().expect("links");
+    links
+        .iter()
+        .filter(|link| link.name.starts_with("ppp"))
+        .count()
 }

@@ -19,6 +19,8 @@ pub struct Host {
     namespace: Namespace,
     directory: TempDir,
     daemon: Option<Child>,
+    /// What the daemon has as /etc/ppp.
+    ppp: Option<PathBuf>,
 }
 
 /// How a command was refused.
@@ -54,7 +56,20 @@ impl Host {
             namespace: Namespace::new(name).expect("a namespace"),
             directory: TempDir::with_prefix("adit-e2e-").expect("a directory"),
             daemon: None,
+            ppp: None,
         }
+    }
+
+    /// Has the daemon find these files, by name, in /etc/ppp, and nothing else, and gives it a /run
+    /// of its own, from its next start on.
+    #[track_caller]
+    pub fn set_ppp_files<'a>(&mut self, files: impl IntoIterator<Item = (&'a str, String)>) {
+        let directory = self.path("ppp");
+        fs::create_dir_all(&directory).expect("a directory");
+        for (name, text) in files {
+            fs::write(directory.join(name), text).expect("a file");
+        }
+        self.ppp = Some(directory);
     }
 
     /// A file of this host, for configurations.
@@ -101,7 +116,18 @@ impl Host {
 
     /// The daemon's command line, for those that are not meant to come up.
     pub fn daemon_command(&self) -> NsCommand {
-        self.command(program())
+        let command = match &self.ppp {
+            None => self.command(program()),
+            Some(files) => {
+                let script = "mount --bind \"$0\" /etc/ppp && mount -t tmpfs tmpfs /run && \
+                              exec \"$@\"";
+                let command = self
+                    .command("unshare")
+                    .args(["--mount", "sh", "-c", script]);
+                command.arg(files).arg(program())
+            }
+        };
+        command
             .arg("run")
             .arg("--state")
             .arg(self.path("state"))

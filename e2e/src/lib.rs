@@ -16,7 +16,7 @@ mod relay;
 mod routed;
 
 pub use capture::Capture;
-pub use dialup::{Dialup, LAC_INSIDE, LNS_INSIDE, MRU, Proof, Role};
+pub use dialup::{Dialup, LAC_INSIDE, LNS_INSIDE, MRU, Proof, Role, ppp_devices};
 pub use harness::{
     Test, eventually, needing, needing_python, python_packages, run, run_where, test,
 };

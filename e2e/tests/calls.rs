@@ -2,9 +2,9 @@
 
 use adit_e2e::{
     Dialup, Family, Host, LAC_INSIDE, LNS_INSIDE, MRU, Pair, Proof, Role, Side, Test, eventually,
-    needing, program,
+    needing, ppp_devices, program,
 };
-use adit_lab::{Amount, Namespace, Ping, tcp_transfer};
+use adit_lab::{Amount, Ping, tcp_transfer};
 use libtest_mimic::Trial;
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
@@ -190,7 +190,7 @@ fn ends(how: fn(&Call)) -> Test {
     how(&call);
     for host in [&call.pair.a, &call.pair.b] {
         eventually("nothing is left", || {
-            devices(host) == 0 && host.list("session").is_empty()
+            ppp_devices(host) == 0 && host.list("session").is_empty()
         });
         assert!(host.links()?.iter().all(|link| link.name != "ppp0"));
     }
@@ -203,7 +203,7 @@ fn a_killed_daemon_hangs_up() -> Test {
     call.await_answer();
     call.pair.b.kill();
     for host in [&call.pair.a, &call.pair.b] {
-        eventually("no device is left", || devices(host) == 0);
+        eventually("no device is left", || ppp_devices(host) == 0);
     }
     let log = fs::read_to_string(call.caller.files.join("pppd.log"))?;
     assert!(
@@ -211,14 +211,6 @@ fn a_killed_daemon_hangs_up() -> Test {
         "{log}"
     );
     Ok(())
-}
-
-fn devices(namespace: &Namespace) -> usize {
-    let links = namespace.links().expect("links");
-    links
-        .iter()
-        .filter(|link| link.name.starts_with("ppp"))
-        .count()
 }
 
 fn a_wrong_secret_is_refused() -> Test {
@@ -239,7 +231,7 @@ fn a_wrong_secret_is_refused() -> Test {
         log().contains("CHAP authentication failed")
     });
     eventually("nothing is left", || {
-        devices(&pair.a) + devices(&pair.b) == 0
+        ppp_devices(&pair.a) + ppp_devices(&pair.b) == 0
     });
     Ok(())
 }

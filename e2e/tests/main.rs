@@ -19,6 +19,7 @@ mod matrix;
 mod mtu;
 mod path;
 mod ppp;
+mod pppd;
 mod pyroute2;
 mod refusals;
 mod relay;
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
             interop::tests(),
             degraded::tests(),
             ppp::tests(),
+            pppd::tests(),
             sequence::tests(),
             relay::tests(),
             hostile::tests(),

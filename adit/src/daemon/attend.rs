@@ -2,6 +2,7 @@
 
 use super::lost::Lost;
 use super::plane::{Letter, Lookup, Resolved};
+use super::ppp::Ended;
 use super::state::State;
 use adit_datapath::{ControlSink, Error};
 use sd_notify::NotifyState;
@@ -32,11 +33,15 @@ pub(super) struct Desk {
     answers: mpsc::UnboundedReceiver<Resolved>,
     /// For those who look names up.
     asked: mpsc::UnboundedSender<Resolved>,
+    ended: mpsc::UnboundedReceiver<Ended>,
 }
 
 impl Desk {
-    /// A desk, and where control messages go to get there.
-    pub(super) fn new(lost: Arc<Lost>) -> (Desk, ControlSink) {
+    /// A desk, and where control messages go to get there. `ended` tells of PPP endpoints.
+    pub(super) fn new(
+        lost: Arc<Lost>,
+        ended: mpsc::UnboundedReceiver<Ended>,
+    ) -> (Desk, ControlSink) {
         let (post, mail) = mpsc::channel(MAIL);
         let (asked, answers) = mpsc::unbounded_channel();
         let sink: ControlSink = Arc::new(move |listener, message| {
@@ -53,6 +58,7 @@ impl Desk {
             mail,
             answers,
             asked,
+            ended,
         };
         (desk, sink)
     }
@@ -82,9 +88,9 @@ impl Desk {
                 () = changed.notified() => {
                     let state = &mut *state.borrow_mut();
                     state.plane.reserve(&state.engine);
-                    self.delegate(state);
                 }
             }
+            self.delegate(&mut state.borrow_mut());
         }
     }
 
@@ -94,13 +100,18 @@ impl Desk {
             let State { engine, plane, .. } = &mut *state.borrow_mut();
             plane.shut_down(engine);
         }
+        self.delegate(&mut state.borrow_mut());
+        let is_over = || {
+            let state = state.borrow();
+            state.plane.is_drained() && state.endpoints.is_empty()
+        };
         let all = async {
-            while !state.borrow().plane.is_drained() {
+            while !is_over() {
                 self.protocol(state).await;
             }
         };
         if timeout(GOODBYE, all).await.is_err() {
-            tracing::warn!("not every peer has acknowledged the end");
+            tracing::warn!("not every peer has acknowledged the end, nor every pppd ended");
         }
     }
 
@@ -117,6 +128,11 @@ impl Desk {
                 let State { engine, plane, .. } = &mut *state.borrow_mut();
                 plane.resolved(&answer, engine);
             }
+            Some(ended) = self.ended.recv() => {
+                let State { engine, plane, endpoints, .. } = &mut *state.borrow_mut();
+                endpoints.forget(&ended);
+                plane.ppp_ended(ended.key, ended.code, engine);
+            }
             () = until(due) => {
                 let State { engine, plane, .. } = &mut *state.borrow_mut();
                 plane.tick(engine);
@@ -127,6 +143,10 @@ impl Desk {
 
     /// Gives away what takes time.
     fn delegate(&self, state: &mut State) {
+        let limit = state.plane.max_pppd();
+        for news in state.plane.take_ppp() {
+            state.endpoints.hear(news, limit);
+        }
         for lookup in state.plane.take_lookups() {
             let asked = self.asked.clone();
             tokio::task::spawn_local(async move {

@@ -7,6 +7,7 @@
 pub mod engine;
 pub mod genl;
 pub mod plane;
+pub mod ppp;
 pub mod store;
 
 mod answer;

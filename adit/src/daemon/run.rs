@@ -5,6 +5,7 @@ use super::engine::Engine;
 use super::host::{self, Namespace};
 use super::lost::Lost;
 use super::plane::Plane;
+use super::ppp::Endpoints;
 use super::programs::{self, Closed, Programs};
 use super::socket::Listener;
 use super::state::State;
@@ -55,6 +56,8 @@ async fn daemon(options: Options, file: Config) -> Result<(), Error> {
     let (closed, told) = unbounded_channel();
     let (datapath, backend) = datapath(&options, &lost, closed.clone())?;
     let programs = Programs::new(Some(datapath.ppp()), Some(namespace.cookie), closed);
+    let (ended, endings) = unbounded_channel();
+    let endpoints = Endpoints::new(Some(datapath.ppp()), options.socket.clone(), ended);
     tracing::info!(
         "adit {}: {backend}, socket {}, network namespace {}, state {kept}",
         env!("CARGO_PKG_VERSION"),
@@ -63,7 +66,7 @@ async fn daemon(options: Options, file: Config) -> Result<(), Error> {
     );
     let mut engine = Engine::new(Box::new(datapath), store);
     engine.restore(Instant::now())?;
-    let (mut desk, sink) = Desk::new(lost);
+    let (mut desk, sink) = Desk::new(lost, endings);
     let state = Rc::new(RefCell::new(State {
         engine,
         plane: Plane::new(seed()?, host::name(), sink),
@@ -71,6 +74,7 @@ async fn daemon(options: Options, file: Config) -> Result<(), Error> {
         load,
         changed: Rc::new(Notify::new()),
         programs,
+        endpoints,
         news: Vec::new(),
     }));
     // Without a file nothing is the file's any more.

@@ -2,8 +2,10 @@
 
 use super::engine::Engine;
 use super::plane::Plane;
+use super::ppp::Endpoints;
 use super::programs::Programs;
 use super::state::{Load, State};
+use crate::control::Address;
 use adit_datapath::spec::{
     DebugMask, Encap, Inventory, Mss, Pmtudisc, Pseudowire, SessionKey, SessionSpec, SessionTuning,
     Tos, TunnelSpec, TunnelTuning, TxChecksum, UdpChecksum,
@@ -202,6 +204,7 @@ pub(super) fn state(engine: Engine, load: Load) -> State {
         load,
         changed: Rc::new(Notify::new()),
         programs: Programs::new(None, None, unbounded_channel().0),
+        endpoints: Endpoints::new(None, Address::DEFAULT, unbounded_channel().0),
         news: Vec::new(),
     }
 }

@@ -3,6 +3,7 @@
 use super::engine::{Engine, Object, Report};
 use super::genl::{Header, Order};
 use super::plane::{Plane, Target};
+use super::ppp::Endpoints;
 use super::programs::Programs;
 use crate::config::Config;
 use adit_datapath::Error;
@@ -28,6 +29,8 @@ pub(super) struct State {
     pub(super) changed: Rc<Notify>,
     /// What supervised programs hold.
     pub(super) programs: Programs,
+    /// Those who speak PPP on calls.
+    pub(super) endpoints: Endpoints,
     /// What is told to members of the family's multicast group.
     pub(super) news: Vec<Sender<adit_kapi::protocol::Answer>>,
 }

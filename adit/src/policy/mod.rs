@@ -6,7 +6,8 @@ mod terms;
 
 pub use net::{Host, Net, Pattern};
 pub use terms::{
-    Digest, HandTo, Pseudowire, Role, Secret, SessionTerms, SourcePort, TunnelTerms, VersionChoice,
+    Digest, HandTo, Pppd, Pseudowire, Role, Secret, SessionTerms, SourcePort, TunnelTerms,
+    VersionChoice,
 };
 
 use adit_datapath::spec::{ListenerAddress, UdpChecksum};
@@ -114,6 +115,8 @@ pub struct Limits {
     pub tunnel_rate: u32,
     /// Calls that peers may place, a second.
     pub call_rate: u32,
+    /// Pppds that the daemon runs.
+    pub max_pppd: u32,
 }
 
 impl Default for Limits {
@@ -123,6 +126,7 @@ impl Default for Limits {
             max_sessions: 1 << 20,
             tunnel_rate: 2_000,
             call_rate: 20_000,
+            max_pppd: 1_000,
         }
     }
 }

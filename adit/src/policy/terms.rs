@@ -3,6 +3,7 @@
 use adit_datapath::spec::PeerSource;
 use adit_wire::l2tp::Sublayer;
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// On what terms a tunnel is opened or accepted.
@@ -133,6 +134,8 @@ pub struct SessionTerms {
     pub pseudowire: Pseudowire,
     /// Who takes the frames.
     pub hand_to: HandTo,
+    /// How pppd is run, where it takes them.
+    pub pppd: Pppd,
     /// The network device's name; none takes the first free one.
     pub ifname: Option<String>,
     /// The name of the far end of the circuit, if it is another than the call's.
@@ -158,6 +161,7 @@ impl Default for SessionTerms {
         SessionTerms {
             pseudowire: Pseudowire::Ethernet,
             hand_to: HandTo::Device,
+            pppd: Pppd::default(),
             ifname: None,
             remote_end_id: None,
             cookie_octets: 8,
@@ -187,4 +191,15 @@ pub enum HandTo {
     Device,
     /// Whoever asks for it: a PPPoL2TP socket in a program that runs under `adit exec`.
     Client,
+    /// A pppd that the daemon runs for each PPP session.
+    Pppd,
+}
+
+/// How pppd is run.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Pppd {
+    /// A file with options (pppd's option `file`).
+    pub file: Option<PathBuf>,
+    /// Options, a word each.
+    pub options: Vec<String>,
 }

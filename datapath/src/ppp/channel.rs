@@ -7,6 +7,7 @@ use crate::user::order::Payload;
 use crate::user::port::Port;
 use adit_wire::netlink::Stat;
 use adit_wire::ppp::{self, protocol};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 
 /// A PPP session as PPP sees it.
@@ -17,6 +18,8 @@ pub(crate) struct Channel {
     pub(super) index: OnceLock<u32>,
     stage: RwLock<Stage>,
     pub(super) readers: Readers,
+    /// Whether frames wait for whoever will speak PPP, and are not given to a socket before.
+    expected: AtomicBool,
 }
 
 /// What becomes of a channel's frames.
@@ -43,7 +46,13 @@ impl Channel {
             index: OnceLock::new(),
             stage: RwLock::new(Stage::Unclaimed),
             readers: Readers::default(),
+            expected: AtomicBool::new(false),
         }
+    }
+
+    /// From now on the first frames wait until the channel is attached to a file.
+    pub(super) fn expect(&self) {
+        self.expected.store(true, Relaxed);
     }
 
     pub(super) fn stage(&self) -> Stage {
@@ -91,6 +100,9 @@ impl Channel {
     fn pass<'a>(&self, frame: Payload<'a>, delivery: &mut Delivery<'a>) -> Result<(), DropReason> {
         let stage = self.read();
         let member = match &*stage {
+            Stage::Unclaimed | Stage::Socket(_) if self.expected.load(Relaxed) => {
+                return self.readers.give(&[&frame]);
+            }
             Stage::Unclaimed | Stage::Gone => return Err(DropReason::PppUnclaimed),
             Stage::Socket(end) => {
                 let given = end.give(&[&frame]);

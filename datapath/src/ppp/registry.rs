@@ -113,6 +113,14 @@ impl Ppp {
         Ok(())
     }
 
+    /// Somebody will take a session, if it is there: its first frames wait for the file that is
+    /// attached to its channel.
+    pub fn expect(&self, session: SessionKey) {
+        if let Some(channel) = self.lock().sessions.get(&session) {
+            channel.expect();
+        }
+    }
+
     /// Takes a PPP session without a socket; gives its bound channel. Refused as
     /// [`Ppp::connect`] is.
     pub fn claim(&self, session: SessionKey) -> Result<u32, Errno> {

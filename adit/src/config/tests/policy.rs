@@ -3,6 +3,7 @@
 use super::{faults, parsed};
 use crate::policy::{Digest, HandTo, Host, Policy, Pseudowire, Secret, VersionChoice};
 use adit_datapath::spec::ListenerAddress;
+use std::path::Path;
 use std::time::Duration;
 
 fn policy(text: &str) -> Policy {
@@ -81,6 +82,22 @@ fn a_connection_has_peers_by_priority_and_calls_by_name() {
 }
 
 #[test]
+fn pppd_is_run_on_the_terms_of_a_profile_or_of_a_call() {
+    let policy = policy(
+        "[[session_profile]]\nname = \"s\"\npseudowire = \"ppp\"\nhand_to = \"pppd\"\n\
+         pppd_file = \"/etc/ppp/lns\"\npppd_options = \" require-chap  mtu 1400 \"\n\
+         [[peer]]\nname = \"p\"\nsession_profile = \"s\"\n\
+         [[peer.session]]\nremote_end_id = \"x\"\npppd_options = \"noauth\"\n",
+    );
+    let peer = &policy.peers[0];
+    assert_eq!(peer.session.hand_to, HandTo::Pppd);
+    assert_eq!(peer.session.pppd.options, ["require-chap", "mtu", "1400"]);
+    let call = &peer.call(Some("x")).pppd;
+    assert_eq!(call.file.as_deref(), Some(Path::new("/etc/ppp/lns")));
+    assert_eq!(call.options, ["noauth"]);
+}
+
+#[test]
 fn what_is_wrong_is_told_with_its_place_and_a_remedy() {
     let cases = [
         (
@@ -121,6 +138,25 @@ fn what_is_wrong_is_told_with_its_place_and_a_remedy() {
         (
             "[[session_profile]]\nname = \"a\"\nhand_to = \"client\"\n",
             "3:11: hand_to: client takes PPP frames only; give device, or pseudowire ppp",
+        ),
+        (
+            "[[session_profile]]\nname = \"a\"\nhand_to = \"pppd\"\n",
+            "3:11: hand_to: pppd takes PPP frames only; give device, or pseudowire ppp",
+        ),
+        (
+            "[[session_profile]]\nname = \"a\"\npseudowire = \"ppp\"\npppd_options = \"debug\"\n",
+            "4:16: pppd_options: says nothing without hand_to pppd; give that too, or leave it out",
+        ),
+        (
+            "[[session_profile]]\nname = \"a\"\npseudowire = \"ppp\"\nhand_to = \"pppd\"\n\
+             pppd_file = \"lns\"\n",
+            "5:13: pppd_file: \"lns\" is no path from the root; give one such as /etc/ppp/lns",
+        ),
+        (
+            "[[session_profile]]\nname = \"a\"\npseudowire = \"ppp\"\nhand_to = \"pppd\"\n\
+             pppd_options = \"name 'a b'\"\n",
+            "5:16: pppd_options: \"name 'a b'\" has quotes; write options that need them into a \
+             file and give pppd_file",
         ),
         (
             "[[connection]]\nname = \"a\"\n",

@@ -20,7 +20,12 @@ impl Plane {
         let answer = match self.call_terms(key.tunnel(), details) {
             Ok(terms) if pseudowire_of(&terms) == pseudowire => {
                 let answer = CallAnswer::Accept(terms::session(&terms));
-                self.add_session(key, Session::new(terms, None));
+                let session = Session {
+                    calling_number: details.calling_number.clone(),
+                    called_number: details.called_number.clone(),
+                    ..Session::new(terms, None)
+                };
+                self.add_session(key, session);
                 answer
             }
             Ok(_) => CallAnswer::Refuse(ResultCode::disconnect(DisconnectCode::PW_TYPE)),
@@ -98,6 +103,8 @@ impl Session {
         Session {
             terms,
             call,
+            calling_number: None,
+            called_number: None,
             up: None,
             installed: false,
         }

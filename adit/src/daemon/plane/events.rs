@@ -125,6 +125,7 @@ impl Plane {
             session.up = Some(Instant::now());
             tracing::info!("{key}: up");
             self.call_connected(key);
+            self.ppp_up(key);
         }
     }
 
@@ -134,7 +135,10 @@ impl Plane {
         };
         self.by_ids.remove(&super::carry::data_key(key));
         match session.up {
-            Some(_) => tracing::info!("{key}: down: {end}"),
+            Some(_) => {
+                tracing::info!("{key}: down: {end}");
+                self.ppp_down(key, &session);
+            }
             None => tracing::info!("{key}: failed: {end}"),
         }
         if let Some(call) = &session.call {
@@ -178,6 +182,15 @@ impl Tunnel {
             installed: false,
             received: 0,
             draining: false,
+        }
+    }
+}
+
+impl Origin {
+    /// The name that the configuration file has for it.
+    pub(super) fn name(&self) -> &str {
+        match self {
+            Origin::Connection(name) | Origin::Peer(name) => name,
         }
     }
 }

@@ -12,6 +12,7 @@ mod command;
 mod dial;
 mod events;
 mod listeners;
+mod ppp;
 mod reload;
 mod show;
 mod terms;
@@ -22,6 +23,7 @@ pub use dial::{Lookup, Resolved};
 pub use show::Details;
 
 use super::engine::Engine;
+use super::ppp::News;
 use crate::policy::{Policy, SessionTerms};
 use adit_datapath::spec::{ListenerId, SessionKey as DataKey};
 use adit_datapath::{ControlMessage, ControlSink};
@@ -68,6 +70,7 @@ pub struct Plane {
     opening: BTreeSet<TunnelKey>,
     traffic: Traffic,
     lookups: Vec<Lookup>,
+    ppp: Vec<News>,
     drained: bool,
     draining: bool,
 }
@@ -103,6 +106,9 @@ struct Session {
     terms: SessionTerms,
     /// The call's name in its connection, if it is one of those.
     call: Option<String>,
+    /// What the peer that offered it says of who calls whom.
+    calling_number: Option<Vec<u8>>,
+    called_number: Option<Vec<u8>>,
     up: Option<Instant>,
     installed: bool,
 }
@@ -126,6 +132,7 @@ impl Plane {
             opening: BTreeSet::new(),
             traffic: Traffic::default(),
             lookups: Vec::new(),
+            ppp: Vec::new(),
             drained: false,
             draining: false,
         }

@@ -159,7 +159,11 @@ pub(super) async fn attend(mut told: UnboundedReceiver<Closed>, state: Rc<RefCel
 fn object_closed(number: u32, state: &mut State) {
     if let Some(socket) = state.programs.sockets.remove(&number) {
         if let (Some(session), false) = (socket.session, socket.detached) {
-            let _ = change(&Change::RemoveSession(session), state);
+            match state.plane.with_endpoint(session) {
+                Some(key) => state.endpoints.closed(key),
+                None => drop(change(&Change::RemoveSession(session), state)),
+            }
+            state.changed.notify_one();
         }
         // The supervisor may have gone before its programs.
         let _ = socket.owner.send(number);

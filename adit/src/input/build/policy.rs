@@ -3,7 +3,7 @@
 use crate::input::keyword::{self, policy::*};
 use crate::input::{FieldError, Fields};
 use crate::policy::{
-    Candidate, HandTo, L2TP_PORT, Limits, Listener, Pseudowire, SessionTerms, TunnelTerms,
+    Candidate, HandTo, L2TP_PORT, Limits, Listener, Pppd, Pseudowire, SessionTerms, TunnelTerms,
     VersionChoice,
 };
 use adit_datapath::spec::ListenerAddress;
@@ -97,9 +97,11 @@ pub fn session_terms(fields: &Fields, version: VersionChoice) -> Result<SessionT
         let text = "ethernet needs version 3; give version 3 or pseudowire ppp";
         return Err(FieldError::new(PSEUDOWIRE.word.name, text));
     }
+    let hand_to = hand_to(fields, pseudowire)?;
     Ok(SessionTerms {
         pseudowire,
-        hand_to: hand_to(fields, pseudowire)?,
+        hand_to,
+        pppd: pppd(fields, hand_to)?,
         ifname: fields.get(&keyword::NAME)?,
         remote_end_id: fields.get(&REMOTE_END_ID)?,
         cookie_octets: fields.get(&COOKIE_OCTETS)?.unwrap_or(usual.cookie_octets),
@@ -120,13 +122,31 @@ fn hand_to(fields: &Fields, pseudowire: Pseudowire) -> Result<HandTo, FieldError
     };
     match (fields.get(&HAND_TO)?.unwrap_or(usual), pseudowire) {
         (HandTo::Device, Pseudowire::Ppp) => {
-            refuse("device takes Ethernet frames only; give client")
+            refuse("device takes Ethernet frames only; give client or pppd")
         }
         (HandTo::Client, Pseudowire::Ethernet) => {
             refuse("client takes PPP frames only; give device, or pseudowire ppp")
         }
+        (HandTo::Pppd, Pseudowire::Ethernet) => {
+            refuse("pppd takes PPP frames only; give device, or pseudowire ppp")
+        }
         (hand_to, _) => Ok(hand_to),
     }
+}
+
+fn pppd(fields: &Fields, hand_to: HandTo) -> Result<Pppd, FieldError> {
+    let keys = [&PPPD_FILE.word, &PPPD_OPTIONS.word];
+    if let (Some(key), true) = (
+        keys.iter().find(|key| fields.has(key)),
+        hand_to != HandTo::Pppd,
+    ) {
+        let text = "says nothing without hand_to pppd; give that too, or leave it out";
+        return Err(FieldError::new(key.name, text));
+    }
+    Ok(Pppd {
+        file: fields.get(&PPPD_FILE)?,
+        options: fields.get(&PPPD_OPTIONS)?.unwrap_or_default(),
+    })
 }
 
 /// A peer to call from the fields of [`CANDIDATE`](crate::input::form::policy::CANDIDATE), or of a
@@ -148,6 +168,7 @@ pub fn limits(fields: &Fields) -> Result<Limits, FieldError> {
         max_sessions: fields.get(&MAX_SESSIONS)?.unwrap_or(usual.max_sessions),
         tunnel_rate: fields.get(&TUNNEL_RATE)?.unwrap_or(usual.tunnel_rate),
         call_rate: fields.get(&CALL_RATE)?.unwrap_or(usual.call_rate),
+        max_pppd: fields.get(&MAX_PPPD)?.unwrap_or(usual.max_pppd),
     })
 }
 

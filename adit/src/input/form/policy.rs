@@ -48,6 +48,7 @@ macro_rules! with_session_terms {
             $name {
                 $($($path)::+ $need,)*
                 word::PSEUDOWIRE Optional, word::HAND_TO Optional,
+                word::PPPD_FILE Optional, word::PPPD_OPTIONS Optional,
                 word::COOKIE_OCTETS Optional, keyword::L2SPEC_TYPE Optional,
                 keyword::SEQ Optional, keyword::REORDER_TIMEOUT Optional, keyword::MTU Optional, keyword::MSS Optional,
                 keyword::DEBUG Optional,
@@ -102,6 +103,6 @@ table! {
     /// `[limits]`.
     LIMITS {
         word::MAX_TUNNELS Optional, word::MAX_SESSIONS Optional, word::TUNNEL_RATE Optional,
-        word::CALL_RATE Optional,
+        word::CALL_RATE Optional, word::MAX_PPPD Optional,
     }
 }

@@ -7,6 +7,7 @@ use crate::policy::{
 };
 use adit_datapath::spec::PeerSource;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 keywords! {
@@ -80,8 +81,12 @@ keywords! {
         "ECN marks are carried over if the peer can too, RFC 9601 (default on)";
     PSEUDOWIRE: Pseudowire = "pseudowire", "ethernet|ppp", Text, pseudowire,
         "what calls carry (default ethernet; in version 2 always ppp)";
-    HAND_TO: HandTo = "hand_to", "device|client", Text, hand_to,
-        "who takes the frames: a network device, or a program under adit exec that asks for PPP";
+    HAND_TO: HandTo = "hand_to", "device|client|pppd", Text, hand_to,
+        "who takes the frames: a network device; PPP's, a program under adit exec that asks for them, or a pppd for each call";
+    PPPD_FILE: PathBuf = "pppd_file", "FILE", Text, absolute_path,
+        "a file with options for pppd";
+    PPPD_OPTIONS: Vec<String> = "pppd_options", "WORDS", Text, pppd_options,
+        "options for pppd, with blanks between the words";
     REMOTE_END_ID: String = "remote_end_id", "TEXT", Text, label,
         "the name of the circuit at the far end";
     COOKIE_OCTETS: u8 = "cookie_octets", "0|4|8", Number, cookie_octets,
@@ -90,6 +95,8 @@ keywords! {
         "most tunnels at a time (default 65535)";
     TUNNEL_RATE: u32 = "tunnel_rate", "N", Number, count,
         "tunnels that peers may open in a second (default 2000)";
+    MAX_PPPD: u32 = "max_pppd", "N", Number, count,
+        "most pppds that the daemon runs at a time (default 1000)";
     CALL_RATE: u32 = "call_rate", "N", Number, count,
         "calls that peers may place in a second (default 20000)";
 }

@@ -7,6 +7,7 @@ use crate::policy::{
     Digest, HandTo, Host, Net, Pattern, Pseudowire, Role, Secret, SourcePort, VersionChoice,
 };
 use adit_datapath::spec::PeerSource;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// A day.
@@ -139,10 +140,32 @@ pub(in crate::input) fn pseudowire(text: &str) -> Result<Pseudowire, String> {
 }
 
 pub(in crate::input) fn hand_to(text: &str) -> Result<HandTo, String> {
-    choice(
-        text,
-        &[("device", HandTo::Device), ("client", HandTo::Client)],
-    )
+    let known = [
+        ("device", HandTo::Device),
+        ("client", HandTo::Client),
+        ("pppd", HandTo::Pppd),
+    ];
+    choice(text, &known)
+}
+
+/// A path that means the same from any directory.
+pub(in crate::input) fn absolute_path(text: &str) -> Result<PathBuf, String> {
+    match text.starts_with('/') && !text.contains('\0') {
+        true => Ok(PathBuf::from(text)),
+        false => Err(format!(
+            "{text:?} is no path from the root; give one such as /etc/ppp/lns"
+        )),
+    }
+}
+
+/// A command line's words. Quotes mean nothing here: a file of options has them.
+pub(in crate::input) fn pppd_options(text: &str) -> Result<Vec<String>, String> {
+    match text.find(['"', '\'', '\\', '\0']) {
+        None => Ok(text.split_whitespace().map(str::to_owned).collect()),
+        Some(_) => Err(format!(
+            "{text:?} has quotes; write options that need them into a file and give pppd_file"
+        )),
+    }
 }
 
 pub(in crate::input) fn cookie_octets(text: &str) -> Result<u8, String> {

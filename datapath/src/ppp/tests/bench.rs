@@ -151,6 +151,15 @@ impl Bench {
         }
     }
 
+    /// Waits until a session has received so many packets.
+    pub(super) fn wait_for_received(&mut self, key: SessionKey, count: u64) {
+        let start = Instant::now();
+        while self.counters(key).statistics.rx_packets != count {
+            assert!(start.elapsed() < PATIENCE, "{:?}", self.counters(key));
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     /// Waits until a session has dropped so many packets for this reason.
     pub(super) fn wait_for_drops(&mut self, key: SessionKey, reason: DropReason, count: u64) {
         let start = Instant::now();

@@ -62,6 +62,25 @@ fn a_session_without_a_user_drops_and_counts() {
 }
 
 #[test]
+fn the_first_frames_wait_for_who_is_expected() {
+    let mut bench = Bench::new(2);
+    let key = bench.session(1);
+    bench.ppp.expect(key);
+    let request = |n| [0xc0, 0x21, 1, n, 0, 4];
+    bench.peer_sends(1, &with_header(&request(1)));
+    bench.wait_for_received(key, 1);
+    let _program = bench.connect(key);
+    bench.peer_sends(1, &with_header(&request(2)));
+    bench.wait_for_received(key, 2);
+    let index = bench.ppp.channel(key).unwrap();
+    let (file, reader) = bench.open();
+    file.attach_channel(index).unwrap();
+    assert_eq!(reader.reads(), request(1));
+    assert_eq!(reader.reads(), request(2));
+    assert_eq!(bench.counters(key).dropped(DropReason::PppUnclaimed), 0);
+}
+
+#[test]
 fn a_session_has_one_user() {
     let mut bench = Bench::new(2);
     let key = bench.session(1);

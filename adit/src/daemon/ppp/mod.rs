@@ -1,0 +1,153 @@
+//! Who speaks PPP on the calls of a control protocol.
+//!
+//! A call's terms say who takes its frames ([`HandTo`]). Where that is for the daemon to see to, the
+//! call gets an *endpoint*: a future that makes the session's frames somebody's, lives as long as
+//! he has them, ends when the call does, and gives the reason why PPP ended, which its peer is told.
+
+mod ending;
+mod pppd;
+mod process;
+
+use crate::control::Address;
+use crate::policy::{HandTo, SessionTerms};
+use adit_datapath::ppp::Ppp;
+use adit_datapath::spec::SessionKey as DataKey;
+use adit_proto::l2tp::{ResultCode, SessionKey};
+use adit_wire::l2tp::avp::DisconnectCode;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::sync::mpsc::UnboundedSender;
+
+/// How long an endpoint may take to end that has closed what it had the frames by.
+const CLOSING: Duration = Duration::from_secs(2);
+
+/// What is known of a PPP session that is up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// The data path's name of it.
+    pub data: DataKey,
+    /// The terms, which say who takes its frames.
+    pub terms: SessionTerms,
+    /// The name of the peer or connection in the configuration file.
+    pub peer: String,
+    /// The peer's address.
+    pub remote: IpAddr,
+    /// What the peer says of who calls, as it came.
+    pub calling_number: Option<Vec<u8>>,
+    /// What the peer says of who is called, as it came.
+    pub called_number: Option<Vec<u8>>,
+}
+
+/// What the control protocol tells of PPP sessions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum News {
+    /// It is up.
+    Up(SessionKey, Box<Call>),
+    /// It is gone.
+    Down(SessionKey),
+}
+
+/// PPP has ended on a call that may still be up.
+#[derive(Debug)]
+pub(super) struct Ended {
+    pub(super) key: SessionKey,
+    /// Why, for the peer.
+    pub(super) code: ResultCode,
+}
+
+/// The endpoints of all calls that have one.
+pub(super) struct Endpoints {
+    /// None where the data path has no PPP.
+    ppp: Option<Ppp>,
+    /// Where the daemon is found.
+    socket: Address,
+    /// By their sessions; told when the endpoint shall end.
+    running: BTreeMap<SessionKey, Rc<Notify>>,
+    ended: UnboundedSender<Ended>,
+}
+
+impl Endpoints {
+    /// None yet. Those that have ended are told through `ended`.
+    pub(super) fn new(
+        ppp: Option<Ppp>,
+        socket: Address,
+        ended: UnboundedSender<Ended>,
+    ) -> Endpoints {
+        Endpoints {
+            ppp,
+            socket,
+            running: BTreeMap::new(),
+            ended,
+        }
+    }
+
+    /// Acts on what has become of a session; at most `limit` processes run at a time.
+    pub(super) fn hear(&mut self, news: News, limit: u32) {
+        match news {
+            News::Up(key, call) => self.up(key, &call, limit),
+            News::Down(key) => self.end(key),
+        }
+    }
+
+    /// The endpoint of a session has closed what it has the frames by. It should be about to end,
+    /// and how it does tells more.
+    pub(super) fn closed(&mut self, key: SessionKey) {
+        if let Some(leave) = self.running.get(&key).map(Rc::clone) {
+            tokio::task::spawn_local(async move {
+                tokio::time::sleep(CLOSING).await;
+                leave.notify_one();
+            });
+        }
+    }
+
+    /// Notes that an endpoint has ended.
+    pub(super) fn forget(&mut self, ended: &Ended) {
+        self.running.remove(&ended.key);
+    }
+
+    /// Whether none is left.
+    pub(super) fn is_empty(&self) -> bool {
+        self.running.is_empty()
+    }
+
+    fn up(&mut self, key: SessionKey, call: &Call, limit: u32) {
+        match call.terms.hand_to {
+            // Whoever takes these comes by himself.
+            HandTo::Device | HandTo::Client => {}
+            HandTo::Pppd => self.run_pppd(key, call, limit),
+        }
+    }
+
+    fn end(&mut self, key: SessionKey) {
+        if let Some(leave) = self.running.get(&key) {
+            leave.notify_one();
+        }
+    }
+
+    fn run_pppd(&mut self, key: SessionKey, call: &Call, limit: u32) {
+        let ended = self.ended.clone();
+        if self.running.len() >= limit as usize {
+            tracing::warn!("{key}: no pppd: {limit} run; raise max_pppd in [limits]");
+            let code = ResultCode::disconnect(DisconnectCode::NO_FACILITIES_NOW);
+            // At the end of the process nobody listens any more.
+            let _ = ended.send(Ended { key, code });
+            return;
+        }
+        if let Some(ppp) = &self.ppp {
+            ppp.expect(call.data);
+        }
+        let leave = Rc::new(Notify::new());
+        self.running.insert(key, Rc::clone(&leave));
+        let command = pppd::on_socket(call, &self.socket);
+        tokio::task::spawn_local(async move {
+            let code = process::run(&key.to_string(), command, &leave).await;
+            let _ = ended.send(Ended { key, code });
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests;
