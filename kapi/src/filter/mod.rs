@@ -61,16 +61,22 @@ const SOCKADDR_PPPOL2TP: [u32; 4] = [38, 46, 50, 58];
 const PPPIOC: u32 = 0x7400;
 /// SIOCGPPPSTATS, SIOCGPPPVER and SIOCGPPPCSTATS, asked of any socket.
 const SIOCGPPP: [u32; 3] = [0x89f0, 0x89f1, 0x89f2];
-/// The access mode of open's flags, and that of who reads and writes a device.
+/// The access mode of open's flags, that of who reads and writes a device, and that of who only
+/// writes; files that are made when they are written to are none.
 const O_ACCMODE: u32 = 3;
 const O_RDWR: u32 = 2;
+const O_WRONLY: u32 = 1;
+const O_CREAT: u32 = 0o100;
 
 fn rules(scope: Scope) -> Vec<Rule> {
     let is = Condition::is;
     let one_of = Condition::one_of;
     let opened = |flags| match scope.files {
         true => vec![vec![]],
-        false => vec![vec![Condition::masked(flags, O_ACCMODE, O_RDWR)]],
+        false => vec![
+            vec![Condition::masked(flags, O_ACCMODE, O_RDWR)],
+            vec![Condition::masked(flags, O_ACCMODE | O_CREAT, O_WRONLY)],
+        ],
     };
     let rule = |call, when| Rule { call, when };
     let always = || vec![vec![]];
@@ -94,8 +100,13 @@ fn rules(scope: Scope) -> Vec<Rule> {
         rule(Call::Getsockname, always()),
         rule(Call::Getpeername, always()),
         rule(Call::Socket, sockets),
+        rule(Call::Socketpair, vec![vec![is(0, AF_PPPOX)]]),
         rule(Call::Connect, vec![vec![one_of(2, &lengths)]]),
-        rule(Call::Bind, vec![vec![is(2, SOCKADDR_NL)]]),
+        rule(Call::Bind, vec![vec![one_of(2, &lengths)]]),
+        rule(Call::Listen, always()),
+        rule(Call::Accept, always()),
+        rule(Call::Accept4, always()),
+        rule(Call::Shutdown, always()),
         rule(
             Call::Setsockopt,
             vec![vec![one_of(1, &[SOL_NETLINK, SOL_PPPOL2TP])]],

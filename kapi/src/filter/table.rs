@@ -3,8 +3,13 @@
 #[allow(missing_docs)]
 pub enum Call {
     Socket,
+    Socketpair,
     Connect,
     Bind,
+    Listen,
+    Accept,
+    Accept4,
+    Shutdown,
     Getsockname,
     Getpeername,
     Setsockopt,
@@ -15,10 +20,15 @@ pub enum Call {
 }
 
 impl Call {
-    const ALL: [Call; 10] = [
+    const ALL: [Call; 15] = [
         Call::Socket,
+        Call::Socketpair,
         Call::Connect,
         Call::Bind,
+        Call::Listen,
+        Call::Accept,
+        Call::Accept4,
+        Call::Shutdown,
         Call::Getsockname,
         Call::Getpeername,
         Call::Setsockopt,
@@ -87,12 +97,17 @@ fn x86_64(call: Call) -> u32 {
         Call::Ioctl => 16,
         Call::Socket => 41,
         Call::Connect => 42,
+        Call::Accept => 43,
+        Call::Shutdown => 48,
         Call::Bind => 49,
+        Call::Listen => 50,
         Call::Getsockname => 51,
         Call::Getpeername => 52,
+        Call::Socketpair => 53,
         Call::Setsockopt => 54,
         Call::Getsockopt => 55,
         Call::Openat => 257,
+        Call::Accept4 => 288,
     }
 }
 
@@ -103,11 +118,16 @@ fn aarch64(call: Call) -> Option<u32> {
         Call::Ioctl => 29,
         Call::Openat => 56,
         Call::Socket => 198,
+        Call::Socketpair => 199,
         Call::Bind => 200,
+        Call::Listen => 201,
+        Call::Accept => 202,
         Call::Connect => 203,
         Call::Getsockname => 204,
         Call::Getpeername => 205,
         Call::Setsockopt => 208,
         Call::Getsockopt => 209,
+        Call::Shutdown => 210,
+        Call::Accept4 => 242,
     })
 }

@@ -65,7 +65,13 @@ fn the_calls_of_l2tp_and_ppp_are_told_and_their_neighbours_are_not() {
         (Call::Connect, [3, 0, 16, 0, 0, 0], false),
         (Call::Connect, [3, 0, 110, 0, 0, 0], false),
         (Call::Bind, [3, 0, 12, 0, 0, 0], true),
+        (Call::Bind, [3, 0, 38, 0, 0, 0], true),
         (Call::Bind, [3, 0, 16, 0, 0, 0], false),
+        (Call::Socketpair, [24, 2, 1, 0, 0, 0], true),
+        (Call::Socketpair, [1, 5, 0, 0, 0, 0], false),
+        (Call::Listen, [3, 1, 0, 0, 0, 0], true),
+        (Call::Accept4, [3, 0, 0, 0, 0, 0], true),
+        (Call::Shutdown, [3, 1, 0, 0, 0, 0], true),
         (Call::Getsockname, [3, 0, 0, 0, 0, 0], true),
         (Call::Getpeername, [3, 0, 0, 0, 0, 0], true),
         (Call::Setsockopt, [3, 270, 11, 0, 0, 0], true),
@@ -82,7 +88,8 @@ fn the_calls_of_l2tp_and_ppp_are_told_and_their_neighbours_are_not() {
         (Call::Openat, [0, 0, 2, 0, 0, 0], true),
         (Call::Openat, [0, 0, 0o2000002, 0, 0, 0], true),
         (Call::Openat, [0, 0, 0, 0, 0, 0], false),
-        (Call::Openat, [0, 0, 1, 0, 0, 0], false),
+        (Call::Openat, [0, 0, 1, 0, 0, 0], true),
+        (Call::Openat, [0, 0, 0o101, 0, 0, 0], false),
     ];
     for architecture in BOTH {
         for (call, args, expected) in all {
@@ -145,8 +152,13 @@ fn the_native_numbers_are_those_of_the_c_library() {
     };
     let library = [
         (Call::Socket, libc::SYS_socket),
+        (Call::Socketpair, libc::SYS_socketpair),
         (Call::Connect, libc::SYS_connect),
         (Call::Bind, libc::SYS_bind),
+        (Call::Listen, libc::SYS_listen),
+        (Call::Accept, libc::SYS_accept),
+        (Call::Accept4, libc::SYS_accept4),
+        (Call::Shutdown, libc::SYS_shutdown),
         (Call::Getsockname, libc::SYS_getsockname),
         (Call::Getpeername, libc::SYS_getpeername),
         (Call::Setsockopt, libc::SYS_setsockopt),

@@ -9,6 +9,11 @@ pub(super) enum Asked {
         kind: i32,
         protocol: i32,
     },
+    Socketpair {
+        domain: i32,
+        kind: i32,
+        protocol: i32,
+    },
     Connect {
         fd: i32,
         address: u64,
@@ -18,6 +23,10 @@ pub(super) enum Asked {
         fd: i32,
         address: u64,
         len: i32,
+    },
+    /// listen, accept or shutdown: calls of sockets that have connections.
+    Stream {
+        fd: i32,
     },
     /// getsockname, or getpeername for the peer's.
     Name {
@@ -61,6 +70,14 @@ impl Asked {
                 kind: int(1),
                 protocol: int(2),
             },
+            Call::Socketpair => Asked::Socketpair {
+                domain: int(0),
+                kind: int(1),
+                protocol: int(2),
+            },
+            Call::Listen | Call::Accept | Call::Accept4 | Call::Shutdown => {
+                Asked::Stream { fd: int(0) }
+            }
             Call::Connect => Asked::Connect {
                 fd: int(0),
                 address: args[1],
@@ -110,9 +127,10 @@ impl Asked {
     /// The descriptor that the call is about.
     pub(super) fn descriptor(&self) -> Option<i32> {
         match *self {
-            Asked::Socket { .. } | Asked::Open { .. } => None,
+            Asked::Socket { .. } | Asked::Socketpair { .. } | Asked::Open { .. } => None,
             Asked::Connect { fd, .. }
             | Asked::Bind { fd, .. }
+            | Asked::Stream { fd }
             | Asked::Name { fd, .. }
             | Asked::SetOption { fd, .. }
             | Asked::GetOption { fd, .. }

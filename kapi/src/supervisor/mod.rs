@@ -134,6 +134,11 @@ impl Supervisor {
                 kind,
                 protocol,
             }) => self.socket(caller, domain, kind, protocol).await,
+            Some(Asked::Socketpair {
+                domain: libc::AF_PPPOX,
+                kind,
+                protocol,
+            }) => pppox::pair(self, caller, kind, protocol).await,
             None => Ok(Reply::So(Outcome::Continue)),
             Some(Asked::Open { path, flags }) => files::open(self, caller, path, flags).await,
             Some(Asked::Ioctl {

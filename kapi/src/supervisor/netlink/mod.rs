@@ -176,7 +176,10 @@ impl NetlinkSocket {
                 ..
             } => self.get_option(caller, level, name, value, len),
             Asked::Ioctl { .. } => Err(Errno(libc::ENOTTY)),
-            Asked::Socket { .. } | Asked::Open { .. } => Ok(Reply::So(Outcome::Continue)),
+            Asked::Stream { .. } => Err(Errno::EOPNOTSUPP),
+            Asked::Socket { .. } | Asked::Socketpair { .. } | Asked::Open { .. } => {
+                Ok(Reply::So(Outcome::Continue))
+            }
         }
     }
 

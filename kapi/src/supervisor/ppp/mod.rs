@@ -96,10 +96,13 @@ impl PppFile {
             // It is no socket, whatever it is behind.
             Asked::Connect { .. }
             | Asked::Bind { .. }
+            | Asked::Stream { .. }
             | Asked::Name { .. }
             | Asked::SetOption { .. }
             | Asked::GetOption { .. } => Err(Errno(libc::ENOTSOCK)),
-            Asked::Socket { .. } | Asked::Open { .. } => Ok(Reply::So(Outcome::Continue)),
+            Asked::Socket { .. } | Asked::Socketpair { .. } | Asked::Open { .. } => {
+                Ok(Reply::So(Outcome::Continue))
+            }
         }
     }
 

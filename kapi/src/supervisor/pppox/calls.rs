@@ -10,6 +10,12 @@ use adit_wire::netlink::Errno;
 /// SOL_PPPOL2TP of `linux/socket.h`.
 const SOL_PPPOL2TP: i32 = 273;
 const ENOTTY: Errno = Errno(libc::ENOTTY);
+const EFAULT: Errno = Errno(libc::EFAULT);
+
+/// Whether an address is one that a program may have memory at.
+fn is_user_space(address: u64) -> bool {
+    address >> 63 == 0
+}
 
 impl PppoxSocket {
     async fn ask(&self, ask: SocketAsk) -> Result<Say, Errno> {
@@ -93,8 +99,12 @@ impl PppoxSocket {
     ) -> Result<(), Errno> {
         match request {
             requests::GCHAN => {
+                self.connected()?;
+                // Only who can be told the index binds the socket by it.
+                caller.array::<4>(argument).map_err(|_| Errno::EINVAL)?;
                 let channel = self.number(SocketAsk::Channel).await?;
-                caller.write(argument, &channel.to_ne_bytes())
+                let told = caller.write(argument, &channel.to_ne_bytes());
+                told.map_err(|_| Errno::EINVAL)
             }
             requests::GMRU | requests::GFLAGS => {
                 self.ask(SocketAsk::Accepts).await?;
@@ -102,7 +112,8 @@ impl PppoxSocket {
             }
             requests::SMRU | requests::SFLAGS => {
                 self.ask(SocketAsk::Accepts).await?;
-                caller.array::<4>(argument).map(drop)
+                // Nobody reads the word.
+                is_user_space(argument).then_some(()).ok_or(EFAULT)
             }
             requests::GL2TPSTATS => self.counters(caller, argument).await,
             _ => Err(ENOTTY),

@@ -17,7 +17,7 @@ use crate::sys::socket::watch;
 pub use address::PppoxAddress;
 use adit_wire::netlink::Errno;
 use rustix::fs::{OFlags, fcntl_setfl, fstat};
-use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, recv, socketpair};
 use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 use std::cell::{Cell, RefCell};
 use std::os::fd::{AsFd, OwnedFd};
@@ -36,6 +36,8 @@ const PX_PROTO_LAST: i32 = 3;
 
 /// What a socket's type may have besides the type itself.
 const FLAGS: i32 = libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+/// More messages than a Unix socket's queue holds by default.
+const SENT: usize = 1024;
 /// SOCK_MAX of `linux/net.h`: no type has that number or a higher one.
 const SOCK_MAX: i32 = 11;
 
@@ -66,20 +68,9 @@ pub(super) async fn open(
     kind: i32,
     protocol: i32,
 ) -> Result<Reply, Errno> {
-    let file = caller.network_namespace().map_err(|err| errno(&err))?;
-    let namespace = supervisor.namespaces.get(file).map_err(|err| errno(&err))?;
-    if namespace.link().await.is_none() {
+    let Some(namespace) = admit(supervisor, caller, kind, protocol).await? else {
         return Ok(Reply::So(Outcome::Continue));
-    }
-    match protocol {
-        PX_PROTO_OL2TP => {}
-        PX_PROTO_OE | PX_PROTO_PPTP => return Ok(Reply::So(Outcome::Continue)),
-        PX_PROTO_LAST => return Err(Errno::EPROTONOSUPPORT),
-        _ => return Err(Errno(libc::EPROTOTYPE)),
-    }
-    if kind & !FLAGS >= SOCK_MAX || kind & !FLAGS < 0 {
-        return Err(Errno::EINVAL);
-    }
+    };
     let flags = SocketFlags::CLOEXEC;
     let pair = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None);
     let (ours, theirs) = pair.map_err(|err| errno(&err.into()))?;
@@ -110,12 +101,49 @@ pub(super) async fn open(
     Ok(Reply::Done)
 }
 
+/// Answers socketpair(AF_PPPOX, kind, protocol): such sockets come in no pairs.
+pub(super) async fn pair(
+    supervisor: &Supervisor,
+    caller: &Caller<'_>,
+    kind: i32,
+    protocol: i32,
+) -> Result<Reply, Errno> {
+    match admit(supervisor, caller, kind, protocol).await? {
+        Some(_) => Err(Errno::EOPNOTSUPP),
+        None => Ok(Reply::So(Outcome::Continue)),
+    }
+}
+
+/// The namespace in which a socket of these is to be made; none when that is the kernel's affair.
+async fn admit(
+    supervisor: &Supervisor,
+    caller: &Caller<'_>,
+    kind: i32,
+    protocol: i32,
+) -> Result<Option<Rc<Namespace>>, Errno> {
+    let file = caller.network_namespace().map_err(|err| errno(&err))?;
+    let namespace = supervisor.namespaces.get(file).map_err(|err| errno(&err))?;
+    if namespace.link().await.is_none() {
+        return Ok(None);
+    }
+    match protocol {
+        PX_PROTO_OL2TP => {}
+        PX_PROTO_OE | PX_PROTO_PPTP => return Ok(None),
+        PX_PROTO_LAST => return Err(Errno::EPROTONOSUPPORT),
+        _ => return Err(Errno(libc::EPROTOTYPE)),
+    }
+    if kind & !FLAGS >= SOCK_MAX || kind & !FLAGS < 0 {
+        return Err(Errno::EINVAL);
+    }
+    Ok(Some(namespace))
+}
+
 /// Returns when the program has closed the other end.
 async fn hang_up(ours: &AsyncFd<OwnedFd>) {
     loop {
         match ours.ready(Interest::READABLE).await {
             Ok(ready) if ready.ready().is_read_closed() => return,
-            // What a program sends before it is connected waits.
+            // What a program sends before it is connected is forgotten when it is.
             Ok(mut ready) => ready.clear_ready(),
             Err(_) => return,
         }
@@ -130,7 +158,7 @@ impl PppoxSocket {
             Asked::Connect { address, len, .. } => {
                 self.connect(caller, address, len).await.map(done)
             }
-            Asked::Bind { .. } => Err(Errno::EOPNOTSUPP),
+            Asked::Bind { .. } | Asked::Stream { .. } => Err(Errno::EOPNOTSUPP),
             Asked::Name { address, len, .. } => self.name(caller, address, len).await.map(done),
             Asked::SetOption {
                 level,
@@ -155,7 +183,9 @@ impl PppoxSocket {
             Asked::Ioctl {
                 request, argument, ..
             } => self.control(caller, request, argument).await.map(done),
-            Asked::Socket { .. } | Asked::Open { .. } => Ok(Reply::So(Outcome::Continue)),
+            Asked::Socket { .. } | Asked::Socketpair { .. } | Asked::Open { .. } => {
+                Ok(Reply::So(Outcome::Continue))
+            }
         }
     }
 
@@ -190,6 +220,7 @@ impl PppoxSocket {
             *self.stage.borrow_mut() = fresh;
             return Err(self.refusal_when_connected(&link, connect).await);
         };
+        forget_sent(&ours);
         let mut descriptors = vec![ours.as_fd()];
         descriptors.extend(tunnel.as_ref().map(AsFd::as_fd));
         let outcome = match link.settle(Ask::Connect(connect), &descriptors).await {
@@ -224,6 +255,17 @@ impl PppoxSocket {
         match link.settle(Ask::Connect(again), &[]).await {
             Err(refused) => refused,
             Ok(_) => Errno::EBUSY,
+        }
+    }
+}
+
+/// Throws away what a program sent before it was connected, which Linux refuses.
+fn forget_sent(ours: &AsyncFd<OwnedFd>) {
+    // As many as fit into a queue; somebody may send more meanwhile.
+    for _ in 0..SENT {
+        let taken = recv(ours.get_ref(), &mut [0; 1][..], RecvFlags::DONTWAIT);
+        if taken.is_err() {
+            return;
         }
     }
 }
