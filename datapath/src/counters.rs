@@ -166,8 +166,9 @@ impl DropReason {
             | Why::Malformed
             | Why::PppTxMode
             | Why::PppTxFilter
-            | Why::PppTxShort
             | Why::PppNoChannel => &[Stat::TxErrors],
+            // Linux refuses to take it from the program in the first place.
+            Why::PppTxShort => &[],
         }
     }
 }

@@ -121,6 +121,12 @@ pub trait Datapath: Send {
         Err(Error::new(Errno::EOPNOTSUPP, "tunnel_id", text))
     }
 
+    /// Notes what the peer of a tunnel calls it, where nobody knew when the tunnel was made.
+    fn name_peer(&mut self, tunnel: TunnelId, _peer_id: TunnelId) -> Result<(), Error> {
+        let text = format!("the peer's id of tunnel {tunnel} is fixed; make the tunnel anew");
+        Err(Error::new(Errno::EOPNOTSUPP, "peer_tunnel_id", text))
+    }
+
     /// By which address packets leave for `remote` from a socket of `listener`, and the MTU of
     /// their route.
     fn route(&mut self, listener: ListenerId, _remote: IpAddr) -> Result<Route, Error> {

@@ -232,12 +232,14 @@ fn act(
             peer_id,
             version,
             encap,
+            fd,
         } => {
             let wanted = Wanted {
                 id,
                 peer_id,
                 version,
                 encap,
+                fd,
             };
             news::adopt(wanted, given, single, state)?;
             None
@@ -296,7 +298,7 @@ fn tunnels(
     })
 }
 
-/// As [`tunnels`], of sessions.
+/// As [`tunnels`], of sessions. Linux counts what it makes of management sockets among them.
 fn sessions(
     header: Header,
     after: Option<SessionKey>,
@@ -305,9 +307,18 @@ fn sessions(
     fill(header, after, |after| {
         let behind = after.map_or(Unbounded, Excluded);
         let sessions = &state.engine.desired().sessions;
-        let (key, _) = sessions.range((behind, Unbounded)).next()?;
-        let key = *key;
-        Some((key, state.session_message(header, key)?))
+        let made = sessions.range((behind, Unbounded)).next();
+        let made = made.map(|(key, _)| *key);
+        let managing = match header.dialect {
+            Dialect::Linux => state.programs.management_behind(after),
+            Dialect::Adit => None,
+        };
+        let key = made.into_iter().chain(managing).min()?;
+        let message = match made == Some(key) {
+            true => state.session_message(header, key),
+            false => state.management_message(header, key.tunnel),
+        };
+        Some((key, message?))
     })
 }
 

@@ -177,6 +177,19 @@ impl Engine {
         self.settle(&Change::AddTunnel(spec), Origin::Hand)
     }
 
+    /// Notes what the peer of a tunnel calls it, where nobody knew when the tunnel was made.
+    pub fn name_peer(&mut self, id: TunnelId, peer_id: TunnelId) -> Result<(), Error> {
+        let mut spec = *self.desired.tunnels.get(&id).ok_or_else(gone)?;
+        spec.peer_id = peer_id;
+        let edit = Edit::Tunnel(spec, self.origin(Object::Tunnel(id)));
+        self.write_down(&edit)?;
+        self.record(edit);
+        match self.waits(Object::Tunnel(id)) {
+            true => Ok(()),
+            false => self.datapath.name_peer(id, peer_id),
+        }
+    }
+
     /// What an object has counted.
     pub fn statistics(&mut self, object: Object) -> Statistics {
         self.extra(object, None).counters.statistics

@@ -22,8 +22,9 @@ pub(super) fn change(
 ) -> Result<(), Error> {
     let heard = !state.news.is_empty();
     let before = heard.then(|| message(change, command, header, &mut state.engine));
+    let lost = programs::lost_by(change, state);
     state.engine.change(change)?;
-    state.programs.note(change);
+    state.programs.note(change, lost);
     let message = match change {
         Change::RemoveTunnel(_) | Change::RemoveSession(_) => before.flatten(),
         Change::AddTunnel(_)

@@ -1,10 +1,10 @@
 //! What the tasks of the daemon share.
 
 use super::engine::{Engine, Object, Report};
-use super::genl::{Header, Order};
+use super::genl::{self, Extra, Header, Order};
 use super::plane::{Plane, Target};
 use super::ppp::Endpoints;
-use super::programs::Programs;
+use super::programs::{Programs, management_session};
 use crate::config::Config;
 use adit_datapath::Error;
 use adit_datapath::spec::{Change, SessionKey};
@@ -73,6 +73,13 @@ impl State {
     pub(super) fn session_message(&mut self, header: Header, key: SessionKey) -> Option<Vec<u8>> {
         let details = self.plane.session_details(key);
         self.engine.session_message(header, key, details)
+    }
+
+    /// The message that tells of what Linux makes of a tunnel's management socket.
+    pub(super) fn management_message(&mut self, header: Header, id: TunnelId) -> Option<Vec<u8>> {
+        let tunnel = self.engine.desired().tunnels.get(&id)?;
+        let (spec, nothing) = (management_session(id), Extra::default());
+        Some(genl::session(header, tunnel, &spec, None, &nothing))
     }
 
     /// Does what is asked to a tunnel or call that is set up by protocol.

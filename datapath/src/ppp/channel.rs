@@ -17,6 +17,8 @@ pub(crate) struct Channel {
     /// PPP's number of it, once somebody has claimed it.
     pub(super) index: OnceLock<u32>,
     stage: RwLock<Stage>,
+    /// Whether its session has gone while its socket stays.
+    cut: AtomicBool,
     pub(super) readers: Readers,
     /// Whether frames wait for whoever will speak PPP, and are not given to a socket before.
     expected: AtomicBool,
@@ -33,10 +35,22 @@ pub(super) enum Stage {
     Free,
     /// The channel is in the unit of this port.
     Unit(Arc<Port>),
+    /// The unit that the channel is in has ended, and nobody has taken the channel out of it yet.
+    Ended,
     /// They leave by another channel.
     Bridge(Arc<Channel>),
-    /// The session is gone.
+    /// The session is gone, and who used the channel has let go of it.
     Gone,
+}
+
+/// What becomes of a session's channel when the session ends before its socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// It stays as it is, without a way out, until the socket is closed: Linux's way with programs
+    /// that speak L2TP themselves.
+    Silent,
+    /// It hangs up: its program cannot hear of the end otherwise.
+    HangUp,
 }
 
 impl Channel {
@@ -45,6 +59,7 @@ impl Channel {
             line,
             index: OnceLock::new(),
             stage: RwLock::new(Stage::Unclaimed),
+            cut: AtomicBool::new(false),
             readers: Readers::default(),
             expected: AtomicBool::new(false),
         }
@@ -70,14 +85,25 @@ impl Channel {
         self.index.get().copied().unwrap_or(0)
     }
 
+    /// Its session is gone: nothing comes and nothing leaves any more.
+    pub(super) fn cut(&self) {
+        self.cut.store(true, Relaxed);
+    }
+
+    pub(super) fn is_cut(&self) -> bool {
+        self.cut.load(Relaxed)
+    }
+
     /// The line that a frame of its users leaves by.
     pub(super) fn way_out(&self) -> Option<Arc<Line>> {
         match &*self.read() {
+            _ if self.is_cut() => None,
             Stage::Gone => None,
             Stage::Unclaimed
             | Stage::Socket(_)
             | Stage::Free
             | Stage::Unit(_)
+            | Stage::Ended
             | Stage::Bridge(_) => Some(self.line.clone()),
         }
     }
@@ -109,12 +135,15 @@ impl Channel {
                 return given.then_some(()).ok_or(DropReason::PppReader);
             }
             Stage::Free => Member::Free,
-            Stage::Unit(_) => Member::OfUnit,
+            Stage::Unit(_) | Stage::Ended => Member::OfUnit,
             Stage::Bridge(_) => Member::OfBridge,
         };
         let (number, information) = ppp::split(&frame).ok_or(DropReason::PppShort)?;
         let field = number.to_be_bytes();
         match (route(member, number), &*stage) {
+            (Route::Bridge, Stage::Bridge(other)) if other.is_cut() => {
+                Err(DropReason::PppUnclaimed)
+            }
             (Route::Bridge, Stage::Bridge(other)) => {
                 delivery.relay(&other.line, frame);
                 Ok(())
@@ -134,6 +163,9 @@ impl Channel {
                 unit.admit(0, protocol::IPV4, &whole)?;
                 delivery.take_packet(port, frame.replaced(whole));
                 Ok(())
+            }
+            (Route::Network(_) | Route::Decompressor | Route::UnitFile, Stage::Ended) => {
+                Err(DropReason::PppUnclaimed)
             }
             (Route::UnitFile, Stage::Unit(port)) => {
                 let unit = port.unit().ok_or(DropReason::PppUnclaimed)?;

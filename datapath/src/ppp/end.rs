@@ -74,7 +74,7 @@ impl End {
 
     /// An empty message reads like the end. A program that has shut its side down for writing has
     /// closed it as far as frames go.
-    fn is_closed(&self) -> bool {
+    pub(super) fn is_closed(&self) -> bool {
         use rustix::event::{PollFd, PollFlags, Timespec, poll};
         let closed = PollFlags::HUP | PollFlags::RDHUP | PollFlags::ERR;
         let mut fds = [PollFd::new(&self.socket, closed)];

@@ -102,6 +102,9 @@ impl File {
     fn attach(&self, unit: &Arc<Unit>, owner: bool) {
         let Shared { number, end, .. } = &*self.shared;
         unit.readers.add(*number, end.clone());
+        if owner {
+            unit.belong_to(end.clone());
+        }
         self.shared.enter(Role::Unit(unit.clone(), owner));
     }
 
@@ -136,21 +139,27 @@ impl File {
         let registry = self.ppp.lock();
         let unit = registry.units.get(&unit).ok_or(Errno::ENXIO)?;
         match channel.stage() {
-            Stage::Unit(_) | Stage::Bridge(_) => Err(Errno::EINVAL),
+            Stage::Unit(_) | Stage::Ended | Stage::Bridge(_) => Err(Errno::EINVAL),
             Stage::Gone => Err(Errno::ENOTCONN),
             Stage::Unclaimed | Stage::Socket(_) | Stage::Free => self.ppp.join(&channel, unit),
         }
     }
 
-    /// Takes the channel out of its unit (PPPIOCDISCONN). EINVAL when it is in none.
+    /// Takes the channel out of its unit (PPPIOCDISCONN), be that there still or not. EINVAL when it
+    /// is in none.
     pub fn disconnect(&self) -> Result<(), Errno> {
         let channel = self.channel()?;
         let _registry = self.ppp.lock();
-        let Stage::Unit(port) = channel.stage() else {
-            return Err(Errno::EINVAL);
-        };
-        channel.enter(Stage::Free);
-        self.ppp.leave(&channel, &port);
+        match channel.stage() {
+            Stage::Unit(port) => {
+                channel.enter(Stage::Free);
+                self.ppp.leave(&channel, &port);
+            }
+            Stage::Ended => drop(channel.enter(Stage::Free)),
+            Stage::Unclaimed | Stage::Socket(_) | Stage::Free | Stage::Bridge(_) | Stage::Gone => {
+                return Err(Errno::EINVAL);
+            }
+        }
         Ok(())
     }
 
@@ -163,7 +172,7 @@ impl File {
         let other = registry.channels.get(&other).ok_or(Errno::ENXIO)?;
         for one in [&channel, other] {
             match one.stage() {
-                Stage::Unit(_) | Stage::Bridge(_) => return Err(Errno::EALREADY),
+                Stage::Unit(_) | Stage::Ended | Stage::Bridge(_) => return Err(Errno::EALREADY),
                 Stage::Gone => return Err(Errno::ENOTCONN),
                 Stage::Unclaimed | Stage::Socket(_) | Stage::Free => {}
             }

@@ -24,6 +24,7 @@ mod route;
 mod unit;
 mod worker;
 
+pub use channel::Ending;
 pub use end::{End, OnClose};
 pub use file::{File, Kind};
 pub use filter::{Filter, Instruction, MAX_INSTRUCTIONS, Unsound};

@@ -1,4 +1,4 @@
-use super::channel::{Channel, Stage};
+use super::channel::{Channel, Ending, Stage};
 use super::end::{End, OnClose};
 use super::file::{File, Role, Shared};
 use super::unit::{Unit, UnitStatistics};
@@ -44,7 +44,7 @@ pub(super) struct Registry {
     pub(super) units: BTreeMap<u32, Arc<Unit>>,
     /// Numbers of units whose devices are about to go.
     dying: BTreeSet<u32>,
-    sockets: BTreeMap<SessionKey, Arc<End>>,
+    sockets: BTreeMap<SessionKey, (Arc<End>, Ending)>,
 }
 
 impl Ppp {
@@ -95,22 +95,30 @@ impl Ppp {
     }
 
     /// Makes `end` the socket of a PPP session: its frames go there until the channel is bound,
-    /// and what comes from there is sent. ENODEV when there is no such PPP session, EEXIST when it
-    /// has a user.
+    /// and what comes from there is sent. Gives the channel's number. ENODEV when there is no such
+    /// PPP session, EEXIST when it has a user.
     ///
     /// When the program has closed its last copy, the session's channel is hung up; whoever
-    /// connected it then removes the session.
-    pub fn connect(&self, session: SessionKey, end: End, on_close: OnClose) -> Result<(), Errno> {
+    /// connected it then removes the session. What happens when the session goes first is up to
+    /// `ending`.
+    pub fn connect(
+        &self,
+        session: SessionKey,
+        end: End,
+        ending: Ending,
+        on_close: OnClose,
+    ) -> Result<u32, Errno> {
         let workers = self.workers()?;
         let mut registry = self.lock();
         let channel = registry.claim(session)?;
         let end = Arc::new(end);
         channel.enter(Stage::Socket(end.clone()));
-        registry.sockets.insert(session, end.clone());
+        registry.sockets.insert(session, (end.clone(), ending));
         let number = workers.number();
+        let index = channel.number();
         let owner = Owner::Socket(channel, end);
         workers.ends.order(EndOrder::Serve(number, owner, on_close));
-        Ok(())
+        Ok(index)
     }
 
     /// Somebody will take a session, if it is there: its first frames wait for the file that is
@@ -130,23 +138,30 @@ impl Ppp {
         Ok(channel.number())
     }
 
-    /// The number of a session's channel, which is bound by it: frames no longer go to the
-    /// session's socket (PPPIOCGCHAN). ENOTCONN when the session has no user.
-    pub fn channel(&self, session: SessionKey) -> Result<u32, Errno> {
+    /// Binds a channel, as telling its number to a program does: frames no longer go to the
+    /// session's socket (PPPIOCGCHAN). ENODEV when there is no such channel.
+    pub fn bind(&self, channel: u32) -> Result<(), Errno> {
         let registry = self.lock();
-        let channel = registry.sessions.get(&session).ok_or(Errno::ENODEV)?;
-        let number = channel.index.get().ok_or(Errno::ENOTCONN)?;
+        let channel = registry.channels.get(&channel).ok_or(Errno::ENODEV)?;
         if let Stage::Socket(_) = channel.stage() {
             channel.enter(Stage::Free);
         }
-        Ok(*number)
+        Ok(())
+    }
+
+    /// Whether the session has a socket that its program has not closed; `on_close` may tell of that
+    /// later.
+    pub fn is_used(&self, session: SessionKey) -> bool {
+        let registry = self.lock();
+        let socket = registry.sockets.get(&session);
+        socket.is_some_and(|(end, _)| !end.is_closed())
     }
 
     /// Whether the channel of a session is bound.
     pub fn is_bound(&self, session: SessionKey) -> bool {
         let channel = self.lock().sessions.get(&session).cloned();
         channel.is_some_and(|channel| match channel.stage() {
-            Stage::Free | Stage::Unit(_) | Stage::Bridge(_) => true,
+            Stage::Free | Stage::Unit(_) | Stage::Ended | Stage::Bridge(_) => true,
             Stage::Unclaimed | Stage::Socket(_) | Stage::Gone => false,
         })
     }
@@ -156,9 +171,12 @@ impl Ppp {
         let channel = self.lock().sessions.get(&session).cloned()?;
         match channel.stage() {
             Stage::Unit(port) => Some(port.device.link().name),
-            Stage::Unclaimed | Stage::Socket(_) | Stage::Free | Stage::Bridge(_) | Stage::Gone => {
-                None
-            }
+            Stage::Unclaimed
+            | Stage::Socket(_)
+            | Stage::Free
+            | Stage::Ended
+            | Stage::Bridge(_)
+            | Stage::Gone => None,
         }
     }
 
@@ -181,22 +199,37 @@ impl Ppp {
         Some(unit.statistics())
     }
 
-    /// The session is gone: hangs its channel up.
+    /// The session is gone: hangs its channel up, or cuts it off until its socket is closed.
     pub(crate) fn remove(&self, session: SessionKey) {
         let mut registry = self.lock();
         let Some(channel) = registry.sessions.remove(&session) else {
             return;
         };
-        if let Some(end) = registry.sockets.remove(&session) {
-            end.hang_up();
+        match registry.sockets.remove(&session) {
+            Some((_, Ending::Silent)) => {
+                channel.cut();
+                if let Stage::Unit(port) = channel.stage()
+                    && let Some(unit) = port.unit()
+                {
+                    let _ = self.redirect(unit);
+                }
+                return;
+            }
+            Some((end, Ending::HangUp)) => end.hang_up(),
+            None => {}
         }
+        self.hang_up(&mut registry, &channel);
+    }
+
+    /// Ends a channel, and what is read from it.
+    fn hang_up(&self, registry: &mut Registry, channel: &Arc<Channel>) {
         if let Some(index) = channel.index.get() {
             registry.channels.remove(index);
         }
         match channel.enter(Stage::Gone) {
-            Stage::Unit(port) => self.leave(&channel, &port),
+            Stage::Unit(port) => self.leave(channel, &port),
             Stage::Bridge(other) => drop(other.enter(Stage::Free)),
-            Stage::Unclaimed | Stage::Socket(_) | Stage::Free | Stage::Gone => {}
+            Stage::Unclaimed | Stage::Socket(_) | Stage::Free | Stage::Ended | Stage::Gone => {}
         }
         channel.readers.hang_up();
     }
@@ -236,11 +269,8 @@ impl Ppp {
     /// The registry, once no former unit is in the way of a new one.
     fn wait_for(&self, wanted: Option<u32>) -> MutexGuard<'_, Registry> {
         let in_the_way = |registry: &mut Registry| match wanted {
-            Some(index) => registry.dying.contains(&index),
-            None => {
-                let lowest = registry.lowest_from(0);
-                registry.dying.first().is_some_and(|dying| *dying <= lowest)
-            }
+            Some(index) => registry.is_ending(index),
+            None => (0..=registry.lowest_from(0)).any(|index| registry.is_ending(index)),
         };
         let registry = self.lock();
         let waited = self
@@ -251,10 +281,10 @@ impl Ppp {
         waited.0
     }
 
-    /// Ends a unit: its channels become free, its device goes.
+    /// Ends a unit: its channels lead nowhere until they are taken out of it, its device goes.
     pub(super) fn end_unit(&self, registry: &mut Registry, unit: &Arc<Unit>) {
         for channel in unit.channels().drain(..) {
-            channel.enter(Stage::Free);
+            channel.enter(Stage::Ended);
         }
         registry.units.remove(&unit.index);
         unit.readers.hang_up();
@@ -301,9 +331,9 @@ impl Ppp {
         }
     }
 
-    /// Has the unit's packets leave by its first channel, or go nowhere.
+    /// Has the unit's packets leave by the channel that it sends by, or go nowhere.
     fn redirect(&self, unit: &Arc<Unit>) -> Result<(), Errno> {
-        let first = unit.channels().first().map(|channel| channel.stage());
+        let first = unit.sender().map(|channel| channel.stage());
         let device = unit.device().ok_or(Errno::ENXIO)?;
         let source = match first {
             Some(Stage::Unit(port)) => Source::Port(port),
@@ -335,10 +365,13 @@ impl Ppp {
     /// The program has closed the socket of a session.
     pub(super) fn close_socket(&self, channel: &Arc<Channel>) {
         let key = channel.line.session.key;
-        let current = self.lock().sessions.get(&key).cloned();
-        if current.is_some_and(|current| Arc::ptr_eq(&current, channel)) {
-            self.remove(key);
+        let mut registry = self.lock();
+        let current = registry.sessions.get(&key);
+        if current.is_some_and(|current| Arc::ptr_eq(current, channel)) {
+            registry.sessions.remove(&key);
+            registry.sockets.remove(&key);
         }
+        self.hang_up(&mut registry, channel);
     }
 }
 
@@ -352,6 +385,12 @@ impl Registry {
         let _ = channel.index.set(self.last_channel);
         self.channels.insert(self.last_channel, channel.clone());
         Ok(channel)
+    }
+
+    /// Whether there will soon be no unit of this number, nor its device.
+    fn is_ending(&self, index: u32) -> bool {
+        let unit = self.units.get(&index);
+        self.dying.contains(&index) || unit.is_some_and(|unit| unit.is_deserted())
     }
 
     /// The lowest number from `lowest` on that no unit has.

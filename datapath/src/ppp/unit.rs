@@ -1,5 +1,5 @@
 use super::channel::Channel;
-use super::end::Readers;
+use super::end::{End, Readers};
 use super::filter::Filter;
 use super::route::{self, NETWORK, NpMode};
 use super::worker::refusal;
@@ -11,7 +11,7 @@ use adit_wire::ppp::vj::Decompressor;
 use adit_wire::ppp::{self, protocol};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 /// Flags of a unit (Linux's `SC_...`).
@@ -73,6 +73,8 @@ pub(crate) struct Unit {
     /// None once the unit has ended.
     device: Mutex<Option<Arc<Interface>>>,
     pub(super) readers: Readers,
+    /// Of the file that made it.
+    owner: OnceLock<Arc<End>>,
     channels: Mutex<Vec<Arc<Channel>>>,
     flags: AtomicU32,
     mru: AtomicU32,
@@ -97,6 +99,7 @@ impl Unit {
             ifindex: device.index,
             device: Mutex::new(Some(device)),
             readers: Readers::default(),
+            owner: OnceLock::new(),
             channels: Mutex::default(),
             flags: AtomicU32::new(0),
             mru: AtomicU32::new(DEFAULT_MRU),
@@ -121,18 +124,29 @@ impl Unit {
         self.lock_device().take()
     }
 
+    /// The unit ends with the program's end of this.
+    pub(super) fn belong_to(&self, end: Arc<End>) {
+        let _ = self.owner.set(end);
+    }
+
+    /// Whether the program has closed the file that made the unit, which is about to end.
+    pub(super) fn is_deserted(&self) -> bool {
+        self.owner.get().is_some_and(|end| end.is_closed())
+    }
+
     fn lock_device(&self) -> MutexGuard<'_, Option<Arc<Interface>>> {
         self.device.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The channels that are connected to it; it sends by the first.
+    /// The channels that are connected to it.
     pub(super) fn channels(&self) -> MutexGuard<'_, Vec<Arc<Channel>>> {
         self.channels.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The way out.
-    pub(super) fn line(&self) -> Option<Arc<Line>> {
-        self.channels().first().map(|channel| channel.line.clone())
+    /// The channel that it sends by: the first whose session is there.
+    pub(super) fn sender(&self) -> Option<Arc<Channel>> {
+        let channels = self.channels();
+        channels.iter().find(|channel| !channel.is_cut()).cloned()
     }
 
     /// The line that a frame written to its file leaves by; none when it is dropped, and counted,
@@ -151,7 +165,7 @@ impl Unit {
             self.loop_back(protocol, [information, &[]]);
             return None;
         }
-        let line = self.line();
+        let line = self.sender().map(|channel| channel.line.clone());
         if line.is_none() {
             self.drop_unsent(DropReason::PppNoChannel);
         }

@@ -346,6 +346,15 @@ impl Datapath for UserDatapath {
         self.move_tunnel(tunnel, remote)
     }
 
+    fn name_peer(&mut self, id: TunnelId, peer_id: TunnelId) -> Result<(), Error> {
+        let tunnel = self.tunnels.get_mut(&id).ok_or_else(|| no_tunnel(id))?;
+        tunnel.spec.peer_id = peer_id;
+        for (_, member) in self.sessions.range(SessionKey::all_of(id)) {
+            member.line.session.name_peer(peer_id);
+        }
+        Ok(())
+    }
+
     fn route(&mut self, listener: ListenerId, remote: IpAddr) -> Result<Route, Error> {
         self.route_to(listener, remote)
     }

@@ -19,6 +19,8 @@ pub(crate) const MAX_HEADER: usize = 20;
 pub(crate) struct Session {
     pub(crate) key: SessionKey,
     format: Format,
+    /// The peer's id of the tunnel, which headers of version 2 have.
+    peer_tunnel: AtomicU32,
     pub(crate) tuning: Tuning,
     /// The number of the next packet to send.
     next_ns: AtomicU32,
@@ -36,7 +38,6 @@ pub(crate) struct Session {
 #[derive(Debug, Clone, Copy)]
 enum Format {
     V2 {
-        tunnel: TunnelId,
         session: SessionId,
     },
     V3 {
@@ -73,6 +74,8 @@ impl Session {
         Session {
             key: spec.key,
             format: Format::of(tunnel, spec),
+            // The high half means nothing there.
+            peer_tunnel: AtomicU32::new(tunnel.peer_id.0),
             tuning: Tuning::new(&tuning),
             next_ns: AtomicU32::new(from.next_ns.0),
             expected: AtomicU32::new(0),
@@ -89,6 +92,11 @@ impl Session {
             Format::V2 { .. } => Key::v2(self.key.tunnel, self.key.session),
             Format::V3 { .. } => Key::v3(self.key.session),
         }
+    }
+
+    /// Notes what the peer calls the tunnel.
+    pub(crate) fn name_peer(&self, tunnel: TunnelId) {
+        self.peer_tunnel.store(tunnel.0, Relaxed);
     }
 
     /// How many bits its sequence numbers have.
@@ -156,9 +164,9 @@ impl Session {
     fn write_header(&self, out: &mut [u8]) -> usize {
         let number = self.number();
         let written = match self.format {
-            Format::V2 { tunnel, session } => {
+            Format::V2 { session } => {
                 let header = V2DataHeader {
-                    tunnel,
+                    tunnel: TunnelId(self.peer_tunnel.load(Relaxed) & 0xffff),
                     session,
                     has_length: false,
                     ns: number.map(|number| number.0 as u16),
@@ -201,7 +209,6 @@ impl Format {
         // Version 2 has 16 bits for an id; Linux's driver leaves the others off as well.
         match tunnel.version {
             2 => Format::V2 {
-                tunnel: TunnelId(tunnel.peer_id.0 & 0xffff),
                 session: SessionId(spec.peer_id.0 & 0xffff),
             },
             _ => Format::V3 {

@@ -106,7 +106,9 @@ pub struct Connect {
     pub version: u8,
     /// Tunnel and session, here and there.
     pub ids: Ids,
-    /// What became of the tunnel's descriptor.
+    /// The tunnel's descriptor, as the program numbers it.
+    pub fd: i32,
+    /// What became of it.
     pub socket: Descriptor,
 }
 
@@ -220,6 +222,9 @@ pub struct Name {
     pub ids: Ids,
     /// The tunnel's peer.
     pub peer: SocketAddr,
+    /// The descriptor of the tunnel's socket, as the program that brought it numbers it; negative
+    /// where none did.
+    pub fd: i32,
 }
 
 /// One packet's octets.

@@ -28,12 +28,13 @@ fn any_ask() -> impl Strategy<Value = Ask> {
         peer_tunnel,
         peer_session,
     });
-    let connect = (any::<bool>(), any::<u8>(), ids, any_descriptor());
-    let connect = connect.prop_map(|(privileged, version, ids, socket)| {
+    let connect = (any::<(bool, u8, i32)>(), ids, any_descriptor());
+    let connect = connect.prop_map(|((privileged, version, fd), ids, socket)| {
         Ask::Connect(Connect {
             privileged,
             version,
             ids,
+            fd,
             socket,
         })
     });
@@ -65,10 +66,15 @@ fn any_say() -> impl Strategy<Value = Say> {
         any::<i64>().prop_map(Say::Number),
         any::<Vec<u8>>().prop_map(Say::Text),
         any::<Vec<u64>>().prop_map(Say::Counters),
-        any::<(u8, [u8; 16], u16)>().prop_map(|(version, address, port)| {
+        any::<(u8, [u8; 16], u16, i32)>().prop_map(|(version, address, port, fd)| {
             let peer = SocketAddr::from((address, port));
             let ids = Ids::default();
-            Say::Name(Name { version, ids, peer })
+            Say::Name(Name {
+                version,
+                ids,
+                peer,
+                fd,
+            })
         }),
     ]
 }

@@ -2,9 +2,10 @@
 
 use super::{Session, Socket, Tunnel};
 use crate::daemon::engine::Object;
+use crate::daemon::programs::management_session;
 use crate::daemon::state::State;
-use adit_datapath::spec::{Pseudowire, SessionKey, SessionSpec, SessionTuning, TunnelSpec};
-use adit_wire::l2tp::{Cookie, SessionId, Sublayer, TunnelId};
+use adit_datapath::spec::{Pseudowire, SessionKey, SessionSpec, TunnelSpec};
+use adit_wire::l2tp::TunnelId;
 use adit_wire::netlink::Statistics;
 
 /// The tunnels and sessions that carry packets, by their ids; what waits to come up is not there
@@ -67,19 +68,7 @@ fn session(mut spec: SessionSpec, state: &mut State) -> Session {
 /// What Linux makes of a management socket.
 fn management(tunnel: TunnelId) -> Session {
     Session {
-        spec: SessionSpec {
-            key: SessionKey {
-                tunnel,
-                session: SessionId(0),
-            },
-            peer_id: SessionId(0),
-            pseudowire: Pseudowire::Ppp,
-            ifname: None,
-            cookie: Cookie::EMPTY,
-            peer_cookie: Cookie::EMPTY,
-            sublayer: Sublayer::None,
-            tuning: SessionTuning::default(),
-        },
+        spec: management_session(tunnel),
         nr: 0,
         ns: 0,
         statistics: Statistics::default(),

@@ -25,6 +25,8 @@ pub enum Action {
         version: u8,
         /// What the socket is to be of.
         encap: Encapsulation,
+        /// The socket's descriptor, as the caller numbers it.
+        fd: i32,
     },
     /// Tell this tunnel.
     Tunnel(TunnelId),

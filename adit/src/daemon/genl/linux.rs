@@ -69,13 +69,14 @@ fn create_tunnel(a: &Attributes, state: &Inventory) -> Result<Action, Error> {
         let text = format!("{id} is in use; give a free one");
         return Err(Error::new(Errno::EEXIST, keyword(Attr::ConnId), text));
     }
-    if a.fd.is_some() {
+    if let Some(fd) = a.fd {
         // Its addresses, ports and checksums are the socket's, whatever the message says.
         return Ok(Action::Adopt {
             id,
             peer_id,
             version,
             encap,
+            fd: fd as i32,
         });
     }
     let (local, remote) = addresses(a)?;

@@ -1,11 +1,12 @@
 //! Tunnels that a program's own socket carries.
 
-use super::State;
+use super::{Managed, State};
 use crate::daemon::sys;
 use adit_datapath::spec::{Encap, TunnelSpec, TunnelTuning, TxChecksum, UdpChecksum};
 use adit_kapi::protocol::{Connect, Descriptor};
 use adit_wire::l2tp::TunnelId;
 use adit_wire::netlink::{Encapsulation, Errno};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{AddressFamily, SocketType, getpeername, getsockname, sockopt};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -20,6 +21,8 @@ pub(in crate::daemon) struct Wanted {
     pub(in crate::daemon) peer_id: TunnelId,
     pub(in crate::daemon) version: u8,
     pub(in crate::daemon) encap: Encapsulation,
+    /// The socket's descriptor, as the program numbers it.
+    pub(in crate::daemon) fd: i32,
 }
 
 /// Makes the tunnel that a PPPoL2TP socket manages.
@@ -33,6 +36,7 @@ pub(super) fn adopt_for(
         peer_id: TunnelId(connect.ids.peer_tunnel),
         version: connect.version,
         encap: Encapsulation::Udp,
+        fd: connect.fd,
     };
     adopt(wanted, connect.socket, socket, state)
 }
@@ -66,7 +70,11 @@ pub(in crate::daemon) fn adopt(
         tracing::debug!("refused: {refused}");
         refused.errno
     })?;
-    state.programs.managed.insert(cookie, wanted.id);
+    let managed = Managed {
+        tunnel: wanted.id,
+        fd: wanted.fd,
+    };
+    state.programs.managed.insert(cookie, managed);
     Ok(())
 }
 
@@ -141,8 +149,24 @@ pub(super) async fn hang_up(end: &AsyncFd<OwnedFd>) {
             taken.map(|(_, len)| len).map_err(io::Error::from)
         };
         match end.async_io(Interest::READABLE, take).await {
-            Ok(0) | Err(_) => return,
+            Ok(0) if is_closed(end) => return,
             Ok(_) => {}
+            Err(_) => return,
         }
     }
+}
+
+/// Whether the program has its end no more; an empty message reads the same.
+pub(super) fn is_closed(end: &AsyncFd<OwnedFd>) -> bool {
+    let closed = PollFlags::HUP | PollFlags::RDHUP;
+    let mut polled = [PollFd::new(end, closed)];
+    let now = Timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    let [seen] = match poll(&mut polled, Some(&now)) {
+        Ok(_) => polled,
+        Err(_) => return true,
+    };
+    seen.revents().intersects(closed)
 }

@@ -6,6 +6,7 @@
 
 mod files;
 mod managed;
+mod remains;
 mod seen;
 mod sockets;
 
@@ -16,11 +17,13 @@ use adit_datapath::spec::{Change, SessionKey};
 use adit_kapi::protocol::{Ask, Question, Say};
 use adit_wire::l2tp::TunnelId;
 use adit_wire::netlink::Errno;
+use remains::Remains;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::Arc;
+use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
 /// Tells a supervisor which of its objects has been closed.
@@ -33,9 +36,11 @@ pub(super) struct Programs {
     /// Tells this network namespace from others.
     netns_cookie: Option<u64>,
     sockets: BTreeMap<u32, Socket>,
+    /// The sockets that manage tunnels which are there.
+    managers: BTreeMap<TunnelId, u32>,
     files: BTreeMap<u32, OpenFile>,
     /// The tunnels that programs' sockets carry, by the cookie that tells a socket from others.
-    managed: BTreeMap<u64, TunnelId>,
+    managed: BTreeMap<u64, Managed>,
     last: u32,
     closed: UnboundedSender<Closed>,
 }
@@ -54,11 +59,21 @@ struct Socket {
     tunnel: TunnelId,
     /// Its session; none where it manages the tunnel.
     session: Option<SessionKey>,
-    /// The peer's ids that it was connected with.
-    peer_tunnel: u32,
-    /// Whether its session or tunnel has been removed under it.
-    detached: bool,
+    /// The number of its PPP channel; none where it manages the tunnel.
+    channel: Option<u32>,
+    /// Our end, where it manages the tunnel.
+    end: Option<Rc<AsyncFd<OwnedFd>>>,
+    /// Left of its session or tunnel once that has been removed under it.
+    remains: Option<Remains>,
     owner: Owner,
+}
+
+/// A tunnel that a program's socket carries.
+#[derive(Debug, Clone, Copy)]
+struct Managed {
+    tunnel: TunnelId,
+    /// The socket's descriptor, as the program numbers it.
+    fd: i32,
 }
 
 struct OpenFile {
@@ -77,6 +92,7 @@ impl Programs {
             ppp,
             netns_cookie,
             sockets: BTreeMap::new(),
+            managers: BTreeMap::new(),
             files: BTreeMap::new(),
             managed: BTreeMap::new(),
             last: 0,
@@ -97,6 +113,13 @@ impl Programs {
         })
     }
 
+    /// The socket of this number manages the tunnel no longer.
+    fn dismiss(&mut self, number: u32, tunnel: TunnelId) {
+        if self.managers.get(&tunnel) == Some(&number) {
+            self.managers.remove(&tunnel);
+        }
+    }
+
     /// A number that no object has.
     fn number(&mut self) -> u32 {
         loop {
@@ -106,33 +129,12 @@ impl Programs {
             }
         }
     }
-
-    /// Notes a change that has been made: sockets may have lost what they stood for.
-    pub(super) fn note(&mut self, change: &Change) {
-        match change {
-            Change::RemoveTunnel(id) => {
-                self.managed.retain(|_, tunnel| tunnel != id);
-                self.detach(|socket| socket.tunnel == *id);
-            }
-            Change::RemoveSession(key) => self.detach(|socket| socket.session == Some(*key)),
-            Change::AddTunnel(_)
-            | Change::TuneTunnel(..)
-            | Change::AddSession(_)
-            | Change::TuneSession(..) => {}
-        }
-    }
-
-    fn detach(&mut self, which: impl Fn(&Socket) -> bool) {
-        let sockets = self.sockets.values_mut();
-        sockets
-            .filter(|socket| which(socket))
-            .for_each(|socket| socket.detached = true);
-    }
 }
 
 /// Makes a change that no program asked for by netlink, so that nobody is told of it but the peer
 /// with which a session was set up by protocol.
 fn change(change: &Change, state: &mut State) -> Result<(), Errno> {
+    let lost = lost_by(change, state);
     let made = match state.is_negotiated(change) {
         true => state.control_by_change(change),
         false => state.engine.change(change),
@@ -141,7 +143,7 @@ fn change(change: &Change, state: &mut State) -> Result<(), Errno> {
         tracing::debug!("refused: {refused}");
         refused.errno
     })?;
-    state.programs.note(change);
+    state.programs.note(change, lost);
     Ok(())
 }
 
@@ -158,7 +160,8 @@ pub(super) async fn attend(mut told: UnboundedReceiver<Closed>, state: Rc<RefCel
 
 fn object_closed(number: u32, state: &mut State) {
     if let Some(socket) = state.programs.sockets.remove(&number) {
-        if let (Some(session), false) = (socket.session, socket.detached) {
+        state.programs.dismiss(number, socket.tunnel);
+        if let (Some(session), None) = (socket.session, &socket.remains) {
             match state.plane.with_endpoint(session) {
                 Some(key) => state.endpoints.closed(key),
                 None => drop(change(&Change::RemoveSession(session), state)),
@@ -174,7 +177,8 @@ fn object_closed(number: u32, state: &mut State) {
 }
 
 fn tunnel_closed(tunnel: TunnelId, state: &mut State) {
-    if state.programs.managed.values().any(|id| *id == tunnel) {
+    let mut managed = state.programs.managed.values();
+    if managed.any(|managed| managed.tunnel == tunnel) {
         let _ = change(&Change::RemoveTunnel(tunnel), state);
     }
 }
@@ -210,6 +214,8 @@ pub(super) async fn answer(
 
 /// The namespace's tunnels that programs' sockets carry are made here.
 pub(super) use managed::{Wanted, adopt};
+pub(super) use remains::lost_by;
+pub(super) use seen::management_session;
 
 /// Whether a session is there.
 fn is_there(session: SessionKey, engine: &Engine) -> bool {

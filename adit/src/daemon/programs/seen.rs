@@ -1,20 +1,52 @@
 //! What shows of programs' sockets.
 
 use super::Programs;
-use adit_datapath::spec::SessionKey;
-use adit_wire::l2tp::TunnelId;
+use adit_datapath::spec::{Pseudowire, SessionKey, SessionSpec, SessionTuning};
+use adit_wire::l2tp::{Cookie, SessionId, Sublayer, TunnelId};
+use std::ops::Bound::{Excluded, Unbounded};
+
+/// What Linux makes of a tunnel's management socket: a PPP session of the ids 0, which carries
+/// nothing.
+pub(in crate::daemon) fn management_session(tunnel: TunnelId) -> SessionSpec {
+    SessionSpec {
+        key: SessionKey {
+            tunnel,
+            session: SessionId(0),
+        },
+        peer_id: SessionId(0),
+        pseudowire: Pseudowire::Ppp,
+        ifname: None,
+        cookie: Cookie::EMPTY,
+        peer_cookie: Cookie::EMPTY,
+        sublayer: Sublayer::None,
+        tuning: SessionTuning::default(),
+    }
+}
 
 impl Programs {
     /// Whether a management socket of this tunnel is connected.
     pub(in crate::daemon) fn manages(&self, tunnel: TunnelId) -> bool {
-        let mut sockets = self.sockets.values();
-        sockets.any(|it| it.tunnel == tunnel && it.session.is_none() && !it.detached)
+        self.managers.contains_key(&tunnel)
+    }
+
+    /// The sessions that Linux makes of management sockets: the first behind `after`.
+    pub(in crate::daemon) fn management_behind(
+        &self,
+        after: Option<SessionKey>,
+    ) -> Option<SessionKey> {
+        // Its id of 0 is the lowest that a tunnel's session can have.
+        let behind = after.map_or(Unbounded, |after| Excluded(after.tunnel));
+        let (tunnel, _) = self.managers.range((behind, Unbounded)).next()?;
+        Some(SessionKey {
+            tunnel: *tunnel,
+            session: SessionId(0),
+        })
     }
 
     /// Whether the PPP channel of the socket of a session is bound; `None` without a socket.
     pub(in crate::daemon) fn socket_of(&self, session: SessionKey) -> Option<bool> {
         let mut sockets = self.sockets.values();
-        let found = sockets.any(|it| it.session == Some(session) && !it.detached);
+        let found = sockets.any(|it| it.session == Some(session) && it.remains.is_none());
         let is_bound = |ppp: &adit_datapath::ppp::Ppp| ppp.is_bound(session);
         found.then(|| self.ppp.as_ref().is_some_and(is_bound))
     }

@@ -1,10 +1,13 @@
 //! PPPoL2TP sockets.
 
-use super::{Owner, Socket, change, is_there};
+use super::managed::is_closed;
+use super::remains::Remains;
+use super::{Owner, Socket, change, is_there, object_closed};
 use crate::control::REORDER_TIMEOUT_MAX;
 use crate::daemon::engine::Object;
 use crate::daemon::state::State;
-use adit_datapath::ppp::End;
+use crate::daemon::sys;
+use adit_datapath::ppp::{End, Ending};
 use adit_datapath::spec::{
     Change, Encap, Pseudowire, Retuning, SessionKey, SessionSpec, SessionTuning, TunnelSpec,
 };
@@ -13,6 +16,7 @@ use adit_wire::l2tp::{Cookie, SessionId, Sublayer, TunnelId};
 use adit_wire::netlink::{Errno, Statistics};
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
+use std::rc::Rc;
 use std::time::Duration;
 
 const EBADR: Errno = Errno(libc::EBADR);
@@ -54,44 +58,93 @@ pub(super) fn connect(
         (false, true) => super::managed::adopt_for(connect, socket, state)?,
     }
     let end = end.ok_or(Errno::EBUSY)?;
+    name_peer(tunnel, TunnelId(connect.ids.peer_tunnel), state);
+    bury(&connect, state);
     let made = match connect.ids.is_management() {
-        true => manage(tunnel, end, state),
-        false => attach(connect, tunnel, end, state),
+        true => manage(tunnel, end, owner, state),
+        false => attach(connect, tunnel, end, owner, state),
     };
     if made.is_err() && !exists && connect.ids.is_management() {
         let _ = change(&Change::RemoveTunnel(tunnel), state);
     }
-    let number = made?;
-    let session = SessionKey {
-        tunnel,
-        session: SessionId(connect.ids.session),
-    };
-    let socket = Socket {
-        tunnel,
-        session: (!connect.ids.is_management()).then_some(session),
-        peer_tunnel: connect.ids.peer_tunnel,
-        detached: false,
-        owner,
-    };
+    let (number, socket) = made?;
+    if socket.session.is_none() {
+        state.programs.managers.insert(tunnel, number);
+    }
     state.programs.sockets.insert(number, socket);
     Ok(number)
 }
 
+/// What the peer calls the tunnel, where nobody has said so yet.
+fn name_peer(tunnel: TunnelId, peer_id: TunnelId, state: &mut State) {
+    let spec = state.engine.desired().tunnels.get(&tunnel);
+    if spec.is_some_and(|spec| spec.peer_id.0 == 0)
+        && peer_id.0 != 0
+        && let Err(refused) = state.engine.name_peer(tunnel, peer_id)
+    {
+        tracing::debug!("the peer's id of tunnel {tunnel} stays unknown: {refused}");
+    }
+}
+
+/// Ends what hung on an earlier socket of the same place that the program has closed: with Linux
+/// it is gone by then, and here word of it may be on its way.
+fn bury(connect: &Connect, state: &mut State) {
+    let key = key_of(connect);
+    let session = (!connect.ids.is_management()).then_some(key);
+    let mut sockets = state.programs.sockets.iter();
+    let found = sockets.find(|(_, socket)| {
+        socket.tunnel == key.tunnel && socket.session == session && socket.remains.is_none()
+    });
+    let Some((number, socket)) = found else {
+        return;
+    };
+    let is_closed = match (&socket.end, session) {
+        (Some(end), _) => is_closed(end),
+        (None, Some(session)) => {
+            let ppp = state.programs.ppp.as_ref();
+            ppp.is_some_and(|ppp| !ppp.is_used(session))
+        }
+        (None, None) => false,
+    };
+    if is_closed {
+        object_closed(*number, state);
+    }
+}
+
+fn key_of(connect: &Connect) -> SessionKey {
+    SessionKey {
+        tunnel: TunnelId(connect.ids.tunnel),
+        session: SessionId(connect.ids.session),
+    }
+}
+
 /// Makes a socket the one that manages a tunnel; there is one at a time.
-fn manage(tunnel: TunnelId, end: OwnedFd, state: &mut State) -> Result<u32, Errno> {
-    let mut sockets = state.programs.sockets.values();
-    let is_it = |socket: &Socket| socket.tunnel == tunnel && socket.session.is_none();
-    if sockets.any(|socket| is_it(socket) && !socket.detached) {
+fn manage(
+    tunnel: TunnelId,
+    end: OwnedFd,
+    owner: Owner,
+    state: &mut State,
+) -> Result<(u32, Socket), Errno> {
+    if state.programs.manages(tunnel) {
         return Err(Errno::EEXIST);
     }
     let number = state.programs.number();
     let on_close = state.programs.on_close(number);
-    let end = crate::daemon::sys::watch(end).map_err(|_| Errno::EBADF)?;
+    let end = Rc::new(sys::watch(end).map_err(|_| Errno::EBADF)?);
+    let ours = Rc::clone(&end);
     tokio::task::spawn_local(async move {
-        super::managed::hang_up(&end).await;
+        super::managed::hang_up(&ours).await;
         on_close();
     });
-    Ok(number)
+    let socket = Socket {
+        tunnel,
+        session: None,
+        channel: None,
+        end: Some(end),
+        remains: None,
+        owner,
+    };
+    Ok((number, socket))
 }
 
 /// Attaches a socket to a session, which is made if it is not there.
@@ -99,12 +152,10 @@ fn attach(
     connect: Connect,
     tunnel: TunnelId,
     end: OwnedFd,
+    owner: Owner,
     state: &mut State,
-) -> Result<u32, Errno> {
-    let key = SessionKey {
-        tunnel,
-        session: SessionId(connect.ids.session),
-    };
+) -> Result<(u32, Socket), Errno> {
+    let key = key_of(&connect);
     let found = state.engine.desired().sessions.get(&key);
     let fresh = found.is_none();
     match found.map(|spec| spec.pseudowire) {
@@ -112,20 +163,31 @@ fn attach(
         Some(Pseudowire::Ethernet) => return Err(EPROTOTYPE),
         None => change(&Change::AddSession(session(key, connect)), state)?,
     }
+    // A program that speaks the control protocol itself is told of the end by its peer; one that has
+    // a call of the daemon's is told by this alone.
+    let ending = match state.engine.is_negotiated(Object::Tunnel(tunnel)) {
+        true => Ending::HangUp,
+        false => Ending::Silent,
+    };
     let programs = &mut state.programs;
     let number = programs.number();
     let on_close = programs.on_close(number);
     let end = End::new(end).map_err(|_| Errno::EBADF)?;
     let made = programs
         .ppp()
-        .and_then(|ppp| ppp.connect(key, end, on_close));
-    if let Err(refused) = made {
-        if fresh {
-            let _ = change(&Change::RemoveSession(key), state);
-        }
-        return Err(refused);
+        .and_then(|ppp| ppp.connect(key, end, ending, on_close));
+    if made.is_err() && fresh {
+        let _ = change(&Change::RemoveSession(key), state);
     }
-    Ok(number)
+    let socket = Socket {
+        tunnel,
+        session: Some(key),
+        channel: Some(made?),
+        end: None,
+        remains: None,
+        owner,
+    };
+    Ok((number, socket))
 }
 
 /// A session as a socket makes it: nothing is configured.
@@ -145,52 +207,64 @@ fn session(key: SessionKey, connect: Connect) -> SessionSpec {
 /// Answers what is asked of a connected socket.
 pub(super) fn answer(number: u32, ask: SocketAsk, state: &mut State) -> Result<Say, Errno> {
     let socket = state.programs.sockets.get(&number).ok_or(ENOTCONN)?;
-    let (tunnel, session, peer_tunnel) = (socket.tunnel, socket.session, socket.peer_tunnel);
-    let gone = socket.detached || session.is_some_and(|key| !is_there(key, &state.engine));
+    let (tunnel, session, channel) = (socket.tunnel, socket.session, socket.channel);
+    let left = socket.remains.as_ref();
+    let unknown = left.is_none() && session.is_some_and(|key| !is_there(key, &state.engine));
     match ask {
-        SocketAsk::Name if gone => Err(Errno::EBADF),
-        SocketAsk::Name => name(tunnel, session, peer_tunnel, state).map(Say::Name),
-        _ if gone => Err(ENOTCONN),
-        SocketAsk::Channel => match session {
-            Some(key) => state
-                .programs
-                .ppp()?
-                .channel(key)
-                .map(|it| Say::Number(it.into())),
+        SocketAsk::Name if unknown => Err(Errno::EBADF),
+        SocketAsk::Name => match left {
+            Some(left) => Ok(Say::Name(left.name)),
+            None => name(tunnel, session, state).map(Say::Name),
+        },
+        _ if unknown => Err(ENOTCONN),
+        SocketAsk::Channel => match channel {
+            Some(channel) => {
+                state.programs.ppp()?.bind(channel)?;
+                Ok(Say::Number(channel.into()))
+            }
             // Linux hands out what stands for no channel.
             None => Ok(Say::Number(-1)),
         },
         SocketAsk::Accepts => session.map(|_| Say::End).ok_or(ENOSYS),
-        SocketAsk::Counters(of) => counters(tunnel, session, of, state),
-        SocketAsk::Option(option) => get(session, option, state).map(Say::Number),
-        SocketAsk::SetOption(option, value) => {
-            set(session, option, value, state).map(|()| Say::End)
+        SocketAsk::Counters(of) => counters(number, of, state).map(Say::Counters),
+        SocketAsk::Option(option) => {
+            let tuning = match left {
+                Some(left) => left.tuning,
+                None => session.and_then(|key| tuning_of(key, state)),
+            };
+            get(tuning, option).map(Say::Number)
         }
+        SocketAsk::SetOption(option, value) => set(number, option, value, state).map(|()| Say::End),
     }
 }
 
-fn name(
+/// What a socket's name is made of, while its tunnel and session are there.
+pub(super) fn name(
     tunnel: TunnelId,
     session: Option<SessionKey>,
-    peer_tunnel: u32,
     state: &State,
 ) -> Result<Name, Errno> {
     let desired = state.engine.desired();
     let spec = desired.tunnels.get(&tunnel).ok_or(Errno::EBADF)?;
     let found = session.and_then(|key| desired.sessions.get(&key));
+    let mut managed = state.programs.managed.values();
+    let managed = managed.find(|managed| managed.tunnel == tunnel);
     Ok(Name {
         version: spec.version,
         ids: Ids {
             tunnel: tunnel.0,
             session: found.map_or(0, |found| found.key.session.0),
-            peer_tunnel: match spec.peer_id.0 {
-                0 => peer_tunnel,
-                id => id,
-            },
+            peer_tunnel: spec.peer_id.0,
             peer_session: found.map_or(0, |found| found.peer_id.0),
         },
         peer: peer(spec),
+        fd: managed.map_or(-1, |managed| managed.fd),
     })
+}
+
+/// How a session is tuned.
+pub(super) fn tuning_of(session: SessionKey, state: &mut State) -> Option<SessionTuning> {
+    state.engine.tuning(session)
 }
 
 fn peer(spec: &TunnelSpec) -> SocketAddr {
@@ -200,17 +274,17 @@ fn peer(spec: &TunnelSpec) -> SocketAddr {
     }
 }
 
-/// In the order of `struct pppol2tp_ioc_stats`.
-fn counters(
-    tunnel: TunnelId,
-    session: Option<SessionKey>,
-    of: u16,
-    state: &mut State,
-) -> Result<Say, Errno> {
-    let object = match (session, of) {
-        (Some(key), _) => Object::Session(key),
-        (None, 0) => Object::Tunnel(tunnel),
-        (None, id) => {
+/// In the order of `struct pppol2tp_ioc_stats`; where the socket manages a tunnel, of the session of
+/// the id `of`.
+fn counters(number: u32, of: u16, state: &mut State) -> Result<Vec<u64>, Errno> {
+    let socket = state.programs.sockets.get(&number).ok_or(ENOTCONN)?;
+    let (tunnel, session) = (socket.tunnel, socket.session);
+    let left = socket.remains.as_ref();
+    let object = match (session, of, left) {
+        (Some(_), _, Some(left)) | (None, 0, Some(left)) => return Ok(in_order(left.statistics)),
+        (Some(key), _, None) => Object::Session(key),
+        (None, 0, None) => Object::Tunnel(tunnel),
+        (None, id, _) => {
             let session = SessionId(id.into());
             let key = SessionKey { tunnel, session };
             let found = state.engine.desired().sessions.get(&key);
@@ -220,6 +294,10 @@ fn counters(
             }
         }
     };
+    Ok(in_order(state.engine.statistics(object)))
+}
+
+fn in_order(statistics: Statistics) -> Vec<u64> {
     let Statistics {
         tx_packets,
         tx_bytes,
@@ -230,8 +308,8 @@ fn counters(
         rx_oos_packets,
         rx_errors,
         ..
-    } = state.engine.statistics(object);
-    Ok(Say::Counters(vec![
+    } = statistics;
+    vec![
         tx_packets,
         tx_bytes,
         tx_errors,
@@ -240,11 +318,10 @@ fn counters(
         rx_seq_discards,
         rx_oos_packets,
         rx_errors,
-    ]))
+    ]
 }
 
-fn get(session: Option<SessionKey>, option: i32, state: &mut State) -> Result<i64, Errno> {
-    let tuning = session.and_then(|key| state.engine.tuning(key));
+fn get(tuning: Option<SessionTuning>, option: i32) -> Result<i64, Errno> {
     match (option, tuning) {
         (option::DEBUG, _) => Ok(0),
         (option::RECVSEQ, Some(tuning)) => Ok(tuning.recv_seq.into()),
@@ -258,16 +335,21 @@ fn get(session: Option<SessionKey>, option: i32, state: &mut State) -> Result<i6
     }
 }
 
-fn set(
-    session: Option<SessionKey>,
-    option: i32,
-    value: i32,
-    state: &mut State,
-) -> Result<(), Errno> {
+fn set(number: u32, option: i32, value: i32, state: &mut State) -> Result<(), Errno> {
     if option == option::DEBUG {
         return Ok(());
     }
-    let key = session.ok_or(ENOPROTOOPT)?;
+    let socket = state.programs.sockets.get_mut(&number).ok_or(ENOTCONN)?;
+    let key = socket.session.ok_or(ENOPROTOOPT)?;
+    let change_to = retuning(option, value)?;
+    if let Some(Remains { tuning, .. }) = &mut socket.remains {
+        *tuning = tuning.map(|tuning| change_to.of(&tuning));
+        return Ok(());
+    }
+    change(&Change::TuneSession(key, change_to), state)
+}
+
+fn retuning(option: i32, value: i32) -> Result<Retuning, Errno> {
     let switch = || match value {
         0 | 1 => Ok(Some(value == 1)),
         _ => Err(Errno::EINVAL),
@@ -284,5 +366,5 @@ fn set(
         }
         _ => return Err(ENOPROTOOPT),
     }
-    change(&Change::TuneSession(key, tuning), state)
+    Ok(tuning)
 }

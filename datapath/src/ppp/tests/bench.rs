@@ -2,7 +2,7 @@
 
 use crate::Datapath;
 use crate::counters::{Counters, DropReason};
-use crate::ppp::{End, File, Ppp};
+use crate::ppp::{End, Ending, File, Ppp};
 use crate::spec::*;
 use crate::user::{Options, UserDatapath};
 use adit_wire::l2tp::{Cookie, SessionId, Sublayer, TunnelId};
@@ -30,6 +30,8 @@ pub(super) struct Bench {
 /// A program with its end of something.
 pub(super) struct Program {
     pub(super) socket: Socket,
+    /// The channel's number, where it is the socket of a session.
+    pub(super) channel: u32,
     closed: Receiver<()>,
 }
 
@@ -98,8 +100,13 @@ impl Bench {
 
     /// A program with the socket of a session.
     pub(super) fn connect(&self, key: SessionKey) -> Program {
-        let (end, program, on_close) = Program::new();
-        self.ppp.connect(key, end, on_close).unwrap();
+        self.connect_until(key, Ending::Silent)
+    }
+
+    /// As `connect`; what becomes of its channel is up to `ending`.
+    pub(super) fn connect_until(&self, key: SessionKey, ending: Ending) -> Program {
+        let (end, mut program, on_close) = Program::new();
+        program.channel = self.ppp.connect(key, end, ending, on_close).unwrap();
         program
     }
 
@@ -183,7 +190,12 @@ impl Program {
         let on_close = Box::new(move || {
             let _ = tell.send(());
         });
-        (end, Program { socket, closed }, on_close)
+        let program = Program {
+            socket,
+            channel: 0,
+            closed,
+        };
+        (end, program, on_close)
     }
 
     /// The next frame; empty at the end, and when there is nothing at the moment.

@@ -1,7 +1,7 @@
 use super::bench::Bench;
 use crate::Datapath;
 use crate::counters::DropReason;
-use crate::ppp::End;
+use crate::ppp::{End, Ending};
 use crate::spec::*;
 use adit_wire::netlink::Errno;
 
@@ -69,10 +69,11 @@ fn the_first_frames_wait_for_who_is_expected() {
     let request = |n| [0xc0, 0x21, 1, n, 0, 4];
     bench.peer_sends(1, &with_header(&request(1)));
     bench.wait_for_received(key, 1);
-    let _program = bench.connect(key);
+    let program = bench.connect(key);
     bench.peer_sends(1, &with_header(&request(2)));
     bench.wait_for_received(key, 2);
-    let index = bench.ppp.channel(key).unwrap();
+    let index = program.channel;
+    bench.ppp.bind(index).unwrap();
     let (file, reader) = bench.open();
     file.attach_channel(index).unwrap();
     assert_eq!(reader.reads(), request(1));
@@ -86,19 +87,19 @@ fn a_session_has_one_user() {
     let key = bench.session(1);
     let connect = |key| {
         let (end, _other) = End::pair().unwrap();
-        bench.ppp.connect(key, end, Box::new(|| {}))
+        bench.ppp.connect(key, end, Ending::Silent, Box::new(|| {}))
     };
     let missing = SessionKey {
         session: adit_wire::l2tp::SessionId(2),
         ..key
     };
     assert_eq!(connect(missing), Err(Errno::ENODEV));
-    assert_eq!(bench.ppp.channel(key), Err(Errno::ENOTCONN));
-    assert_eq!(connect(key), Ok(()));
+    assert_eq!(bench.ppp.bind(1), Err(Errno::ENODEV));
+    assert_eq!(connect(key), Ok(1));
     assert_eq!(connect(key), Err(Errno::EEXIST));
     assert_eq!(bench.ppp.claim(key), Err(Errno::EEXIST));
     assert!(!bench.ppp.is_bound(key));
-    assert_eq!(bench.ppp.channel(key), Ok(1));
+    assert_eq!(bench.ppp.bind(1), Ok(()));
     assert!(bench.ppp.is_bound(key));
 }
 
@@ -107,7 +108,8 @@ fn a_closed_socket_hangs_its_session_up() {
     let mut bench = Bench::new(2);
     let key = bench.session(1);
     let program = bench.connect(key);
-    let index = bench.ppp.channel(key).unwrap();
+    let index = program.channel;
+    bench.ppp.bind(index).unwrap();
     let (file, reader) = bench.open();
     file.attach_channel(index).unwrap();
     program.closes();
@@ -120,20 +122,60 @@ fn a_closed_socket_hangs_its_session_up() {
     bench.remove(key);
     // The same ids again are another session.
     bench.session(1);
-    bench.connect(key);
-    assert_eq!(bench.ppp.channel(key), Ok(index + 1));
+    assert_eq!(bench.connect(key).channel, index + 1);
 }
 
 #[test]
-fn a_removed_session_ends_what_its_socket_reads() {
+fn a_removed_session_may_end_what_its_socket_reads() {
     let mut bench = Bench::new(3);
     let key = bench.session(1);
-    let program = bench.connect(key);
+    let program = bench.connect_until(key, Ending::HangUp);
     bench.remove(key);
     assert_eq!(program.reads(), []);
     program.writes(&LCP);
-    assert_eq!(bench.ppp.channel(key), Err(Errno::ENODEV));
+    assert_eq!(bench.ppp.bind(program.channel), Err(Errno::ENODEV));
     program.closes();
+}
+
+#[test]
+fn a_channel_may_outlive_its_session_until_its_socket_is_closed() {
+    let mut bench = Bench::new(2);
+    let key = bench.session(1);
+    let program = bench.connect(key);
+    let index = program.channel;
+    bench.ppp.bind(index).unwrap();
+    let (file, reader) = bench.open();
+    file.attach_channel(index).unwrap();
+    bench.remove(key);
+    // Another session of the same ids has another channel.
+    bench.session(1);
+    let other = bench.connect(key);
+    assert_ne!(other.channel, index);
+    bench.peer_sends(1, &LCP);
+    assert_eq!(other.reads(), LCP);
+    program.writes(&LCP);
+    reader.writes(&LCP);
+    other.writes(&LCP);
+    assert_eq!(bench.peer_gets(), (101, with_header(&LCP)));
+    bench.wait_for_sent(key, 1);
+    assert!(program.is_dry() && reader.is_dry());
+    assert_eq!(file.disconnect(), Err(Errno::EINVAL), "it is in no unit");
+    program.closes();
+    assert_eq!(reader.reads(), []);
+    assert_eq!(bench.ppp.bind(index), Err(Errno::ENODEV));
+    other.writes(&LCP);
+    assert_eq!(bench.peer_gets(), (101, with_header(&LCP)));
+}
+
+#[test]
+fn a_closed_socket_is_known_before_it_is_told() {
+    let mut bench = Bench::new(2);
+    let key = bench.session(1);
+    assert!(!bench.ppp.is_used(key));
+    let program = bench.connect(key);
+    assert!(bench.ppp.is_used(key));
+    drop(program);
+    assert!(!bench.ppp.is_used(key));
 }
 
 #[test]

@@ -177,6 +177,80 @@ fn a_unit_outlives_its_channels() {
 }
 
 #[test]
+fn a_channel_stays_in_an_ended_unit_until_it_is_taken_out() {
+    let Some(link) = link(2) else { return };
+    let (channel, program) = &link.channel;
+    link.unit.1.closes();
+    for round in 0..2 {
+        // What is the network layer's goes nowhere, what is the link's is read as before.
+        link.bench.peer_sends(1, &IPCP);
+        link.bench.peer_sends(1, &LCP);
+        assert_eq!(program.reads(), LCP, "round {round}");
+    }
+    let (file, _program) = link.bench.open();
+    assert_eq!(file.new_unit(None), Ok(0), "its number is free");
+    assert_eq!(channel.connect(0), Err(Errno::EINVAL));
+    assert_eq!(channel.disconnect(), Ok(()));
+    assert_eq!(channel.disconnect(), Err(Errno::EINVAL));
+    link.bench.peer_sends(1, &IPCP);
+    assert_eq!(program.reads(), IPCP);
+    assert_eq!(channel.connect(0), Ok(()));
+}
+
+#[test]
+fn a_number_whose_unit_is_about_to_end_is_waited_for() {
+    if !alone() {
+        return;
+    }
+    let bench = Bench::new(2);
+    for wanted in [None, Some(0), None, Some(0)] {
+        let (file, program) = bench.open();
+        assert_eq!(file.new_unit(wanted), Ok(0));
+        drop(program);
+        // Only the closing of the program's end tells that the unit ends.
+        std::mem::forget(file);
+    }
+}
+
+#[test]
+fn a_unit_sends_by_a_channel_whose_session_is_there() {
+    let Some(mut link) = link(2) else { return };
+    let mut second = |session| {
+        let key = link.bench.session(session);
+        let program = link.bench.connect(key);
+        link.bench.ppp.bind(program.channel).unwrap();
+        let (file, reader) = link.bench.open();
+        file.attach_channel(program.channel).unwrap();
+        (key, program, file, reader)
+    };
+    let [cut, left] = [second(2), second(3)];
+    link.channel.0.disconnect().unwrap();
+    assert_eq!(link.unit.1.reads(), []);
+    cut.2.connect(0).unwrap();
+    left.2.connect(0).unwrap();
+    link.unit.1.writes(&IPCP);
+    assert_eq!(link.bench.peer_gets().0, 102);
+    link.bench.remove(cut.0);
+    link.unit.1.writes(&IPCP);
+    assert_eq!(link.bench.peer_gets().0, 103);
+    link.socket.send(b"out").unwrap();
+    loop {
+        let (session, frame) = link.bench.peer_gets();
+        assert_eq!(session, 103);
+        if frame.ends_with(b"out") {
+            break;
+        }
+    }
+    // A channel without a session is still the unit's.
+    assert_eq!(cut.2.connect(0), Err(Errno::EINVAL));
+    link.bench.remove(left.0);
+    assert!(link.unit.1.is_dry(), "no end");
+    assert_eq!(cut.2.disconnect(), Ok(()));
+    assert_eq!(left.2.disconnect(), Ok(()));
+    assert_eq!(link.unit.1.reads(), []);
+}
+
+#[test]
 fn a_mode_closes_the_unit_to_a_protocol() {
     let Some(mut link) = link(2) else { return };
     let key = link.bench.datapath.session_keys()[0];

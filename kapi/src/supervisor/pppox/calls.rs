@@ -40,11 +40,10 @@ impl PppoxSocket {
         let Say::Name(name) = self.ask(SocketAsk::Name).await? else {
             return Err(Errno::EPROTO);
         };
-        let (pid, fd) = self.named_by.get();
         let told = PppoxAddress {
             version: name.version,
-            pid,
-            fd,
+            pid: self.owner.get(),
+            fd: name.fd,
             ids: name.ids,
             peer: name.peer,
         };

@@ -47,8 +47,8 @@ pub(super) struct PppoxSocket {
     stage: RefCell<Stage>,
     /// Told when it is connected.
     connected: Notify,
-    /// The process and the descriptor by which its tunnel's socket was named.
-    named_by: Cell<(i32, i32)>,
+    /// The thread that connected it, which its name tells.
+    owner: Cell<i32>,
 }
 
 #[derive(Clone)]
@@ -84,7 +84,7 @@ pub(super) async fn open(
         namespace,
         stage: RefCell::new(Stage::Fresh(Rc::clone(&ours), Rc::clone(&known))),
         connected: Notify::new(),
-        named_by: Cell::new((0, 0)),
+        owner: Cell::new(0),
     });
     let object = Object::Pppox(Rc::clone(&socket));
     *known.borrow_mut() = Some(supervisor.objects.add(inode, object));
@@ -212,6 +212,7 @@ impl PppoxSocket {
             privileged: is_admin(caller.tid(), &*self.namespace),
             version: address.version,
             ids: address.ids,
+            fd: address.fd,
             socket: descriptor,
         };
         let fresh = self.stage.replace(Stage::Connecting);
@@ -230,8 +231,7 @@ impl PppoxSocket {
         };
         match outcome {
             Ok(number) => {
-                let process = process_of(caller.tid()).unwrap_or_default();
-                self.named_by.set((process, address.fd));
+                self.owner.set(caller.tid());
                 if let Some(known) = known.take() {
                     link.keep(number, known);
                 }

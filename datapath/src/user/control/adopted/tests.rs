@@ -1,6 +1,6 @@
 use crate::counters::DropReason;
-use crate::ppp::End;
 use crate::ppp::tests::bench::alone;
+use crate::ppp::{End, Ending};
 use crate::spec::*;
 use crate::user::{Event, Options, UserDatapath};
 use crate::{Datapath, Error};
@@ -100,7 +100,8 @@ impl Bench {
         self.datapath.apply(&Change::AddSession(spec)).unwrap();
         let (end, socket) = End::pair().unwrap();
         let ppp = self.datapath.ppp();
-        ppp.connect(key, end, Box::new(|| {})).unwrap();
+        ppp.connect(key, end, Ending::Silent, Box::new(|| {}))
+            .unwrap();
         let socket = Socket::from(socket);
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         socket

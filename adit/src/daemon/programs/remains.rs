@@ -1,0 +1,66 @@
+//! What a PPPoL2TP socket still tells of a session or tunnel that was removed under it: Linux keeps
+//! the session until its socket is closed, though nothing comes of it any more.
+
+use super::sockets::{name, tuning_of};
+use super::{Socket, State};
+use crate::daemon::engine::Object;
+use adit_datapath::spec::{Change, SessionTuning};
+use adit_kapi::protocol::Name;
+use adit_wire::netlink::{Errno, Statistics};
+
+/// See the [module](self).
+pub(super) struct Remains {
+    pub(super) name: Name,
+    /// How the session was tuned, and has been by the socket since.
+    pub(super) tuning: Option<SessionTuning>,
+    /// What the session, or the tunnel of a management socket, had counted.
+    pub(super) statistics: Statistics,
+}
+
+/// What sockets will still tell once `change` is made, by their numbers.
+pub(in crate::daemon) struct Lost(Vec<(u32, Remains)>);
+
+/// Looks what `change` takes from under sockets, which is to be noted once it is made.
+pub(in crate::daemon) fn lost_by(change: &Change, state: &mut State) -> Lost {
+    let hit = |socket: &Socket| match change {
+        Change::RemoveTunnel(id) => socket.tunnel == *id,
+        Change::RemoveSession(key) => socket.session == Some(*key),
+        Change::AddTunnel(_)
+        | Change::TuneTunnel(..)
+        | Change::AddSession(_)
+        | Change::TuneSession(..) => false,
+    };
+    let sockets = state.programs.sockets.iter();
+    let hit = sockets.filter(|(_, socket)| socket.remains.is_none() && hit(socket));
+    let numbers: Vec<u32> = hit.map(|(number, _)| *number).collect();
+    let left = |number: u32| Some((number, remains(number, state).ok()?));
+    Lost(numbers.into_iter().filter_map(left).collect())
+}
+
+fn remains(number: u32, state: &mut State) -> Result<Remains, Errno> {
+    let found = state.programs.sockets.get(&number).ok_or(Errno::EBADF)?;
+    let (tunnel, session) = (found.tunnel, found.session);
+    let object = session.map_or(Object::Tunnel(tunnel), Object::Session);
+    Ok(Remains {
+        name: name(tunnel, session, state)?,
+        tuning: session.and_then(|key| tuning_of(key, state)),
+        statistics: state.engine.statistics(object),
+    })
+}
+
+impl super::Programs {
+    /// Notes a change that has been made: sockets may have lost what they stood for.
+    pub(in crate::daemon) fn note(&mut self, change: &Change, lost: Lost) {
+        if let Change::RemoveTunnel(id) = change {
+            self.managed.retain(|_, managed| managed.tunnel != *id);
+        }
+        for (number, remains) in lost.0 {
+            let Some(socket) = self.sockets.get_mut(&number) else {
+                continue;
+            };
+            socket.remains = Some(remains);
+            let tunnel = socket.tunnel;
+            self.dismiss(number, tunnel);
+        }
+    }
+}
