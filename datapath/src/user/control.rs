@@ -3,8 +3,8 @@ use crate::limits::{Limit, Without};
 use crate::link::Link;
 use crate::ppp::{Channel, Ppp};
 use crate::spec::{
-    Change, DebugMask, Device, Inventory, ListenerAddress, ListenerId, ListenerSpec, Sequencing,
-    SessionKey, SessionSpec, Tos, TunnelRetuning, TunnelSpec, TunnelTuning,
+    Change, Device, Inventory, ListenerAddress, ListenerId, ListenerSpec, Sequencing, SessionKey,
+    SessionSpec, TunnelSpec,
 };
 use crate::user::Notify;
 use crate::user::carrier::Carrier;
@@ -13,10 +13,9 @@ use crate::user::devices::Devices;
 use crate::user::key::Key;
 use crate::user::line::Line;
 use crate::user::outer::Outer;
-use crate::user::path::{Path, Paths};
+use crate::user::path::Paths;
 use crate::user::port::Port;
 use crate::user::remote::Remote;
-use crate::user::rx::RxOrder;
 use crate::user::watch::Watched;
 use crate::user::workers::Workers;
 use crate::{ControlMessage, ControlSink, Datapath, Error, Route};
@@ -32,9 +31,10 @@ mod adopted;
 mod listeners;
 mod refusal;
 mod sessions;
+mod tunnels;
 
 use listeners::Listener;
-use refusal::{no_listener, no_session, no_tunnel, socket_error, tunnel_exists};
+use refusal::{no_session, no_tunnel};
 
 /// Most threads a direction; more would only contend.
 const MAX_WORKERS: usize = 16;
@@ -146,146 +146,11 @@ impl UserDatapath {
         self.ppp.clone()
     }
 
-    fn add_tunnel(&mut self, spec: &TunnelSpec) -> Result<(), Error> {
-        if let Some(tunnel) = self.tunnels.get_mut(&spec.id) {
-            let have = TunnelSpec {
-                tuning: spec.tuning,
-                ..tunnel.spec
-            };
-            if *spec != have && *spec != tunnel.carrier.bound(have) {
-                return Err(tunnel_exists(spec.id));
-            }
-            let change = TunnelRetuning::between(&tunnel.spec.tuning, &spec.tuning);
-            return self.tune_tunnel(spec.id, &change);
-        }
-        let (carrier, carrier_number) = self.carrier(spec)?;
-        let remote = Remote::of(spec, carrier.wants_source()).map(Arc::new);
-        let outer = Arc::new(Outer::new(self.path(spec)));
-        let (spec, retired) = (*spec, Counters::default());
-        if spec.tuning.debug.has(DebugMask::DEBUG) {
-            let (local, remote) = carrier.endpoints();
-            tracing::debug!(tunnel = %spec.id, %local, %remote, "tunnel carried");
-        }
-        self.tunnels.insert(
-            spec.id,
-            Tunnel {
-                spec,
-                carrier,
-                carrier_number,
-                remote,
-                outer,
-                retired,
-            },
-        );
-        self.tune_tunnel(spec.id, &TunnelRetuning::default())
-    }
-
-    /// The path of a new tunnel.
-    fn path(&mut self, spec: &TunnelSpec) -> Arc<Path> {
-        let listener = spec.via.and_then(|via| self.listeners.get(&via.listener));
-        match listener {
-            Some(listener) => self.paths.movable(&spec.encap, listener.interface()),
-            None => self.paths.of(&spec.encap),
-        }
-    }
-
-    /// The socket for a new tunnel: that of its listener, or of its neighbours over protocol 115,
-    /// else a new one.
-    fn carrier(&mut self, spec: &TunnelSpec) -> Result<(Arc<Carrier>, u64), Error> {
-        if let Some(via) = spec.via {
-            let listener = self.listeners.get(&via.listener);
-            let listener = listener.ok_or_else(|| no_listener(via.listener))?;
-            return Ok((listener.carrier.clone(), listener.carrier_number));
-        }
-        let shared = |tunnel: &&Tunnel| {
-            let own = tunnel.spec.via.is_none() && !spec.encap.is_udp();
-            own && tunnel.spec.encap == spec.encap
-        };
-        if let Some(tunnel) = self.tunnels.values().find(shared) {
-            return Ok((tunnel.carrier.clone(), tunnel.carrier_number));
-        }
-        let mut carrier =
-            Carrier::open(spec.encap, spec.version).map_err(|e| socket_error(&e, &spec.encap))?;
-        carrier.do_without(self.without);
-        let (carrier, number) = (Arc::new(carrier), self.workers.number());
-        self.workers
-            .rx_of(number)
-            .order(RxOrder::Listen(number, carrier.clone()));
-        self.workers.rx_of(number).settle();
-        Ok((carrier, number))
-    }
-
-    fn tune_tunnel(&mut self, id: TunnelId, change: &TunnelRetuning) -> Result<(), Error> {
-        let tunnel = self.tunnels.get_mut(&id).ok_or_else(|| no_tunnel(id))?;
-        tunnel.spec.tuning = change.of(&tunnel.spec.tuning);
-        tunnel.outer.tune(&tunnel.spec.tuning);
-        let path = tunnel.outer.path.clone();
-        let number = tunnel.carrier_number;
-        let carrier = tunnel.carrier.clone();
-        let sharing = self
-            .tunnels
-            .values()
-            .filter(|tunnel| tunnel.carrier_number == number)
-            .map(|tunnel| tunnel.spec.tuning);
-        let probing = self
-            .tunnels
-            .values()
-            .filter(|tunnel| Arc::ptr_eq(&tunnel.outer.path, &path))
-            .map(|tunnel| tunnel.spec.tuning.pmtu_probe);
-        path.probe(probing.filter(|every| *every != 0).min().unwrap_or(0));
-        carrier.tune(&together(sharing)).map_err(|e| {
-            let text = format!("cannot change tunnel {id}'s socket");
-            Error::system(&e, "tunnel_id", &text)
-        })
-    }
-
-    fn remove_tunnel(&mut self, id: TunnelId) {
-        let Some(tunnel) = self.tunnels.remove(&id) else {
-            return;
-        };
-        if tunnel.carrier.is_twin() {
-            self.closing.remove(id);
-        }
-        let number = tunnel.carrier_number;
-        let shared = self
-            .tunnels
-            .values()
-            .any(|tunnel| tunnel.carrier_number == number);
-        let gone: Vec<_> = self
-            .sessions
-            .extract_if(SessionKey::all_of(id), |_, _| true)
-            .collect();
-        gone.iter().for_each(|(_, member)| self.detach(member));
-        if !shared && tunnel.spec.via.is_none() {
-            self.workers.rx_of(number).order(RxOrder::Unlisten(number));
-        }
-        self.remove_devices(gone);
-        if tunnel.spec.tuning.debug.has(DebugMask::DEBUG) {
-            tracing::debug!(tunnel = %id, "tunnel removed");
-        }
-    }
-
     /// Returns when every thread has obeyed its orders.
     fn settle(&self) {
         self.workers.settle();
         self.paths.follower.settle();
     }
-}
-
-/// What a socket has that tunnels share: all log lines that one of them wants, the strictest of what
-/// packets may do, and what must be told of them for any.
-fn together(sharing: impl Iterator<Item = TunnelTuning>) -> TunnelTuning {
-    sharing.fold(TunnelTuning::default(), |all, one| TunnelTuning {
-        debug: DebugMask(all.debug.0 | one.debug.0),
-        pmtudisc: all.pmtudisc.max(one.pmtudisc),
-        ttl: all.ttl.into_iter().chain(one.ttl).min(),
-        ecn: all.ecn | one.ecn,
-        pmtu_probe: all.pmtu_probe,
-        tos: match one.tos {
-            Tos::Uniform => Tos::Uniform,
-            Tos::Fixed(_) | Tos::Inherit => all.tos,
-        },
-    })
 }
 
 impl Datapath for UserDatapath {

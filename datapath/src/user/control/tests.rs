@@ -1,5 +1,5 @@
 use super::*;
-use crate::spec::{Encap, TxChecksum, UdpChecksum};
+use crate::spec::{Encap, TunnelTuning, TxChecksum, UdpChecksum};
 use adit_wire::netlink::Errno;
 use std::net::{Ipv4Addr, SocketAddr};
 
