@@ -101,6 +101,8 @@ drop_reasons! {
     Checksum = 34, "rx_checksum";
     /// Received: TCP headers are compressed though nobody asked for it, or cannot be expanded.
     PppCompressed = 35, "rx_ppp_compressed";
+    /// Received: the thread that delivers the session's packets does not keep up.
+    Backlog = 36, "rx_backlog";
 }
 
 /// A reading of one object's counters.
@@ -149,6 +151,7 @@ impl DropReason {
             | Why::SocketOverflow
             | Why::PeerAddress
             | Why::ControlOverflow
+            | Why::Backlog
             | Why::Checksum
             | Why::PppCompressed
             | Why::PppShort

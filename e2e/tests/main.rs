@@ -26,6 +26,7 @@ mod relay;
 mod reload;
 mod sequence;
 mod soak;
+mod spread;
 mod tunnels;
 
 mod conform;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
             inner::tests(),
             differential::tests(),
             soak::tests(),
+            spread::tests(),
             checksum::tests(),
             control::tests(),
             interop::tests(),

@@ -34,6 +34,8 @@ pub(crate) struct Carrier {
     /// The version of all its tunnels; a listener's may be of any.
     version: Option<u8>,
     debug: AtomicU32,
+    /// How many sessions it carries.
+    pub(crate) sessions: AtomicUsize,
     /// For a tunnel that does not mind checksums: whether the socket now adds them.
     spare_checksums: Option<Mutex<bool>>,
     /// Packets up to this length are believed to be good for UDP_SEGMENT.

@@ -87,6 +87,8 @@ struct Member {
     line: Arc<Line>,
     end: Attachment,
     carrier_number: u64,
+    /// The receiving thread that delivers its packets.
+    home: usize,
 }
 
 /// What a session carries frames for.

@@ -1,18 +1,20 @@
 //! The data path in user space: UDP and raw sockets on one side, TAP devices on the other.
 //!
-//! Receiving threads own sockets and the sessions they carry, sending threads own devices.
+//! Receiving threads own sockets and deliver the packets of sessions, sending threads own devices.
 //! Control talks to both by messages, so packets never wait for it:
 //!
 //! ```text
 //!               rx threads                                 tx threads
 //! socket -> decap -> order -> delivery -> TAP      TAP -> outbox -> socket
-//!                            (merge)                     (split)
+//!               \            (merge)                     (split)
+//!                deal -> order -> delivery -> TAP
 //!             \___ Session: tuning, counters, Ns, shared by both ___/
 //! ```
 
 pub(crate) mod carrier;
 mod closing;
 mod control;
+mod deal;
 mod decap;
 pub(crate) mod delivery;
 pub(crate) mod devices;

@@ -2,10 +2,11 @@
 
 use crate::counters::DropReason;
 use crate::ppp::Channel;
-use crate::sys::batch::{self, BATCH, Received};
+use crate::sys::batch::{BATCH, Received};
 use crate::user::Notify;
 use crate::user::carrier::Carrier;
-use crate::user::decap::{self, Receiver};
+use crate::user::deal::{Colleague, Dealer, Parcel};
+use crate::user::decap::Receiver;
 use crate::user::delivery::Delivery;
 use crate::user::key::Key;
 use crate::user::line::Line;
@@ -17,11 +18,13 @@ use rustc_hash::FxHashMap;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::collections::hash_map::Entry;
-use std::io::{self, IoSliceMut};
-use std::net::SocketAddr;
-use std::os::fd::AsFd;
+use std::io::IoSliceMut;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+mod ear;
+
+use ear::{Ear, Place, Served, Way};
 
 /// Room for the longest datagram, or for datagrams that come as one, and how many of these.
 const SLOT: usize = 1 << 16;
@@ -45,10 +48,17 @@ pub(crate) enum RxOrder {
     Listen(u64, Arc<Carrier>),
     /// Serve it no longer, and none of its sessions.
     Unlisten(u64),
-    /// Deliver a session's packets, or deliver them to another taker.
+    /// Deliver a session's packets, or deliver them to another taker. Another thread may be the
+    /// one that reads the socket.
     Attach(u64, Key, Taker),
-    /// Deliver them no longer.
+    /// Leave them to the thread of this number.
+    Refer(u64, Key, usize, Arc<Line>),
+    /// Neither deliver them any longer nor leave them to anybody.
     Detach(u64, Key),
+    /// Deliver packets that another thread has read.
+    Take(Box<Parcel>),
+    /// Know all receiving threads, in order.
+    Meet(Vec<Colleague>),
 }
 
 /// What takes a session's payloads.
@@ -61,7 +71,7 @@ pub(crate) enum Taker {
 }
 
 impl Taker {
-    fn line(&self) -> &Line {
+    pub(crate) fn line(&self) -> &Arc<Line> {
         match self {
             Taker::Device(port) => &port.line,
             Taker::Channel(channel) => &channel.line,
@@ -84,20 +94,9 @@ pub(crate) struct Rx {
     arena: Box<[u8]>,
     /// For frames that leave again.
     outbox: Outbox,
+    /// For packets that other threads deliver.
+    dealer: Dealer,
     notify: Notify,
-}
-
-/// A socket and the sessions that it carries.
-struct Ear {
-    carrier: Arc<Carrier>,
-    sessions: FxHashMap<Key, Served>,
-    /// When the last turn ended, if it was a busy one.
-    busy: Option<Instant>,
-}
-
-struct Served {
-    taker: Taker,
-    receiver: Receiver,
 }
 
 impl Rx {
@@ -107,8 +106,59 @@ impl Rx {
             due: BinaryHeap::new(),
             arena: vec![0; SLOTS * SLOT].into(),
             outbox: Outbox::new(),
+            dealer: Dealer::default(),
             notify,
         }
+    }
+
+    /// What the thread knows of a socket.
+    fn ear(&mut self, number: u64, carrier: &Arc<Carrier>) -> &mut Ear {
+        let ear = self.ears.entry(number);
+        ear.or_insert_with(|| Ear::new(number, carrier.clone()))
+    }
+
+    fn attach(&mut self, number: u64, key: Key, taker: Taker) {
+        let ear = self.ear(number, &taker.line().carrier);
+        match ear.served(key) {
+            // The peer goes on counting when a device comes back.
+            Some(served) => served.taker = taker,
+            None => {
+                let receiver = Receiver::new(&taker.line().session);
+                let served = Served { taker, receiver };
+                ear.sessions.insert(key, Place::Here(served));
+            }
+        }
+    }
+
+    fn detach(&mut self, number: u64, key: Key) {
+        if let Entry::Occupied(mut ear) = self.ears.entry(number) {
+            ear.get_mut().sessions.remove(&key);
+            if !ear.get().listens && ear.get().sessions.is_empty() {
+                ear.remove();
+            }
+        }
+    }
+
+    /// Delivers what another thread has read.
+    fn take(&mut self, parcel: &Parcel) {
+        let mut delivery = Delivery::new(&self.notify);
+        let mut way = Way {
+            now: Instant::now(),
+            delivery: &mut delivery,
+            dealer: &mut self.dealer,
+        };
+        for (packet, received) in parcel.packets() {
+            let Some(ear) = self.ears.get_mut(&parcel.number) else {
+                // Its session has gone meanwhile.
+                let unknown = DropReason::UnknownSession;
+                parcel.carrier.drop_stray(unknown, packet.len());
+                continue;
+            };
+            let due = ear.take_opened(packet, &received, &mut way);
+            let due = due.map(|(at, key)| Reverse((at, parcel.number, key)));
+            self.due.extend(due);
+        }
+        delivery.finish(&mut self.outbox);
     }
 }
 
@@ -121,38 +171,21 @@ impl Work for Rx {
                 if let Err(error) = poll.add(&*carrier, number) {
                     tracing::error!(%error, "cannot wait for a tunnel's socket");
                 }
-                self.ears.insert(
-                    number,
-                    Ear {
-                        carrier,
-                        sessions: FxHashMap::default(),
-                        busy: None,
-                    },
-                );
+                self.ear(number, &carrier).listens = true;
             }
             RxOrder::Unlisten(number) => {
                 if let Some(ear) = self.ears.remove(&number) {
                     poll.remove(&*ear.carrier);
                 }
             }
-            RxOrder::Attach(number, key, taker) => {
-                let Some(ear) = self.ears.get_mut(&number) else {
-                    return;
-                };
-                match ear.sessions.entry(key) {
-                    // The peer goes on counting when a device comes back.
-                    Entry::Occupied(mut served) => served.get_mut().taker = taker,
-                    Entry::Vacant(free) => {
-                        let receiver = Receiver::new(&taker.line().session);
-                        free.insert(Served { taker, receiver });
-                    }
-                }
+            RxOrder::Attach(number, key, taker) => self.attach(number, key, taker),
+            RxOrder::Refer(number, key, home, line) => {
+                let ear = self.ear(number, &line.carrier);
+                ear.sessions.insert(key, Place::There(home, line));
             }
-            RxOrder::Detach(number, key) => {
-                if let Some(ear) = self.ears.get_mut(&number) {
-                    ear.sessions.remove(&key);
-                }
-            }
+            RxOrder::Detach(number, key) => self.detach(number, key),
+            RxOrder::Take(parcel) => self.take(&parcel),
+            RxOrder::Meet(colleagues) => self.dealer.meet(colleagues),
         }
     }
 
@@ -172,15 +205,20 @@ impl Work for Rx {
             let Some(count) = ear.receive(&mut slots, &mut received) else {
                 break;
             };
-            let now = Instant::now();
             let mut delivery = Delivery::new(&self.notify);
+            let mut way = Way {
+                now: Instant::now(),
+                delivery: &mut delivery,
+                dealer: &mut self.dealer,
+            };
             for (slot, received) in slots.iter().zip(&received[..count]) {
                 for packet in received.datagrams(slot) {
-                    let due = ear.take(now, packet, received, &mut delivery);
-                    self.due
-                        .extend(due.map(|(at, key)| Reverse((at, token, key))));
+                    let due = ear.take(packet, received, &mut way);
+                    let due = due.map(|(at, key)| Reverse((at, token, key)));
+                    self.due.extend(due);
                 }
             }
+            self.dealer.send();
             delivery.finish(&mut self.outbox);
             messages += count;
             if count < SLOTS {
@@ -196,11 +234,8 @@ impl Work for Rx {
                 return Some(at);
             }
             self.due.pop();
-            let served = self
-                .ears
-                .get_mut(&number)
-                .and_then(|ear| ear.sessions.get_mut(&key));
-            if let Some(Served { taker, receiver }) = served {
+            let ear = self.ears.get_mut(&number);
+            if let Some(Served { taker, receiver }) = ear.and_then(|ear| ear.served(key)) {
                 let mut delivery = Delivery::new(&self.notify);
                 receiver.expire(taker.line(), now, &mut |payload| {
                     taker.take(payload, &mut delivery);
@@ -211,100 +246,5 @@ impl Work for Rx {
             }
         }
         None
-    }
-}
-
-impl Ear {
-    /// Receives a batch; nothing when there is none.
-    fn receive(
-        &self,
-        slots: &mut [IoSliceMut<'_>],
-        received: &mut [Received; BATCH],
-    ) -> Option<usize> {
-        for _ in 0..BATCHES_A_TURN {
-            let (socket, senders) = (self.carrier.as_fd(), self.carrier.is_shared());
-            match batch::receive(socket, slots, received, senders) {
-                Ok(count) => return Some(count),
-                Err(e) => {
-                    // An ICMP error about an earlier packet, which reading has cleared, or one
-                    // that only waits in the queue of errors.
-                    self.take_errors();
-                    if e.kind() == io::ErrorKind::WouldBlock {
-                        return None;
-                    }
-                }
-            }
-        }
-        None
-    }
-
-    /// Takes what is said of packets sent earlier. When one was too big, its path is looked at.
-    fn take_errors(&self) {
-        if !self.carrier.take_errors() {
-            return;
-        }
-        for served in self.sessions.values() {
-            served.taker.line().outer.path.suspect();
-        }
-    }
-
-    /// What is the socket's to read, and who sent it.
-    fn open<'a>(
-        &self,
-        packet: &'a [u8],
-        received: &Received,
-    ) -> Result<(&'a [u8], Option<SocketAddr>), DropReason> {
-        if !self.carrier.is_twin() {
-            return Ok((packet, received.from));
-        }
-        let datagram = self.carrier.open_datagram(packet, received)?;
-        Ok((datagram.payload, Some(datagram.from)))
-    }
-
-    /// Takes one received packet. Gives the session and its deadline when the packet is the one
-    /// that made its reorder queue wait.
-    fn take<'a>(
-        &mut self,
-        now: Instant,
-        packet: &'a [u8],
-        received: &Received,
-        delivery: &mut Delivery<'a>,
-    ) -> Option<(Instant, Key)> {
-        let (packet, from) = match self.open(packet, received) {
-            Ok(opened) => opened,
-            Err(reason) => {
-                self.carrier.drop_stray(reason, packet.len());
-                return None;
-            }
-        };
-        let mut data = match decap::data(self.carrier.framing(), packet) {
-            Ok(data) => data,
-            Err(DropReason::Control) => {
-                self.carrier.hand_up(packet, from, received.to);
-                return None;
-            }
-            Err(reason) => {
-                self.carrier.drop_stray(reason, packet.len());
-                return None;
-            }
-        };
-        let Some(Served { taker, receiver }) = self.sessions.get_mut(&data.key) else {
-            self.carrier.drop_unknown(data.key, packet.len());
-            return None;
-        };
-        let line = taker.line();
-        if !line.admits(from) {
-            line.drop_received(DropReason::PeerAddress, 1, None);
-            return None;
-        }
-        data.class = received.class;
-        let before = receiver.deadline();
-        receiver.take(line, now, &data, &mut |payload| {
-            taker.take(payload, delivery);
-        });
-        let after = receiver.deadline();
-        after
-            .filter(|at| before.is_none_or(|before| *at < before))
-            .map(|at| (at, data.key))
     }
 }

@@ -1,12 +1,15 @@
 //! A thread that waits for descriptors and orders.
 
-use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
+use rustix::event::{Timespec, epoll};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+
+mod mailbox;
+
+use mailbox::Letters;
+pub(crate) use mailbox::Mailbox;
 
 /// The token of a worker's own wake-up descriptor; every other is the owner's choice.
 const WAKE: u64 = u64::MAX;
@@ -58,15 +61,8 @@ impl Poll {
 /// A running worker. Dropped, it ends the thread after its present turn.
 #[derive(Debug)]
 pub(crate) struct Handle<O> {
-    orders: Option<Sender<Letter<O>>>,
-    wake: Arc<OwnedFd>,
+    mailbox: Mailbox<O>,
     thread: Option<JoinHandle<()>>,
-}
-
-enum Letter<O> {
-    Order(O),
-    /// Answered when every order before it was obeyed.
-    Barrier(SyncSender<()>),
 }
 
 impl<O: Send + 'static> Handle<O> {
@@ -75,49 +71,36 @@ impl<O: Send + 'static> Handle<O> {
         let poll = Poll {
             epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
         };
-        let wake = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
-        poll.add(&wake, WAKE)?;
-        let (orders, letters) = channel();
-        let bell = wake.clone();
+        let (mailbox, letters) = Mailbox::new()?;
+        poll.add(&letters, WAKE)?;
         let thread = std::thread::Builder::new()
             .name(name)
-            .spawn(move || run(work, &poll, &bell, &letters))?;
+            .spawn(move || run(work, &poll, &letters))?;
         Ok(Handle {
-            orders: Some(orders),
-            wake,
+            mailbox,
             thread: Some(thread),
         })
     }
 
     /// Sends an order.
     pub(crate) fn order(&self, order: O) {
-        self.post(Letter::Order(order));
+        self.mailbox.order(order);
     }
 
     /// Returns when every order sent so far was obeyed.
     pub(crate) fn settle(&self) {
-        let (done, wait) = sync_channel(1);
-        self.post(Letter::Barrier(done));
-        // An error means that the thread is gone, and with it all that was ordered.
-        let _ = wait.recv();
+        self.mailbox.settle();
     }
 
-    fn post(&self, letter: Letter<O>) {
-        if let Some(orders) = &self.orders {
-            let _ = orders.send(letter);
-        }
-        self.ring();
-    }
-
-    fn ring(&self) {
-        let _ = rustix::io::write(&self.wake, &1u64.to_ne_bytes());
+    /// Another way to send it orders.
+    pub(crate) fn mailbox(&self) -> Mailbox<O> {
+        self.mailbox.clone()
     }
 }
 
 impl<O> Drop for Handle<O> {
     fn drop(&mut self) {
-        self.orders = None;
-        let _ = rustix::io::write(&self.wake, &1u64.to_ne_bytes());
+        self.mailbox.end();
         if let Some(thread) = self.thread.take()
             // Its own thread may be the last to let go of it.
             && thread.thread().id() != std::thread::current().id()
@@ -127,7 +110,7 @@ impl<O> Drop for Handle<O> {
     }
 }
 
-fn run<W: Work>(mut work: W, poll: &Poll, wake: &OwnedFd, letters: &Receiver<Letter<W::Order>>) {
+fn run<W: Work>(mut work: W, poll: &Poll, letters: &Letters<W::Order>) {
     let mut due = None;
     let mut events = [epoll::Event {
         flags: epoll::EventFlags::empty(),
@@ -138,7 +121,7 @@ fn run<W: Work>(mut work: W, poll: &Poll, wake: &OwnedFd, letters: &Receiver<Let
         for token in ready {
             if token != WAKE {
                 work.serve(poll, token);
-            } else if !read_letters(&mut work, poll, wake, letters) {
+            } else if !letters.read(|order| work.obey(poll, order)) {
                 return;
             }
         }
@@ -176,25 +159,5 @@ fn timespec(wait: Duration) -> Timespec {
     Timespec {
         tv_sec,
         tv_nsec: i64::from(wait.subsec_nanos()),
-    }
-}
-
-/// Obeys what is in the letter box; false when nobody can write to it any more.
-fn read_letters<W: Work>(
-    work: &mut W,
-    poll: &Poll,
-    wake: &OwnedFd,
-    letters: &Receiver<Letter<W::Order>>,
-) -> bool {
-    use std::sync::mpsc::TryRecvError;
-    let mut count = [0; 8];
-    let _ = rustix::io::read(wake, &mut count);
-    loop {
-        match letters.try_recv() {
-            Ok(Letter::Order(order)) => work.obey(poll, order),
-            Ok(Letter::Barrier(done)) => drop(done.send(())),
-            Err(TryRecvError::Empty) => return true,
-            Err(TryRecvError::Disconnected) => return false,
-        }
     }
 }

@@ -2,13 +2,19 @@
 
 use crate::ppp::{EndOrder, Ends, Ppp};
 use crate::user::Notify;
-use crate::user::rx::{Rx, RxOrder};
+use crate::user::deal::Colleague;
+use crate::user::key::Key;
+use crate::user::rx::{Rx, RxOrder, Taker};
 use crate::user::tx::{Tx, TxOrder};
 use crate::user::worker::Handle;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
+
+/// So many receiving threads share the sessions of one socket. Where one processor reads and the
+/// other one is as busy with the senders, to hand packets over costs more than it gains.
+const SPREADING: usize = 3;
 
 /// See the [module](self). Sockets and devices go by numbers, each served by one thread.
 #[derive(Debug)]
@@ -31,6 +37,12 @@ impl Workers {
             ends: Handle::start("ends".into(), Ends::new(ppp.clone()))?,
             last_number: AtomicU64::new(0),
         });
+        let rx = workers.rx.iter().map(Handle::mailbox);
+        let colleagues: Vec<_> = rx.map(Colleague::new).collect();
+        for rx in &workers.rx {
+            let copies = colleagues.iter().map(Colleague::copy);
+            rx.order(RxOrder::Meet(copies.collect()));
+        }
         ppp.employ(&workers);
         Ok(workers)
     }
@@ -45,9 +57,37 @@ impl Workers {
         self.last_number.fetch_add(1, Relaxed) + 1
     }
 
-    /// The thread of a socket.
+    /// The thread that reads a socket.
     pub(crate) fn rx_of(&self, number: u64) -> &Handle<RxOrder> {
-        &self.rx[number as usize % self.rx.len()]
+        &self.rx[self.home(number, 0)]
+    }
+
+    /// The place among the receiving threads of the one that delivers the packets of a session of
+    /// a socket, which has so many others. The first session's is the one that reads the socket.
+    pub(crate) fn home(&self, number: u64, others: usize) -> usize {
+        let count = self.rx.len();
+        let others = if count < SPREADING { 0 } else { others };
+        (number as usize + others) % count
+    }
+
+    /// Has a receiving thread deliver a session's packets.
+    pub(crate) fn attach(&self, home: usize, number: u64, key: Key, taker: Taker) {
+        let (reader, line) = (self.home(number, 0), taker.line().clone());
+        self.rx[home].order(RxOrder::Attach(number, key, taker));
+        self.rx[home].settle();
+        if home != reader {
+            self.rx[reader].order(RxOrder::Refer(number, key, home, line));
+            self.rx[reader].settle();
+        }
+    }
+
+    /// Has a session's packets delivered no longer.
+    pub(crate) fn detach(&self, home: usize, number: u64, key: Key) {
+        let reader = self.home(number, 0);
+        self.rx[reader].order(RxOrder::Detach(number, key));
+        if home != reader {
+            self.rx[home].order(RxOrder::Detach(number, key));
+        }
     }
 
     /// The thread of a device.
@@ -57,7 +97,10 @@ impl Workers {
 
     /// Returns when every order to the receiving and sending threads was obeyed.
     pub(crate) fn settle(&self) {
-        self.rx.iter().for_each(Handle::settle);
+        // What one receiving thread has dealt to another is obeyed then, too.
+        for _ in 0..self.rx.len().min(2) {
+            self.rx.iter().for_each(Handle::settle);
+        }
         self.tx.iter().for_each(Handle::settle);
     }
 }

@@ -11,11 +11,12 @@ use crate::user::devices::mtu_of;
 use crate::user::line::Line;
 use crate::user::path::PathOrder;
 use crate::user::port::{Interface, Port};
-use crate::user::rx::{RxOrder, Taker};
+use crate::user::rx::Taker;
 use crate::user::session::Session;
 use crate::user::tx::{Source, TxOrder};
 use adit_wire::l2tp::TunnelId;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 impl UserDatapath {
     fn tunnel(&self, id: TunnelId) -> Result<&Tunnel, Error> {
@@ -92,18 +93,24 @@ impl UserDatapath {
             Pseudowire::Ethernet => self.attach_device(spec, line.clone(), old)?,
             Pseudowire::Ppp => self.attach_ppp(line.clone()),
         };
-        let rx = self.workers.rx_of(carrier_number);
         let taker = match &end {
             Attachment::Device(port, _) => Taker::Device(port.clone()),
             Attachment::Channel(channel) => Taker::Channel(channel.clone()),
         };
-        rx.order(RxOrder::Attach(carrier_number, wire_key, taker));
-        rx.settle();
+        let home = match self.sessions.get(&key) {
+            Some(member) => member.home,
+            None => {
+                let others = line.carrier.sessions.fetch_add(1, Relaxed);
+                self.workers.home(carrier_number, others)
+            }
+        };
+        self.workers.attach(home, carrier_number, wire_key, taker);
         let member = Member {
             spec: spec.clone(),
             line,
             end,
             carrier_number,
+            home,
         };
         member.log("carried");
         self.keys.insert((carrier_number, wire_key), key);
@@ -201,8 +208,8 @@ impl UserDatapath {
         let carrier = member.carrier_number;
         let wire_key = member.line.session.wire_key();
         self.keys.remove(&(carrier, wire_key));
-        let rx = self.workers.rx_of(carrier);
-        rx.order(RxOrder::Detach(carrier, wire_key));
+        self.workers.detach(member.home, carrier, wire_key);
+        member.line.carrier.sessions.fetch_sub(1, Relaxed);
         match &member.end {
             Attachment::Device(port, number) => {
                 let tx = self.workers.tx_of(*number);
