@@ -17,16 +17,12 @@ use crate::sys::process::{self, Fork};
 use crate::sys::seccomp::{self, Waiting};
 use crate::sys::socket;
 use rustix::io::Errno;
-use rustix::net::{
-    AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
-    sendmsg, socket_with, socketpair,
-};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with, socketpair};
 use rustix::process::{WaitOptions, waitpid};
 use std::convert::Infallible;
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, IoSlice};
-use std::mem::MaybeUninit;
+use std::io;
 use std::net::Ipv4Addr;
 use std::num::NonZeroU32;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -214,11 +210,7 @@ fn attach(tunnel: u32, session: u32) -> io::Result<OwnedFd> {
 
 /// Gives the listener to the supervisor and waits until that is ready.
 fn hand_over(to: &OwnedFd, listener: &OwnedFd) -> io::Result<()> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut control = SendAncillaryBuffer::new(&mut space);
-    let descriptors = [listener.as_fd()];
-    control.push(SendAncillaryMessage::ScmRights(&descriptors));
-    sendmsg(to, &[IoSlice::new(&[0])], &mut control, SendFlags::NOSIGNAL)?;
+    socket::send_descriptor(to, listener)?;
     let mut ready = [0];
     match rustix::io::retry_on_intr(|| rustix::io::read(to, &mut ready))? {
         0 => Err(io::Error::other("it ended before it was ready")),

@@ -61,6 +61,40 @@ pub(crate) fn connect(socket: impl AsFd, address: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
+/// Sends one octet, and a descriptor beside it, by sendmmsg: while the filter is there and nobody
+/// answers yet, sendmsg would wait for ever.
+pub(crate) fn send_descriptor(to: impl AsFd, descriptor: impl AsFd) -> io::Result<()> {
+    const OCTETS: usize = size_of::<i32>();
+    let mut octet = 0u8;
+    let mut piece = libc::iovec {
+        iov_base: (&raw mut octet).cast(),
+        iov_len: 1,
+    };
+    let mut control = Control([0; 128]);
+    // SAFETY: an mmsghdr is integers and nullable pointers, for which zeros are a value.
+    let mut message: libc::mmsghdr = unsafe { std::mem::zeroed() };
+    message.msg_hdr.msg_iov = &raw mut piece;
+    message.msg_hdr.msg_iovlen = 1;
+    message.msg_hdr.msg_control = control.0.as_mut_ptr().cast();
+    message.msg_hdr.msg_controllen = control_space(OCTETS) as _;
+    // SAFETY: the control buffer has room for a header and more.
+    let header = unsafe { libc::CMSG_FIRSTHDR(&raw const message.msg_hdr) };
+    // SAFETY: `header` points at the aligned buffer's beginning, which has room for a header and,
+    // where CMSG_DATA points, for an int.
+    unsafe {
+        (*header).cmsg_level = libc::SOL_SOCKET;
+        (*header).cmsg_type = libc::SCM_RIGHTS;
+        (*header).cmsg_len = libc::CMSG_LEN(OCTETS as u32) as _;
+        let number = libc::CMSG_DATA(header).cast::<i32>();
+        number.write_unaligned(descriptor.as_fd().as_raw_fd());
+    }
+    let flags = libc::MSG_NOSIGNAL as _;
+    // SAFETY: `message` points at one piece and one control buffer of the lengths that it says, all
+    // of which lives through the call and is only read, but for the number of octets sent.
+    check(unsafe { libc::sendmmsg(to.as_fd().as_raw_fd(), &raw mut message, 1, flags) }.into())?;
+    Ok(())
+}
+
 /// What came with a message.
 #[derive(Debug)]
 pub(crate) struct Received {
