@@ -2,10 +2,12 @@
 //!
 //! [`spec`] says what there should be, [`Datapath`] makes it so, [`reconcile::diff`] tells the
 //! changes between what should be and what is, [`counters`] counts every packet, dropped ones by
-//! [`DropReason`](counters::DropReason). [`user`] is the data path in user space.
+//! [`DropReason`](counters::DropReason). [`user`] is the data path in user space, and
+//! [`l2tpip`] has sockets of protocol 115 for programs.
 #![deny(unsafe_code)]
 
 pub mod counters;
+pub mod l2tpip;
 pub mod limits;
 pub mod ppp;
 pub mod reconcile;
@@ -76,7 +78,10 @@ pub trait Datapath: Send {
     /// program goes on with its control messages, while data is diverted; once it has closed the
     /// socket, that is told, and the tunnel is to be removed. EBUSY when the socket carries a
     /// tunnel, EPROTONOSUPPORT when it is of another kind.
-    fn adopt(&mut self, tunnel: &TunnelSpec, _socket: OwnedFd) -> Result<(), Error> {
+    ///
+    /// Over protocol 115 no socket is given: the program has its control messages by one of
+    /// [`l2tpip`], and who gave it that knows when it is closed.
+    fn adopt(&mut self, tunnel: &TunnelSpec, _socket: Option<OwnedFd>) -> Result<(), Error> {
         let text = format!("tunnel {} cannot have a program's socket here", tunnel.id);
         Err(Error::new(Errno::EOPNOTSUPP, "fd", text))
     }

@@ -169,9 +169,10 @@ impl Engine {
         self.settle(change, Origin::Hand)
     }
 
-    /// Makes a tunnel that a program's own socket carries. It is not written down: it ends with
-    /// the socket, and so at the latest with this process's hold on it.
-    pub fn adopt_tunnel(&mut self, spec: TunnelSpec, socket: OwnedFd) -> Result<(), Error> {
+    /// Makes a tunnel that a program's own socket carries, which is given if it is a UDP one. It is
+    /// not written down: it ends with the socket, and so at the latest with this process's hold on
+    /// it.
+    pub fn adopt_tunnel(&mut self, spec: TunnelSpec, socket: Option<OwnedFd>) -> Result<(), Error> {
         self.datapath.adopt(&spec, socket)?;
         self.store.pass_over(spec.id);
         self.settle(&Change::AddTunnel(spec), Origin::Hand)

@@ -50,6 +50,37 @@ pub(crate) fn data_of(socket: BorrowedFd<'_>, v4: bool, port: u16) -> io::Result
     attach(socket, &[&start[..], &end].concat())
 }
 
+/// Lets nothing pass.
+pub(crate) fn nothing(socket: BorrowedFd<'_>) -> io::Result<()> {
+    attach(socket, &[(0x06, 0, 0, 0)])
+}
+
+/// Lets nothing pass but control messages for one connection to a raw socket of protocol 115: over
+/// IPv4 it sees the IP header in front. A control message has four zero octets, and then at least
+/// 12 more, which begin with the bits T and L (RFC 3931 §4.1.1.2).
+pub(crate) fn control_for(socket: BorrowedFd<'_>, v4: bool, connection: u32) -> io::Result<()> {
+    let start: Code = match v4 {
+        true => (0xb1, 0, 0, 0), // X = length of the IP header
+        false => (0x01, 0, 0, 0),
+    };
+    attach(
+        socket,
+        &[
+            start,
+            (0x40, 0, 0, 0),          // A = session id
+            (0x15, 0, 7, 0),          // a session: drop
+            (0x50, 0, 0, 4),          // A = first octet of the control header
+            (0x54, 0, 0, 0xc0),       // T and L
+            (0x15, 0, 4, 0xc0),       // not both: drop
+            (0x40, 0, 0, 8),          // A = connection id
+            (0x15, 0, 2, connection), // another: drop
+            (0x40, 0, 0, 12),         // too short: drop
+            (0x06, 0, 0, u32::MAX),   // pass
+            (0x06, 0, 0, 0),
+        ],
+    )
+}
+
 fn attach(socket: BorrowedFd<'_>, program: &[Code]) -> io::Result<()> {
     let mut program: Vec<libc::sock_filter> = program
         .iter()

@@ -145,12 +145,16 @@ pub(crate) fn set_checksums(socket: &Socket, on: bool) -> io::Result<()> {
     )
 }
 
-/// A raw socket for protocol 115 between exactly these two addresses.
+/// A raw socket for protocol 115 between exactly these two addresses; with an unspecified `remote`
+/// it has no peer.
 pub(crate) fn ip(local: IpAddr, remote: IpAddr) -> io::Result<Socket> {
     let local = SocketAddr::new(local, 0);
     let socket = new_ip(local)?;
     prepare(&socket, local)?;
-    socket.connect(&SockAddr::from(SocketAddr::new(remote, 0)))?;
+    // One that has no peer takes packets of anybody's, as Linux has it on programs' sockets.
+    if !remote.is_unspecified() {
+        socket.connect(&SockAddr::from(SocketAddr::new(remote, 0)))?;
+    }
     Ok(socket)
 }
 
@@ -166,6 +170,26 @@ pub(crate) fn ip_listener(local: IpAddr, interface: Option<&str>) -> io::Result<
 fn new_ip(local: SocketAddr) -> io::Result<Socket> {
     let protocol = Protocol::from(IPPROTO_L2TP);
     Socket::new(Domain::for_address(local), Type::RAW, Some(protocol))
+}
+
+/// A raw socket for protocol 115 that hears nothing yet.
+pub(crate) fn ip_control(v4: bool) -> io::Result<Socket> {
+    let domain = if v4 { Domain::IPV4 } else { Domain::IPV6 };
+    let socket = Socket::new(domain, Type::RAW, Some(Protocol::from(IPPROTO_L2TP)))?;
+    filter::nothing(socket.as_fd())?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+/// Has an IPv4 socket tell to which address a packet came.
+#[cfg(test)]
+pub(crate) fn tell_destination(socket: &impl AsFd) -> io::Result<()> {
+    set_int(socket.as_fd(), libc::SOL_IP, libc::IP_PKTINFO, 1)
+}
+
+/// Takes a raw socket's peer away.
+pub(crate) fn disconnect(socket: &Socket) -> io::Result<()> {
+    Ok(rustix::net::connect_unspec(socket)?)
 }
 
 /// The address that packets to `remote` leave from, by the socket's own `local` one and its

@@ -11,7 +11,7 @@ use std::io::{self, IoSlice};
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::atomic::{AtomicU32, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize};
 use std::sync::{Mutex, PoisonError};
 
 mod open;
@@ -50,6 +50,8 @@ pub(crate) struct Carrier {
     pub(crate) upcall: Option<Upcall>,
     /// The sockets are programs', and this hears their data.
     twin: bool,
+    /// Programs hear the control messages by sockets of their own.
+    others_hear_control: AtomicBool,
 }
 
 /// A listener's name, and what takes its control messages.
@@ -86,6 +88,11 @@ impl Carrier {
     /// Whether this is the raw twin of programs' sockets.
     pub(crate) fn is_twin(&self) -> bool {
         self.twin
+    }
+
+    /// Leaves control messages to programs' sockets from now on.
+    pub(crate) fn leave_control(&self) {
+        self.others_hear_control.store(true, Relaxed);
     }
 
     /// `spec`, whose socket this is, with the port that the system chose where any was asked for.
@@ -264,7 +271,7 @@ impl Carrier {
     pub(crate) fn has_peer(&self) -> bool {
         match self.encap {
             Encap::Udp { remote, .. } => remote.port() != 0,
-            Encap::Ip { .. } => true,
+            Encap::Ip { remote, .. } => !remote.is_unspecified(),
         }
     }
 

@@ -188,7 +188,7 @@ impl Datapath for UserDatapath {
         self.devices.discard(device)
     }
 
-    fn adopt(&mut self, tunnel: &TunnelSpec, socket: OwnedFd) -> Result<(), Error> {
+    fn adopt(&mut self, tunnel: &TunnelSpec, socket: Option<OwnedFd>) -> Result<(), Error> {
         self.adopt_tunnel(tunnel, socket)
     }
 

@@ -66,7 +66,7 @@ pub(in crate::daemon) fn adopt(
         tuning: TunnelTuning::default(),
         via: None,
     };
-    state.engine.adopt_tunnel(spec, socket).map_err(|refused| {
+    state.engine.adopt_tunnel(spec, Some(socket)).map_err(|refused| {
         tracing::debug!("refused: {refused}");
         refused.errno
     })?;

@@ -10,7 +10,7 @@ use crate::user::outlet::Outlet;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize};
 
 impl Carrier {
     pub(crate) fn open(encap: Encap, version: u8) -> io::Result<Carrier> {
@@ -128,6 +128,7 @@ impl Carrier {
             looks: LookBudget::default(),
             upcall: None,
             twin: false,
+            others_hear_control: AtomicBool::new(false),
         }
     }
 }

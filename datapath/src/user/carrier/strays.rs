@@ -10,6 +10,7 @@ use crate::user::key::Key;
 use crate::user::twin::{self, Datagram};
 use adit_wire::ip::ipv4_payload;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::Ordering::Relaxed;
 
 impl Carrier {
     /// Opens what came to a twin.
@@ -28,7 +29,10 @@ impl Carrier {
     /// Hands a control message up, from `from` to `local`, if anybody wants it.
     pub(crate) fn hand_up(&self, packet: &[u8], from: Option<SocketAddr>, local: Option<IpAddr>) {
         let (Some(upcall), Some(peer)) = (&self.upcall, from) else {
-            return self.drop_stray(DropReason::Control, packet.len());
+            return match self.others_hear_control.load(Relaxed) {
+                true => (),
+                false => self.drop_stray(DropReason::Control, packet.len()),
+            };
         };
         let octets = match self.framing() {
             Framing::Ipv4 => ipv4_payload(packet).map_or(packet, |(_, payload)| payload),

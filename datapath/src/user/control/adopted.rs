@@ -1,4 +1,4 @@
-//! Tunnels on programs' own UDP sockets.
+//! Tunnels on programs' own sockets.
 
 use super::refusal::tunnel_exists;
 use super::{Tunnel, UserDatapath};
@@ -17,13 +17,30 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
 impl UserDatapath {
-    /// Adds a tunnel on a program's socket. The program keeps its control messages; this side
-    /// keeps no copy of the socket, whose end it hears of.
-    pub(super) fn adopt_tunnel(&mut self, spec: &TunnelSpec, socket: OwnedFd) -> Result<(), Error> {
-        let refused = |e: &io::Error| Error::system(e, "fd", "the socket cannot carry a tunnel");
+    /// Adds a tunnel on a program's socket. The program keeps its control messages.
+    pub(super) fn adopt_tunnel(
+        &mut self,
+        spec: &TunnelSpec,
+        socket: Option<OwnedFd>,
+    ) -> Result<(), Error> {
         if self.tunnels.contains_key(&spec.id) {
             return Err(tunnel_exists(spec.id));
         }
+        match socket {
+            Some(socket) => self.adopt_udp(spec, socket),
+            None => {
+                self.add_tunnel(spec)?;
+                if let Some(tunnel) = self.tunnels.get(&spec.id) {
+                    tunnel.carrier.leave_control();
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Adds a tunnel on a UDP socket, of which this side keeps no copy, and whose end it hears of.
+    fn adopt_udp(&mut self, spec: &TunnelSpec, socket: OwnedFd) -> Result<(), Error> {
+        let refused = |e: &io::Error| Error::system(e, "fd", "the socket cannot carry a tunnel");
         let is_udp = socket::is_udp(socket.as_fd()).map_err(|e| refused(&e))?;
         if !is_udp || !spec.encap.is_udp() {
             let text = "is no UDP socket; give one of IPv4 or IPv6";

@@ -78,7 +78,7 @@ impl Bench {
             tuning: TunnelTuning::default(),
         };
         let copy = socket.as_fd().try_clone_to_owned().unwrap();
-        self.datapath.adopt(&spec, copy)
+        self.datapath.adopt(&spec, Some(copy))
     }
 
     /// A program with the socket of a new session.
