@@ -30,6 +30,7 @@ const GROUPS: &[&str] = &[
     "ppp_units.",
     "ppp_channels.",
     "dumps.",
+    "ip_sockets.",
 ];
 
 /// An answer by case and question.

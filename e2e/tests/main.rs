@@ -12,6 +12,7 @@ mod exec;
 mod hostile;
 mod inner;
 mod interop;
+mod l2tpip;
 mod lab;
 mod lifecycle;
 mod many;
@@ -61,6 +62,7 @@ fn main() -> ExitCode {
             reload::tests(),
             many::tests(),
             pyroute2::tests(),
+            l2tpip::tests(),
             refusals::tests(),
             demo::tests(),
             exec::tests(),

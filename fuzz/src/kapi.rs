@@ -1,5 +1,5 @@
-use adit_kapi::PppoxAddress;
 use adit_kapi::protocol::{self, Answer, Question};
+use adit_kapi::{L2tpIpAddress, PppoxAddress};
 use adit_wire::netlink::Frames;
 use adit_wire::netlink::controller::{self, Lookup};
 
@@ -27,6 +27,20 @@ pub fn kapi_pppox_address(data: &[u8]) {
         let told = address.write();
         assert_eq!(told.len(), data.len());
         assert_eq!(PppoxAddress::read(&told), Ok(address));
+    }
+}
+
+/// What a program gives as an address of protocol 115, over IPv4 or IPv6 by the first octet: what is
+/// read is told in as many octets as such addresses have, and reads the same.
+pub fn kapi_l2tpip_address(data: &[u8]) {
+    let Some((family, octets)) = data.split_first() else {
+        return;
+    };
+    let v6 = family & 1 == 1;
+    if let Some(address) = L2tpIpAddress::read(v6, octets) {
+        let told = address.write();
+        assert_eq!(told.len(), if v6 { 32 } else { 16 });
+        assert_eq!(L2tpIpAddress::read(v6, &told), Some(address));
     }
 }
 

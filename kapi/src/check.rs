@@ -1,7 +1,7 @@
 //! What this kernel and this process's privileges allow, tried out in processes made for it.
 
 use crate::filter::{self, Architecture, Scope};
-use crate::supervisor::Daemon;
+use crate::supervisor::{Daemon, may_make_room};
 use crate::sys::process::{self, Fork};
 use crate::sys::seccomp::{self, Waiting};
 use crate::sys::{self, memory};
@@ -81,6 +81,15 @@ pub fn check(daemon: &Daemon) -> io::Result<Vec<Finding>> {
             told(
                 !descriptors,
                 "pidfd_getfd is refused; add CAP_SYS_PTRACE, or take Linux 5.6 or later",
+            ),
+        ),
+        finding(
+            "sockets of L2TP over IP can be had",
+            false,
+            told(
+                in_child(|| i32::from(may_make_room().is_err()))? != 0,
+                "no network namespace can be made for them, with a socket that tells what is \
+                 closed; add CAP_SYS_ADMIN, and take a kernel with INET_UDP_DIAG",
             ),
         ),
         finding(

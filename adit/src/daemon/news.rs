@@ -7,9 +7,9 @@ use super::genl::{Dialect, Header};
 use super::programs::{self, Wanted};
 use super::state::State;
 use adit_datapath::Error;
-use adit_datapath::spec::Change;
+use adit_datapath::spec::{Change, Encap};
 use adit_kapi::protocol::{Answer, Say};
-use adit_wire::netlink::Command;
+use adit_wire::netlink::{Command, Errno};
 use tokio::sync::mpsc::{Sender, error::TrySendError};
 
 /// Makes `change` for a request of `command` and tells of it. A removal is told of before it is
@@ -20,6 +20,7 @@ pub(super) fn change(
     header: Header,
     state: &mut State,
 ) -> Result<(), Error> {
+    refuse_taken_connection(change, header, state)?;
     let heard = !state.news.is_empty();
     let before = heard.then(|| message(change, command, header, &mut state.engine));
     let lost = programs::lost_by(change, state);
@@ -38,6 +39,20 @@ pub(super) fn change(
     Ok(())
 }
 
+/// Refuses a tunnel over IP whose control connection a program's socket is bound to, where Linux
+/// would: its tunnels and programs' sockets share their ids.
+fn refuse_taken_connection(change: &Change, header: Header, state: &State) -> Result<(), Error> {
+    if let Change::AddTunnel(spec) = change
+        && let Encap::Ip { local, .. } = spec.encap
+        && header.dialect == Dialect::Linux
+        && state.programs.has_connection(local, spec.id.0)
+    {
+        let text = format!("{} is bound by a program's socket; give another", spec.id);
+        return Err(Error::new(Errno::EADDRINUSE, "tunnel_id", text));
+    }
+    Ok(())
+}
+
 /// Makes a tunnel that a program's own socket carries, and tells of it.
 pub(super) fn adopt(
     wanted: Wanted,
@@ -46,7 +61,8 @@ pub(super) fn adopt(
     state: &mut State,
 ) -> Result<(), Error> {
     programs::adopt(wanted, given.descriptor, given.socket, state).map_err(|errno| {
-        let text = "the socket cannot carry a tunnel; give a UDP socket of this namespace";
+        let text =
+            "the socket cannot carry a tunnel; give one of UDP or protocol 115, of this namespace";
         Error::new(errno, "fd", text)
     })?;
     let header = Header {

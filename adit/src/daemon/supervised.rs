@@ -12,7 +12,7 @@ use std::cell::RefCell;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
-use tokio::sync::mpsc::{Sender, channel, unbounded_channel};
+use tokio::sync::mpsc::{Receiver, Sender, UnboundedReceiver, channel, unbounded_channel};
 use tokio::task::spawn_local;
 use tokio::time::timeout;
 
@@ -49,6 +49,17 @@ pub(super) async fn serve(
         state,
         owner,
     });
+    let outcome = converse(&connection, &supervisor, &mut out, &mut closed).await;
+    programs::forget(&supervisor.owner, &mut supervisor.state.borrow_mut());
+    outcome
+}
+
+async fn converse(
+    connection: &Connection,
+    supervisor: &Rc<Supervisor>,
+    out: &mut Receiver<protocol::Answer>,
+    closed: &mut UnboundedReceiver<u32>,
+) -> io::Result<()> {
     let mut buffer = vec![0; PACKET_OCTETS];
     loop {
         tokio::select! {
@@ -62,13 +73,13 @@ pub(super) async fn serve(
                 let Some(question) = protocol::decode::<Question>(packet) else {
                     return Err(io::ErrorKind::InvalidData.into());
                 };
-                let supervisor = Rc::clone(&supervisor);
+                let supervisor = Rc::clone(supervisor);
                 spawn_local(async move { supervisor.answer(question, received.descriptors).await });
             }
-            Some(answer) = out.recv() => say(&connection, &answer).await?,
+            Some(answer) = out.recv() => say(connection, &answer).await?,
             Some(number) = closed.recv() => {
                 let say_so = Say::Closed(number);
-                say(&connection, &protocol::Answer { id: 0, say: say_so }).await?;
+                say(connection, &protocol::Answer { id: 0, say: say_so }).await?;
             }
         }
     }
@@ -91,6 +102,8 @@ impl Supervisor {
             | Ask::Socket(..)
             | Ask::OpenPpp { .. }
             | Ask::Ppp(..)
+            | Ask::OpenIp { .. }
+            | Ask::Ip(..)
             | Ask::UnitCounters(_) => {
                 let owner = self.owner.clone();
                 let answered =

@@ -1,9 +1,10 @@
 //! Which system calls are looked at: a seccomp filter that tells the supervisor of the rare calls
 //! by which programs speak of L2TP and PPP, and leaves all others to the kernel.
 //!
-//! Calls that move packets or start programs never match: those a dead supervisor must not stop,
-//! and these would be slow. The filter is no sandbox, and where it matches too much the supervisor
-//! lets the kernel go on.
+//! Calls that move packets on what is emulated, or that start programs, never match: those would be
+//! slow, and these a dead supervisor must not stop. The exception is to send to an address, where
+//! the filter cannot tell one socket from another. It is no sandbox, and where it matches too much
+//! the supervisor lets the kernel go on.
 
 mod assemble;
 mod table;
@@ -57,6 +58,9 @@ const SOCKADDR_NL: u32 = 12;
 /// Octets of the four address forms of PPPoL2TP. The kernel demands exactly these, and hardly any
 /// other family's address has one of them.
 const SOCKADDR_PPPOL2TP: [u32; 4] = [38, 46, 50, 58];
+/// Octets of addresses of L2TP over IP, over IPv4 and IPv6; those that IPv6 has for all protocols,
+/// which some programs give; and those of an address of any family.
+const SOCKADDR_IP: [u32; 4] = [16, 32, 28, 128];
 /// The second octet of every PPPIOC request, which is `'t'`.
 const PPPIOC: u32 = 0x7400;
 /// SIOCGPPPSTATS, SIOCGPPPVER and SIOCGPPPCSTATS, asked of any socket.
@@ -80,8 +84,7 @@ fn rules(scope: Scope) -> Vec<Rule> {
     };
     let rule = |call, when| Rule { call, when };
     let always = || vec![vec![]];
-    let mut lengths = SOCKADDR_PPPOL2TP.to_vec();
-    lengths.push(SOCKADDR_NL);
+    let named = [&SOCKADDR_PPPOL2TP[..], &SOCKADDR_IP, &[SOCKADDR_NL]].concat();
     let sockets = vec![
         vec![is(0, AF_PPPOX)],
         vec![is(0, AF_NETLINK), is(2, NETLINK_GENERIC)],
@@ -101,12 +104,14 @@ fn rules(scope: Scope) -> Vec<Rule> {
         rule(Call::Getpeername, always()),
         rule(Call::Socket, sockets),
         rule(Call::Socketpair, vec![vec![is(0, AF_PPPOX)]]),
-        rule(Call::Connect, vec![vec![one_of(2, &lengths)]]),
-        rule(Call::Bind, vec![vec![one_of(2, &lengths)]]),
+        rule(Call::Connect, vec![vec![one_of(2, &named)]]),
+        rule(Call::Bind, vec![vec![one_of(2, &named)]]),
         rule(Call::Listen, always()),
         rule(Call::Accept, always()),
         rule(Call::Accept4, always()),
         rule(Call::Shutdown, always()),
+        rule(Call::Sendto, vec![vec![one_of(5, &SOCKADDR_IP)]]),
+        rule(Call::Sendmsg, always()),
         rule(
             Call::Setsockopt,
             vec![vec![one_of(1, &[SOL_NETLINK, SOL_PPPOL2TP])]],

@@ -17,10 +17,12 @@ pub enum Call {
     Ioctl,
     Open,
     Openat,
+    Sendto,
+    Sendmsg,
 }
 
 impl Call {
-    const ALL: [Call; 15] = [
+    const ALL: [Call; 17] = [
         Call::Socket,
         Call::Socketpair,
         Call::Connect,
@@ -36,6 +38,8 @@ impl Call {
         Call::Ioctl,
         Call::Open,
         Call::Openat,
+        Call::Sendto,
+        Call::Sendmsg,
     ];
 }
 
@@ -98,6 +102,8 @@ fn x86_64(call: Call) -> u32 {
         Call::Socket => 41,
         Call::Connect => 42,
         Call::Accept => 43,
+        Call::Sendto => 44,
+        Call::Sendmsg => 46,
         Call::Shutdown => 48,
         Call::Bind => 49,
         Call::Listen => 50,
@@ -125,9 +131,11 @@ fn aarch64(call: Call) -> Option<u32> {
         Call::Connect => 203,
         Call::Getsockname => 204,
         Call::Getpeername => 205,
+        Call::Sendto => 206,
         Call::Setsockopt => 208,
         Call::Getsockopt => 209,
         Call::Shutdown => 210,
+        Call::Sendmsg => 211,
         Call::Accept4 => 242,
     })
 }

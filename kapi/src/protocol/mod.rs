@@ -7,7 +7,7 @@
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// The first packet of a supervisor: no netlink message starts like that, and another version of
 /// this protocol starts otherwise.
@@ -47,6 +47,14 @@ pub enum Ask {
     },
     /// Something of an open `/dev/ppp`.
     Ppp(u32, PppAsk),
+    /// A socket of protocol 115 is opened. With the packet comes our end of its messages: a UDP
+    /// socket in a namespace where every address is local. Answered by [`Say::Object`].
+    OpenIp {
+        /// Where the program's end is.
+        program: SocketAddr,
+    },
+    /// Something of an open socket of protocol 115.
+    Ip(u32, IpAsk),
     /// The counters of the PPP unit that is the network device of this index. Answered by
     /// [`Say::Counters`], or refused with ENODEV when it is none.
     UnitCounters(u32),
@@ -93,6 +101,8 @@ pub enum Descriptor {
     None,
     /// It comes with the packet.
     Sent,
+    /// It is the socket of protocol 115 that has this number.
+    Ip(u32),
     /// It cannot be had: this errno.
     Refused(i32),
 }
@@ -177,6 +187,35 @@ pub enum PppAsk {
     },
 }
 
+/// What is asked of a socket of protocol 115.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum IpAsk {
+    /// It is to be bound.
+    Bind(Endpoint),
+    /// It is to be connected; to nothing, it is no longer.
+    Connect(Option<Endpoint>),
+    /// What it is bound to. Answered by [`Say::Endpoint`].
+    Local,
+    /// What it is connected to. Answered by [`Say::Endpoint`], or refused with ENOTCONN.
+    Peer,
+    /// A message is to be sent there, whatever the socket is connected to. The connection's id does
+    /// not matter, the message has it.
+    Send(Endpoint, Vec<u8>),
+    /// The program has closed it.
+    Close,
+}
+
+/// One end of a control connection, as `sockaddr_l2tpip` and `sockaddr_l2tpip6` have it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Endpoint {
+    /// The address, which may be unspecified.
+    pub address: IpAddr,
+    /// The interface that an address of IPv6 means, 0 for any.
+    pub scope: u32,
+    /// The control connection's id.
+    pub connection: u32,
+}
+
 /// What a daemon says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
@@ -205,6 +244,8 @@ pub enum Say {
     Number(i64),
     /// A socket's name was asked for.
     Name(Name),
+    /// An end of a control connection was asked for.
+    Endpoint(Endpoint),
     /// Counters were asked for, in the order of the structure that takes them.
     Counters(Vec<u64>),
     /// Milliseconds since a packet was sent, and since one was received.

@@ -5,8 +5,18 @@ fn any_descriptor() -> impl Strategy<Value = Descriptor> {
     prop_oneof![
         Just(Descriptor::None),
         Just(Descriptor::Sent),
+        any::<u32>().prop_map(Descriptor::Ip),
         any::<i32>().prop_map(Descriptor::Refused),
     ]
+}
+
+fn any_endpoint() -> impl Strategy<Value = Endpoint> {
+    let fields = any::<(IpAddr, u32, u32)>();
+    fields.prop_map(|(address, scope, connection)| Endpoint {
+        address,
+        scope,
+        connection,
+    })
 }
 
 fn any_ask() -> impl Strategy<Value = Ask> {
@@ -54,7 +64,20 @@ fn any_ask() -> impl Strategy<Value = Ask> {
         };
         Ask::Dump { dump, privileged }
     });
-    prop_oneof![netlink, Just(Ask::Subscribe), connect, option, filter, dump]
+    let bind = (any::<u32>(), any_endpoint());
+    let bind = bind.prop_map(|(number, end)| Ask::Ip(number, IpAsk::Bind(end)));
+    let sent = (any::<(u32, Vec<u8>)>(), any_endpoint());
+    let sent = sent.prop_map(|((number, message), to)| Ask::Ip(number, IpAsk::Send(to, message)));
+    prop_oneof![
+        netlink,
+        Just(Ask::Subscribe),
+        connect,
+        option,
+        filter,
+        dump,
+        bind,
+        sent
+    ]
 }
 
 fn any_say() -> impl Strategy<Value = Say> {
@@ -66,6 +89,7 @@ fn any_say() -> impl Strategy<Value = Say> {
         any::<i64>().prop_map(Say::Number),
         any::<Vec<u8>>().prop_map(Say::Text),
         any::<Vec<u64>>().prop_map(Say::Counters),
+        any_endpoint().prop_map(Say::Endpoint),
         any::<(u8, [u8; 16], u16, i32)>().prop_map(|(version, address, port, fd)| {
             let peer = SocketAddr::from((address, port));
             let ids = Ids::default();

@@ -54,6 +54,20 @@ pub(super) enum Asked {
         request: u32,
         argument: u64,
     },
+    /// sendto, with an address.
+    Send {
+        fd: i32,
+        data: u64,
+        data_len: u64,
+        flags: i32,
+        address: u64,
+        len: i32,
+    },
+    SendMessage {
+        fd: i32,
+        header: u64,
+        flags: i32,
+    },
     Open {
         path: u64,
         flags: i32,
@@ -113,6 +127,19 @@ impl Asked {
                 request: args[1] as u32,
                 argument: args[2],
             },
+            Call::Sendto => Asked::Send {
+                fd: int(0),
+                data: args[1],
+                data_len: args[2],
+                flags: int(3),
+                address: args[4],
+                len: int(5),
+            },
+            Call::Sendmsg => Asked::SendMessage {
+                fd: int(0),
+                header: args[1],
+                flags: int(2),
+            },
             Call::Open => Asked::Open {
                 path: args[0],
                 flags: int(1),
@@ -134,6 +161,8 @@ impl Asked {
             | Asked::Name { fd, .. }
             | Asked::SetOption { fd, .. }
             | Asked::GetOption { fd, .. }
+            | Asked::Send { fd, .. }
+            | Asked::SendMessage { fd, .. }
             | Asked::Ioctl { fd, .. } => Some(fd),
         }
     }

@@ -230,6 +230,7 @@ impl Line {
             | Say::Object(_)
             | Say::Number(_)
             | Say::Name(_)
+            | Say::Endpoint(_)
             | Say::Counters(_)
             | Say::Idle(..) => true,
         };

@@ -12,6 +12,7 @@ mod caller;
 mod daemon;
 mod dumps;
 mod files;
+mod ip;
 mod namespace;
 mod netlink;
 mod objects;
@@ -20,6 +21,8 @@ mod pppox;
 mod requests;
 
 pub use daemon::Daemon;
+pub use ip::L2tpIpAddress;
+pub(crate) use ip::may_be_made as may_make_room;
 pub use pppox::PppoxAddress;
 
 use crate::filter::{Architecture, Scope};
@@ -36,7 +39,11 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+use tokio::sync::OnceCell;
 use tokio::task::{LocalSet, spawn_local};
+
+/// What a socket's type is without its flags.
+const SOCK_TYPE: i32 = 0xf;
 
 /// What all calls share.
 struct Supervisor {
@@ -46,6 +53,8 @@ struct Supervisor {
     scope: Scope,
     namespaces: Namespaces,
     objects: Objects,
+    /// Where sockets of protocol 115 live.
+    room: OnceCell<Rc<ip::Room>>,
 }
 
 /// How a call ends.
@@ -74,6 +83,7 @@ pub(crate) fn run(
             scope,
             namespaces: Namespaces::new(daemon)?,
             objects: Objects::default(),
+            room: OnceCell::new(),
         });
         ready();
         listen(&supervisor).await
@@ -146,11 +156,19 @@ impl Supervisor {
                 argument,
                 ..
             }) => ppp::counters(self, caller, request, argument).await,
+            // Calls that move packets of others shall not be slower than they must.
+            Some(Asked::Send { .. } | Asked::SendMessage { .. }) if !self.has_ip_sockets() => {
+                Ok(Reply::So(Outcome::Continue))
+            }
             Some(on) => match on.descriptor().and_then(|fd| self.object(caller, fd)) {
                 Some(object) => object.answer(caller, on).await,
                 None => Ok(Reply::So(Outcome::Continue)),
             },
         }
+    }
+
+    fn has_ip_sockets(&self) -> bool {
+        self.room.get().is_some_and(|room| !room.is_empty())
     }
 
     /// The object behind a program's descriptor.
@@ -172,6 +190,9 @@ impl Supervisor {
         match (domain, protocol) {
             (libc::AF_NETLINK, libc::NETLINK_GENERIC) => netlink::open(self, caller, kind).await,
             (libc::AF_PPPOX, protocol) => pppox::open(self, caller, kind, protocol).await,
+            (libc::AF_INET | libc::AF_INET6, _) if kind & SOCK_TYPE == libc::SOCK_DGRAM => {
+                ip::open(self, caller, domain, kind).await
+            }
             _ => Ok(Reply::So(Outcome::Continue)),
         }
     }

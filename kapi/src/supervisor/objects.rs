@@ -1,6 +1,7 @@
 use super::Reply;
 use super::asked::Asked;
 use super::caller::Caller;
+use super::ip::IpSocket;
 use super::netlink::NetlinkSocket;
 use super::ppp::PppFile;
 use super::pppox::PppoxSocket;
@@ -18,6 +19,8 @@ pub(super) enum Object {
     Pppox(Rc<PppoxSocket>),
     /// An open `/dev/ppp`.
     Ppp(Rc<PppFile>),
+    /// A socket of protocol 115.
+    Ip(Rc<IpSocket>),
 }
 
 impl Object {
@@ -27,12 +30,13 @@ impl Object {
             Object::Netlink(socket) => socket.answer(caller, asked).await,
             Object::Pppox(socket) => socket.answer(caller, asked).await,
             Object::Ppp(file) => file.answer(caller, asked).await,
+            Object::Ip(socket) => socket.answer(caller, asked).await,
         }
     }
 }
 
 /// The objects that programs have, by the inode of the end they hold.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub(super) struct Objects {
     known: Rc<RefCell<BTreeMap<u64, Object>>>,
 }

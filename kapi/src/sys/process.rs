@@ -29,6 +29,14 @@ pub(crate) fn fork() -> io::Result<Fork> {
     }
 }
 
+/// Takes the calling thread into a new network namespace.
+pub(crate) fn unshare_network() -> io::Result<()> {
+    // SAFETY: only unsharing the table of open files can invalidate descriptors that other code
+    // relies on, and this is not it.
+    unsafe { rustix::thread::unshare_unsafe(rustix::thread::UnshareFlags::NEWNET) }?;
+    Ok(())
+}
+
 /// Ends this process at once, without running what others left to be done at exit.
 pub(crate) fn exit(status: i32) -> ! {
     // SAFETY: _exit takes an int and does not return.

@@ -25,6 +25,15 @@ pub(in crate::daemon) struct Wanted {
     pub(in crate::daemon) fd: i32,
 }
 
+impl Wanted {
+    fn managed(&self) -> Managed {
+        Managed {
+            tunnel: self.id,
+            fd: self.fd,
+        }
+    }
+}
+
 /// Makes the tunnel that a PPPoL2TP socket manages.
 pub(super) fn adopt_for(
     connect: Connect,
@@ -50,6 +59,7 @@ pub(in crate::daemon) fn adopt(
 ) -> Result<(), Errno> {
     let socket = match (descriptor, socket) {
         (Descriptor::Sent, Some(socket)) => socket,
+        (Descriptor::Ip(number), _) => return adopt_ip(wanted, number, state),
         (Descriptor::Refused(errno), _) => return Err(Errno(errno)),
         (Descriptor::None | Descriptor::Sent, _) => return Err(Errno::EBADF),
     };
@@ -58,24 +68,46 @@ pub(in crate::daemon) fn adopt(
     if state.programs.managed.contains_key(&cookie) {
         return Err(Errno::EBUSY);
     }
-    let spec = TunnelSpec {
+    let spec = spec(wanted, encap);
+    state
+        .engine
+        .adopt_tunnel(spec, Some(socket))
+        .map_err(said)?;
+    state.programs.managed.insert(cookie, wanted.managed());
+    Ok(())
+}
+
+/// The same on a socket of protocol 115.
+fn adopt_ip(wanted: Wanted, number: u32, state: &mut State) -> Result<(), Errno> {
+    let socket = state.programs.ips.get(&number).ok_or(Errno::EBADF)?;
+    if wanted.encap != Encapsulation::Ip {
+        return Err(Errno::EPROTONOSUPPORT);
+    }
+    if socket.carries.is_some() {
+        return Err(Errno::EBUSY);
+    }
+    let spec = spec(wanted, socket.encap()?);
+    state.engine.adopt_tunnel(spec, None).map_err(said)?;
+    if let Some(socket) = state.programs.ips.get_mut(&number) {
+        socket.carries = Some(wanted.managed());
+    }
+    Ok(())
+}
+
+fn spec(wanted: Wanted, encap: Encap) -> TunnelSpec {
+    TunnelSpec {
         id: wanted.id,
         peer_id: wanted.peer_id,
         version: wanted.version,
         encap,
         tuning: TunnelTuning::default(),
         via: None,
-    };
-    state.engine.adopt_tunnel(spec, Some(socket)).map_err(|refused| {
-        tracing::debug!("refused: {refused}");
-        refused.errno
-    })?;
-    let managed = Managed {
-        tunnel: wanted.id,
-        fd: wanted.fd,
-    };
-    state.programs.managed.insert(cookie, managed);
-    Ok(())
+    }
+}
+
+fn said(refused: adit_datapath::Error) -> Errno {
+    tracing::debug!("refused: {refused}");
+    refused.errno
 }
 
 /// What a socket is bound and connected to, if it can carry a tunnel; in Linux's order of checks.

@@ -2,9 +2,11 @@
 //! of their own that carry tunnels.
 //!
 //! Each belongs to a program as long as any copy of its descriptor is open, whatever becomes of the
-//! supervisor. When the last is closed the data path says so, and what hung on it goes.
+//! supervisor. When the last is closed the data path says so, and what hung on it goes. Of sockets
+//! of protocol 115 the supervisor says so, and they go with it.
 
 mod files;
+mod ip;
 mod managed;
 mod remains;
 mod seen;
@@ -17,6 +19,7 @@ use adit_datapath::spec::{Change, SessionKey};
 use adit_kapi::protocol::{Ask, Question, Say};
 use adit_wire::l2tp::TunnelId;
 use adit_wire::netlink::Errno;
+use ip::IpSocket;
 use remains::Remains;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -39,7 +42,8 @@ pub(super) struct Programs {
     /// The sockets that manage tunnels which are there.
     managers: BTreeMap<TunnelId, u32>,
     files: BTreeMap<u32, OpenFile>,
-    /// The tunnels that programs' sockets carry, by the cookie that tells a socket from others.
+    ips: BTreeMap<u32, IpSocket>,
+    /// The tunnels that programs' UDP sockets carry, by the cookie that tells a socket from others.
     managed: BTreeMap<u64, Managed>,
     last: u32,
     closed: UnboundedSender<Closed>,
@@ -94,6 +98,7 @@ impl Programs {
             sockets: BTreeMap::new(),
             managers: BTreeMap::new(),
             files: BTreeMap::new(),
+            ips: BTreeMap::new(),
             managed: BTreeMap::new(),
             last: 0,
             closed,
@@ -120,11 +125,23 @@ impl Programs {
         }
     }
 
+    /// What carries a tunnel, if that is a program's socket.
+    fn carrier_of(&self, tunnel: TunnelId) -> Option<&Managed> {
+        let ips = self
+            .ips
+            .values()
+            .filter_map(|socket| socket.carries.as_ref());
+        let mut all = self.managed.values().chain(ips);
+        all.find(|managed| managed.tunnel == tunnel)
+    }
+
     /// A number that no object has.
     fn number(&mut self) -> u32 {
         loop {
             self.last = self.last.wrapping_add(1);
-            if !self.sockets.contains_key(&self.last) && !self.files.contains_key(&self.last) {
+            let number = &self.last;
+            let sockets = self.sockets.contains_key(number) || self.ips.contains_key(number);
+            if !sockets && !self.files.contains_key(number) {
                 return self.last;
             }
         }
@@ -207,11 +224,19 @@ pub(super) async fn answer(
             files::open(end, privileged && asked, owner, state).map(Say::Object)
         }
         Ask::Ppp(number, ask) => files::answer(number, ask, state).await,
+        Ask::OpenIp { program } => {
+            let end = descriptors.pop().ok_or(Errno::EBADF)?;
+            let state = &mut state.borrow_mut();
+            ip::open(end, program, privileged, owner, state).map(Say::Object)
+        }
+        Ask::Ip(number, ask) => ip::answer(number, ask, &owner, &mut state.borrow_mut()),
         Ask::UnitCounters(index) => files::counters(index, &state.borrow()),
         Ask::Netlink(_) | Ask::Subscribe | Ask::Dump { .. } => Err(Errno::EINVAL),
     }
 }
 
+/// Sockets end with their supervisor here.
+pub(super) use ip::forget;
 /// The namespace's tunnels that programs' sockets carry are made here.
 pub(super) use managed::{Wanted, adopt};
 pub(super) use remains::lost_by;

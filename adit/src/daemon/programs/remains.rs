@@ -53,6 +53,9 @@ impl super::Programs {
     pub(in crate::daemon) fn note(&mut self, change: &Change, lost: Lost) {
         if let Change::RemoveTunnel(id) = change {
             self.managed.retain(|_, managed| managed.tunnel != *id);
+            for socket in self.ips.values_mut() {
+                socket.carries = socket.carries.filter(|carried| carried.tunnel != *id);
+            }
         }
         for (number, remains) in lost.0 {
             let Some(socket) = self.sockets.get_mut(&number) else {

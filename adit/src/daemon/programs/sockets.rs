@@ -247,8 +247,7 @@ pub(super) fn name(
     let desired = state.engine.desired();
     let spec = desired.tunnels.get(&tunnel).ok_or(Errno::EBADF)?;
     let found = session.and_then(|key| desired.sessions.get(&key));
-    let mut managed = state.programs.managed.values();
-    let managed = managed.find(|managed| managed.tunnel == tunnel);
+    let managed = state.programs.carrier_of(tunnel);
     Ok(Name {
         version: spec.version,
         ids: Ids {

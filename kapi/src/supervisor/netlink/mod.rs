@@ -13,8 +13,8 @@ use super::authority::is_admin;
 use super::caller::{Caller, errno};
 use super::daemon::Link;
 use super::namespace::Namespace;
-use super::objects::Object;
-use super::{Reply, Supervisor};
+use super::objects::{Object, Objects};
+use super::{Reply, SOCK_TYPE, Supervisor};
 use crate::sys::seccomp::Outcome;
 use crate::sys::socket::watch;
 use adit_wire::netlink::Errno;
@@ -33,8 +33,6 @@ use tokio::io::unix::AsyncFd;
 use tokio::sync::Notify;
 use tokio::task::spawn_local;
 
-const SOCK_TYPE: i32 = 0xf;
-
 /// A program's generic-netlink socket.
 pub(super) struct NetlinkSocket {
     /// SOCK_RAW or SOCK_DGRAM, as asked.
@@ -44,6 +42,8 @@ pub(super) struct NetlinkSocket {
     /// A socket of the kernel's.
     real: AsyncFd<OwnedFd>,
     namespace: Rc<Namespace>,
+    /// What programs have, among which they name sockets.
+    objects: Objects,
     /// Whether who opened it had CAP_NET_ADMIN.
     opener_is_admin: bool,
     /// NETLINK_EXT_ACK and NETLINK_CAP_ACK.
@@ -86,6 +86,7 @@ pub(super) async fn open(
         ours: watch(ours).map_err(|err| errno(&err))?,
         real: watch(real).map_err(|err| errno(&err))?,
         namespace,
+        objects: supervisor.objects.clone(),
         opener_is_admin,
         extended: Cell::new(false),
         capped: Cell::new(false),
@@ -177,9 +178,11 @@ impl NetlinkSocket {
             } => self.get_option(caller, level, name, value, len),
             Asked::Ioctl { .. } => Err(Errno(libc::ENOTTY)),
             Asked::Stream { .. } => Err(Errno::EOPNOTSUPP),
-            Asked::Socket { .. } | Asked::Socketpair { .. } | Asked::Open { .. } => {
-                Ok(Reply::So(Outcome::Continue))
-            }
+            Asked::Socket { .. }
+            | Asked::Socketpair { .. }
+            | Asked::Open { .. }
+            | Asked::Send { .. }
+            | Asked::SendMessage { .. } => Ok(Reply::So(Outcome::Continue)),
         }
     }
 

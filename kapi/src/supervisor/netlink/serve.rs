@@ -3,6 +3,7 @@
 use super::NetlinkSocket;
 use crate::protocol::{Ask, Descriptor, NetlinkMessage, Say};
 use crate::supervisor::authority::is_admin;
+use crate::supervisor::ip::describe;
 use crate::supervisor::pppox::borrow;
 use crate::sys::socket::receive;
 use adit_wire::netlink::controller::{self, Lookup};
@@ -124,7 +125,7 @@ impl NetlinkSocket {
             return self.relay(message).await;
         };
         let sender_is_admin = sender.is_some_and(|pid| is_admin(pid, &*self.namespace));
-        let (descriptor, tunnel) = tunnel_socket(message, sender);
+        let (descriptor, tunnel) = self.tunnel_socket(message, sender);
         let ask = Ask::Netlink(NetlinkMessage {
             privileged: self.opener_is_admin && sender_is_admin,
             port: self.port()?,
@@ -139,6 +140,21 @@ impl NetlinkSocket {
             self.deliver(datagram.into());
         }
         Ok(())
+    }
+
+    /// The socket of `sender` that a message names.
+    fn tunnel_socket(&self, message: &[u8], sender: Option<i32>) -> (Descriptor, Option<OwnedFd>) {
+        let Some(fd) = named(message) else {
+            return (Descriptor::None, None);
+        };
+        let borrowed = match (sender, i32::try_from(fd)) {
+            (Some(sender), Ok(fd)) => borrow(sender, fd),
+            _ => Err(Errno::EBADF),
+        };
+        match borrowed {
+            Ok(socket) => describe(socket, &self.objects, &self.namespace),
+            Err(refused) => (Descriptor::Refused(refused.0), None),
+        }
     }
 
     async fn relay(&self, message: &[u8]) -> io::Result<()> {
@@ -166,25 +182,13 @@ impl NetlinkSocket {
     }
 }
 
-/// The socket of `sender` that a message names by L2TP_ATTR_FD.
-fn tunnel_socket(message: &[u8], sender: Option<i32>) -> (Descriptor, Option<OwnedFd>) {
-    let frame = Frames::new(message).next().and_then(Result::ok);
-    let Some((command, _, attributes)) = frame.and_then(|frame| frame.genl()) else {
-        return (Descriptor::None, None);
-    };
-    let attributes = Attributes::read_linux(attributes);
-    let fd = attributes.ok().and_then(|attributes| attributes.fd);
-    let (Some(fd), true) = (fd, command == Command::TunnelCreate.number()) else {
-        return (Descriptor::None, None);
-    };
-    let borrowed = match (sender, i32::try_from(fd)) {
-        (Some(sender), Ok(fd)) => borrow(sender, fd),
-        _ => Err(Errno::EBADF),
-    };
-    match borrowed {
-        Ok(socket) => (Descriptor::Sent, Some(socket)),
-        Err(refused) => (Descriptor::Refused(refused.0), None),
-    }
+/// The descriptor that a message names by L2TP_ATTR_FD.
+fn named(message: &[u8]) -> Option<u32> {
+    let frame = Frames::new(message).next().and_then(Result::ok)?;
+    let (command, _, attributes) = frame.genl()?;
+    let attributes = Attributes::read_linux(attributes).ok()?;
+    let creates = command == Command::TunnelCreate.number();
+    attributes.fd.filter(|_| creates)
 }
 
 /// The messages of a datagram, padding left out; ends where one is malformed, as Linux does.

@@ -99,7 +99,9 @@ impl PppFile {
             | Asked::Stream { .. }
             | Asked::Name { .. }
             | Asked::SetOption { .. }
-            | Asked::GetOption { .. } => Err(Errno(libc::ENOTSOCK)),
+            | Asked::GetOption { .. }
+            | Asked::Send { .. }
+            | Asked::SendMessage { .. } => Err(Errno(libc::ENOTSOCK)),
             Asked::Socket { .. } | Asked::Socketpair { .. } | Asked::Open { .. } => {
                 Ok(Reply::So(Outcome::Continue))
             }

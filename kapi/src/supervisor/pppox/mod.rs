@@ -8,8 +8,9 @@ use super::asked::Asked;
 use super::authority::{is_admin, process_of};
 use super::caller::{Caller, errno};
 use super::daemon::Link;
+use super::ip::describe;
 use super::namespace::Namespace;
-use super::objects::{Known, Object};
+use super::objects::{Known, Object, Objects};
 use super::{Reply, Supervisor};
 use crate::protocol::{Ask, Connect, Descriptor};
 use crate::sys::seccomp::Outcome;
@@ -44,6 +45,8 @@ const SOCK_MAX: i32 = 11;
 /// A program's PPPoL2TP socket.
 pub(super) struct PppoxSocket {
     namespace: Rc<Namespace>,
+    /// What programs have, among which they name sockets.
+    objects: Objects,
     stage: RefCell<Stage>,
     /// Told when it is connected.
     connected: Notify,
@@ -82,6 +85,7 @@ pub(super) async fn open(
     let known = Rc::new(RefCell::new(None));
     let socket = Rc::new(PppoxSocket {
         namespace,
+        objects: supervisor.objects.clone(),
         stage: RefCell::new(Stage::Fresh(Rc::clone(&ours), Rc::clone(&known))),
         connected: Notify::new(),
         owner: Cell::new(0),
@@ -183,9 +187,11 @@ impl PppoxSocket {
             Asked::Ioctl {
                 request, argument, ..
             } => self.control(caller, request, argument).await.map(done),
-            Asked::Socket { .. } | Asked::Socketpair { .. } | Asked::Open { .. } => {
-                Ok(Reply::So(Outcome::Continue))
-            }
+            Asked::Socket { .. }
+            | Asked::Socketpair { .. }
+            | Asked::Open { .. }
+            | Asked::Send { .. }
+            | Asked::SendMessage { .. } => Ok(Reply::So(Outcome::Continue)),
         }
     }
 
@@ -205,7 +211,7 @@ impl PppoxSocket {
         let address = PppoxAddress::read(&octets)?;
         let link = self.namespace.link().await.ok_or(Errno::ENOENT)?;
         let (descriptor, tunnel) = match address.ids.is_management() {
-            true => tunnel_socket(caller, address.fd),
+            true => self.tunnel_socket(caller, address.fd),
             false => (Descriptor::None, None),
         };
         let connect = Connect {
@@ -246,6 +252,18 @@ impl PppoxSocket {
         }
     }
 
+    /// The socket that the caller has as descriptor `fd`.
+    fn tunnel_socket(&self, caller: &Caller<'_>, fd: i32) -> (Descriptor, Option<OwnedFd>) {
+        if fd < 0 {
+            return (Descriptor::None, None);
+        }
+        match process_of(caller.tid()).map(|process| borrow(process, fd)) {
+            Some(Ok(socket)) if caller.waits() => describe(socket, &self.objects, &self.namespace),
+            Some(Err(refused)) => (Descriptor::Refused(refused.0), None),
+            Some(Ok(_)) | None => (Descriptor::Refused(Errno::EBADF.0), None),
+        }
+    }
+
     /// Why a socket that is connected cannot be connected.
     async fn refusal_when_connected(&self, link: &Link, connect: Connect) -> Errno {
         let again = Connect {
@@ -267,18 +285,6 @@ fn forget_sent(ours: &AsyncFd<OwnedFd>) {
         if taken.is_err() {
             return;
         }
-    }
-}
-
-/// The socket that the caller has as descriptor `fd`.
-fn tunnel_socket(caller: &Caller<'_>, fd: i32) -> (Descriptor, Option<OwnedFd>) {
-    if fd < 0 {
-        return (Descriptor::None, None);
-    }
-    match process_of(caller.tid()).map(|process| borrow(process, fd)) {
-        Some(Ok(socket)) if caller.waits() => (Descriptor::Sent, Some(socket)),
-        Some(Err(refused)) => (Descriptor::Refused(refused.0), None),
-        Some(Ok(_)) | None => (Descriptor::Refused(Errno::EBADF.0), None),
     }
 }
 
