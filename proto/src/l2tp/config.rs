@@ -36,8 +36,9 @@ pub struct TunnelConfig {
     pub vendor_name: String,
     /// Router ID AVP (v3).
     pub router_id: u32,
-    /// Secrets shared with the peer. The first makes what this end sends; the others are accepted
-    /// as well, so that a secret can be changed at one end after the other. v2 uses the first only.
+    /// Secrets shared with the peer, of which it must know one, so that a secret can be changed at
+    /// one end after the other. What this end sends is made with the one that the peer showed to
+    /// know; before that v3 signs with two and hides nothing, and v2 takes the first.
     pub secrets: Vec<Secret>,
     /// Whether the peer must prove that it knows a secret: by a response to a challenge (v2), by
     /// digests (v3).

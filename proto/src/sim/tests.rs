@@ -5,6 +5,7 @@ mod calls;
 mod floods;
 mod kit;
 mod life;
+mod roll_over;
 mod set_up;
 mod sublayer;
 mod ties;

@@ -3,7 +3,7 @@ use super::{check, cover, nonce, respond, response_is_right, reveal, seal};
 use crate::Random;
 use crate::l2tp::config::TunnelConfig;
 use adit_wire::l2tp::Version;
-use adit_wire::l2tp::avp::DigestType;
+use adit_wire::l2tp::avp::{DigestType, has_hidden};
 use adit_wire::l2tp::control::MessageKind;
 use std::sync::Arc;
 
@@ -18,8 +18,8 @@ pub struct Auth {
     required: bool,
     hide: bool,
     version: Version,
-    /// The key that the peer proved to have, and that its hidden AVPs are revealed with.
-    proved: usize,
+    /// The key that the peer showed to have, by a digest, a response, or by what it hid.
+    proved: Option<usize>,
     /// Whether every message bears a digest.
     enabled: bool,
     /// Whether the nonce was put into a message; until then digests do without.
@@ -49,7 +49,7 @@ impl Auth {
             required: config.authenticate,
             hide: config.hide,
             version,
-            proved: 0,
+            proved: None,
             enabled: false,
             advertised: false,
             local: nonce,
@@ -66,7 +66,7 @@ impl Auth {
         self.digest = config.digest;
         self.required = config.authenticate;
         self.hide = config.hide;
-        self.proved = 0;
+        self.proved = None;
     }
 
     /// Goes on in the version that the peer chose.
@@ -101,7 +101,7 @@ impl Auth {
     /// The response to the peer's challenge, in a message of kind `carrier`; `None` without a
     /// secret (v2).
     pub fn respond(&self, carrier: MessageKind, challenge: &[u8]) -> Option<[u8; 16]> {
-        let keys = self.keys.get(self.proved)?;
+        let keys = self.keys.get(self.proved.unwrap_or(0))?;
         Some(respond(carrier, keys, challenge))
     }
 
@@ -115,7 +115,7 @@ impl Auth {
     ) -> bool {
         let mut all = self.keys.iter();
         let right = all.position(|keys| response_is_right(carrier, keys, challenge, response));
-        self.proved = right.unwrap_or(self.proved);
+        self.proved = right.or(self.proved);
         right.is_some()
     }
 
@@ -135,8 +135,23 @@ impl Auth {
         if self.version == Version::V3 {
             self.authenticate(kind, message, avps)?;
         }
-        let keys = self.keys.get(self.proved);
+        // Where both ends have both secrets, a message is signed with both, and hidden with one.
+        self.proved = self.key_of(avps).or(self.proved);
+        let keys = self.keys.get(self.proved.unwrap_or(0));
         Ok(reveal(avps, self.version, keys, scratch))
+    }
+
+    /// The key that what is hidden in `avps` was hidden with, if there is a choice and one fits.
+    fn key_of(&self, avps: &[u8]) -> Option<usize> {
+        if self.keys.len() < 2 || !has_hidden(avps) {
+            return None;
+        }
+        let others = (0..self.keys.len()).filter(|index| Some(*index) != self.proved);
+        self.proved.into_iter().chain(others).find(|index| {
+            let mut scratch = Vec::new();
+            let keys = self.keys.get(*index);
+            !has_hidden(reveal(avps, self.version, keys, &mut scratch))
+        })
     }
 
     fn authenticate(
@@ -157,7 +172,7 @@ impl Auth {
         match check(message, keys, nonces)? {
             Checked::Authentic(index) => {
                 self.enabled = true;
-                self.proved = index;
+                self.proved = Some(index);
                 if let Some(nonce) = learned {
                     self.remote = nonce.into();
                 }
@@ -185,7 +200,10 @@ impl Auth {
             (true, _) => &[self.digest; 2],
         };
         let may_hide = self.version == Version::V2 || self.enabled;
-        let hide = self.keys.get(self.proved).filter(|_| self.hide && may_hide);
+        // With two secrets, and no word of the peer's yet, either might be the one that it lacks.
+        let known = self.proved.or((self.keys.len() == 1).then_some(0));
+        let hide = known.and_then(|index| self.keys.get(index));
+        let hide = hide.filter(|_| self.hide && may_hide);
         let how = Cover {
             version: self.version,
             hide,

@@ -128,6 +128,12 @@ pub(super) fn assigned(avps: &[u8], version: Version) -> Option<TunnelId> {
     Some(TunnelId(id)).filter(|id| id.0 != 0)
 }
 
+/// Whether an SCCRQ of version 2 offers version 3 too (RFC 3931 §4.7.3), hidden or not.
+pub(super) fn offers_v3(avps: &[u8]) -> bool {
+    let mut all = walk(avps).map_while(Result::ok);
+    all.any(|avp| avp.name() == Attribute::AssignedControlConnectionId.into())
+}
+
 fn clear_value(avps: &[u8], attribute: Attribute) -> Option<&[u8]> {
     let mut all = walk(avps).map_while(Result::ok);
     let found = all.find(|avp| avp.name() == attribute.into())?;

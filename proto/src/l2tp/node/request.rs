@@ -139,8 +139,7 @@ impl Node {
             Versions::V2 => ErrorCode(2),
             Versions::V3 | Versions::Both => ErrorCode(3),
         };
-        let offers_v3 = message.version == Version::V2
-            && opening::assigned(message.avps, Version::V3).is_some();
+        let offers_v3 = message.version == Version::V2 && opening::offers_v3(message.avps);
         choose(message.version, offers_v3, config.versions).ok_or(Unfit::Refuse(
             ResultCode::stop(StopCode::VERSION).with(highest, ""),
         ))
