@@ -182,13 +182,16 @@ impl Tunnel {
     }
 
     fn on_stop(&mut self, shared: &mut Shared, peer: Option<TunnelId>, code: ResultCode) {
-        let (_, state) = next(self.state, TunnelEvent::StopCcn);
-        self.state = state;
         if self.peer_id == TunnelId(0) {
             // It answers the SCCRQ, and is to be acknowledged like anything else.
             self.peer_id = peer.unwrap_or_default();
         }
         self.channel.hang_up();
+        if self.has_lost(&code) {
+            return;
+        }
+        let (_, state) = next(self.state, TunnelEvent::StopCcn);
+        self.state = state;
         self.close(shared, TunnelEnd::Peer(code));
     }
 

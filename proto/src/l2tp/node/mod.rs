@@ -172,9 +172,8 @@ impl Node {
             };
             tunnel.queued = false;
             let sent = tunnel.transmit(now, &mut self.shared.random);
-            let path = tunnel.path;
             self.settle(id);
-            if let Some((payload, again)) = sent {
+            if let Some((path, payload, again)) = sent {
                 self.budget.take(now, rate);
                 self.shared.counters.transmitted += 1;
                 self.shared.counters.retransmitted += u64::from(again);

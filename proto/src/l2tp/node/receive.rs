@@ -84,7 +84,7 @@ impl<'a> Control<'a> {
     }
 
     /// Whether it only acknowledges.
-    fn is_acknowledgement(&self) -> bool {
+    pub(super) fn is_acknowledgement(&self) -> bool {
         self.avps.is_empty()
             || (self.version == Version::V3 && self.kind() == Some(MessageKind::Ack))
     }
@@ -114,7 +114,11 @@ impl Node {
         let assigned = opening::assigned(message.avps, message.version);
         let key = (path, assigned.ok_or(MessageDrop::NotARequest)?);
         let id = self.requesters.get(&key).copied();
-        self.receive_for(id.ok_or(MessageDrop::NotARequest)?, path, message)
+        let id = id.ok_or(MessageDrop::NotARequest)?;
+        if self.withdraw(id, key) {
+            return Ok(());
+        }
+        self.receive_for(id, path, message)
     }
 
     /// A message for the tunnel `id`.
@@ -126,6 +130,7 @@ impl Node {
     ) -> Result<(), MessageDrop> {
         let tunnel = self.tunnels.get_mut(&id);
         let tunnel = tunnel.ok_or(MessageDrop::UnknownTunnel)?;
+        tunnel.let_rival_win(&path, &message)?;
         if !tunnel.speaks(message.version) {
             return Err(MessageDrop::UnknownTunnel);
         }

@@ -3,13 +3,14 @@
 use super::super::auth::{self, Auth};
 use super::super::config::{Profile, TunnelConfig};
 use super::super::pattern::fits;
-use super::super::tunnel::{TunnelAction, TunnelEvent, TunnelState, next};
+use super::super::tunnel::{TunnelEvent, next};
 use super::super::{Encapsulation, Path, ResultCode, TunnelEnd, TunnelKey, Versions};
 use super::admission::Source;
 use super::counters::MessageDrop;
 use super::opening::{self, Opening};
 use super::receive::Control;
 use super::rival::Tie;
+use super::shared::Shared;
 use super::tunnel::{Incoming, Tunnel, write_message};
 use super::{Node, compose};
 use adit_wire::l2tp::avp::{ErrorCode, StopCode};
@@ -194,9 +195,9 @@ impl Node {
         if let Some(rival) = self.rival(&path, opening.version) {
             match self.tie_with(rival, opening.tie_breaker) {
                 Tie::None => {}
-                tie @ (Tie::Won | Tie::Lost | Tie::Drawn) => {
-                    return self.settle_tie(rival, tie, path, message);
-                }
+                Tie::Won => return self.keep(rival, path, message, opening.version),
+                Tie::Drawn => return self.draw(rival),
+                Tie::Lost => return self.lose(rival, path, message, profile),
             }
         }
         let busy = ResultCode::error(ErrorCode::NO_RESOURCES, "no more tunnels are allowed");
@@ -249,9 +250,11 @@ impl Node {
                 avps: Box::default(),
             };
             let now = self.shared.now;
-            tunnel
-                .channel
-                .receive(now, message.ns, message.nr, Some(again));
+            let channel = match &mut tunnel.rival {
+                Some(rival) => &mut rival.channel,
+                None => &mut tunnel.channel,
+            };
+            channel.receive(now, message.ns, message.nr, Some(again));
         }
         self.settle(id);
         Err(MessageDrop::Duplicate)
@@ -266,39 +269,10 @@ impl Node {
     }
 
     /// Has a tunnel answer the SCCRQ.
-    pub(super) fn answer_request(
-        &mut self,
-        id: TunnelId,
-        message: &Control<'_>,
-        opening: &Opening<'_>,
-    ) {
+    fn answer_request(&mut self, id: TunnelId, message: &Control<'_>, opening: &Opening<'_>) {
         if let Some(tunnel) = self.tunnels.get_mut(&id) {
-            let (action, state) = next(tunnel.state, TunnelEvent::Sccrq);
-            debug_assert_eq!(state, TunnelState::WaitCtlConn, "{action:?}");
-            match action {
-                TunnelAction::SendSccrp | TunnelAction::YieldAndSendSccrp => {
-                    tunnel.state = state;
-                    let first = Incoming {
-                        session: SessionId(0),
-                        avps: Box::default(),
-                    };
-                    tunnel
-                        .channel
-                        .receive(self.shared.now, message.ns, 0, Some(first));
-                    tunnel.channel.deliver();
-                    tunnel.reply(&mut self.shared, opening);
-                    let key = (tunnel.path, opening.assigned);
-                    tunnel.requested_by = Some(key);
-                    self.requesters.insert(key, id);
-                }
-                TunnelAction::None
-                | TunnelAction::SendSccrq
-                | TunnelAction::SendScccnAndOpen
-                | TunnelAction::Open
-                | TunnelAction::RefuseLoser
-                | TunnelAction::Stop
-                | TunnelAction::CleanUp => {}
-            }
+            let key = tunnel.answer_request(&mut self.shared, message, opening);
+            self.requesters.insert(key, id);
         }
         self.settle(id);
     }
@@ -329,6 +303,29 @@ impl Node {
         if write_message(octets, message.version, peer, none, numbers, plain).is_ok() {
             self.transmit_later(path, payload);
         }
+    }
+}
+
+impl Tunnel {
+    /// Answers an SCCRQ; gives by what a repetition of it is known.
+    pub(super) fn answer_request(
+        &mut self,
+        shared: &mut Shared,
+        message: &Control<'_>,
+        opening: &Opening<'_>,
+    ) -> (Path, TunnelId) {
+        let (_, state) = next(self.state, TunnelEvent::Sccrq);
+        self.state = state;
+        let first = Incoming {
+            session: SessionId(0),
+            avps: Box::default(),
+        };
+        self.channel.receive(shared.now, message.ns, 0, Some(first));
+        self.channel.deliver();
+        self.reply(shared, opening);
+        let key = (self.path, opening.assigned);
+        self.requested_by = Some(key);
+        key
     }
 }
 

@@ -33,13 +33,18 @@ impl Node {
             return;
         };
         tunnel.pump(&mut self.shared);
+        let over = tunnel.state != TunnelState::WaitCtlReply;
+        let rival = tunnel.rival.take_if(|rival| over || rival.closed);
+        if let Some(key) = rival.and_then(|rival| rival.requested_by) {
+            self.requesters.remove(&key);
+        }
         if tunnel.proven || tunnel.closed {
             self.admission.settled(tunnel.key.serial);
         }
         if tunnel.gone {
             return self.forget(id);
         }
-        if !tunnel.queued && tunnel.channel.has_to_transmit() {
+        if !tunnel.queued && tunnel.has_to_transmit() {
             tunnel.queued = true;
             self.ready.push_back(id);
         }
@@ -86,7 +91,8 @@ impl Node {
         if let Some(set) = tunnel.timer {
             self.timers.remove(&(set, id));
         }
-        if let Some(key) = tunnel.requested_by {
+        let rival = tunnel.rival.as_ref().and_then(|rival| rival.requested_by);
+        for key in tunnel.requested_by.into_iter().chain(rival) {
             self.requesters.remove(&key);
         }
         if let Some(profile) = &tunnel.profile

@@ -43,6 +43,12 @@ pub(super) struct Tunnel {
     pub(super) peer_id: TunnelId,
     pub(super) peer: Arc<Peer>,
     pub(super) tie_breaker: Option<[u8; 8]>,
+    /// What this end makes of a request of the peer's that won the tie against the own one. It has
+    /// the same key, and the tunnel goes on with it once its sender has shown that it receives at its
+    /// address; until then the own request stands.
+    pub(super) rival: Option<Box<Tunnel>>,
+    /// How many rivals there have been.
+    pub(super) rivals: u8,
     /// The peer showed that it receives what is sent to its address.
     pub(super) proven: bool,
     pub(super) sessions: BTreeMap<SessionId, Session>,
@@ -116,6 +122,8 @@ impl Tunnel {
             peer_id: TunnelId(0),
             peer: Arc::default(),
             tie_breaker: None,
+            rival: None,
+            rivals: 0,
             proven: false,
             sessions: BTreeMap::new(),
             by_peer: BTreeMap::new(),
@@ -174,12 +182,27 @@ impl Tunnel {
         Ok(())
     }
 
-    /// The next datagram to send; also whether its message was sent before.
+    /// Whether there is something to send.
+    pub(super) fn has_to_transmit(&self) -> bool {
+        let own = self.channel.has_to_transmit() && !self.rests();
+        let rival = self.rival.as_ref();
+        own || rival.is_some_and(|rival| rival.has_to_transmit())
+    }
+
+    /// The next datagram to send, and where to; also whether its message was sent before.
     pub(super) fn transmit(
         &mut self,
         now: Instant,
         random: &mut Random,
-    ) -> Option<(Vec<u8>, bool)> {
+    ) -> Option<(Path, Vec<u8>, bool)> {
+        let own = match self.rests() {
+            true => None,
+            false => self.transmit_own(now, random),
+        };
+        own.or_else(|| self.rival.as_mut()?.transmit(now, random))
+    }
+
+    fn transmit_own(&mut self, now: Instant, random: &mut Random) -> Option<(Path, Vec<u8>, bool)> {
         let mut ack = Vec::new();
         if !self.auth.allows_zlb() {
             // Neither has a value that could be refused.
@@ -203,7 +226,7 @@ impl Tunnel {
         // The buffer has the message's length, and what was written can be sealed.
         let _ = write_message(message, self.version, self.peer_id, session, numbers, body);
         let _ = self.auth.seal(message);
-        Some((datagram, again))
+        Some((self.path, datagram, again))
     }
 
     /// Sends StopCCN, ends the sessions, and lingers for the acknowledgement.
@@ -295,7 +318,8 @@ impl Tunnel {
         };
         let set_up = self.set_ups.front().map(|(at, ..)| (*at, "session set-up"));
         let hello = self.hello_at().map(|at| (at, "hello"));
-        let all = [retransmission, until, set_up, hello];
+        let rival = self.rival.as_ref().and_then(|rival| rival.deadline());
+        let all = [retransmission, until, set_up, hello, rival];
         all.into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 
@@ -309,6 +333,9 @@ impl Tunnel {
     /// Does what time asks for.
     pub(super) fn expire(&mut self, shared: &mut Shared) {
         let now = shared.now;
+        if let Some(rival) = &mut self.rival {
+            rival.expire(shared);
+        }
         match self.channel.expire(now) {
             Expired::No | Expired::Retransmit => {}
             Expired::GiveUp => self.give_up(shared),

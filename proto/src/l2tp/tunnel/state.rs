@@ -73,13 +73,13 @@ pub(crate) enum TunnelAction {
     SendSccrq,
     /// Send SCCRP.
     SendSccrp,
-    /// Give up the own request, then send SCCRP.
+    /// Send SCCRP, and give up the own request once the peer has shown that it receives that.
     YieldAndSendSccrp,
     /// Send SCCCN, and the requests of waiting sessions.
     SendScccnAndOpen,
     /// Send the requests of waiting sessions.
     Open,
-    /// Let the peer's request be, as the one that lost.
+    /// Let the peer's request be, as the one that lost; in version 3 with a StopCCN for it.
     RefuseLoser,
     /// Send StopCCN and clean up.
     Stop,
