@@ -8,6 +8,7 @@
 
 mod document;
 mod duplicates;
+mod misfits;
 mod resolve;
 
 use crate::policy::Policy;
@@ -75,6 +76,7 @@ impl Config {
         let lines = Lines::new(text);
         let (found, mut faults) = document::read(&lines);
         faults.extend(duplicates::find(&found, &lines));
+        faults.extend(misfits::find(&found, &lines));
         let (policy, more) = resolve::policy(&found.policy, &lines);
         faults.extend(more);
         if !faults.is_empty() {

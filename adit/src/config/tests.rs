@@ -57,6 +57,44 @@ fn the_example_is_good() {
 }
 
 #[test]
+fn what_does_not_go_together_is_told() {
+    let v2 = |more: &str| tunnel(1) + "version = 2\n" + more;
+    let cases = [
+        (
+            v2(&session(1, "")),
+            "9:1: pseudowire: a tunnel of version 2 carries ppp only; give ppp, or make the tunnel \
+             version 3",
+        ),
+        (
+            v2(&session(1, "pseudowire = \"ppp\"\ncookie = \"01020304\"")),
+            "13:10: cookie: version 2 has no cookies; leave it out",
+        ),
+        (
+            v2(&session(65536, "pseudowire = \"ppp\"")),
+            "10:14: session_id: 65536 is too large for version 2; give a number from 1 to 65535",
+        ),
+        (
+            tunnel(1) + &session(1, "pseudowire = \"ppp\"\nname = \"x\""),
+            "12:8: name: a ppp session has no device; leave it out",
+        ),
+        (
+            tunnel(1).replace(
+                "udp_sport = 5001\nudp_dport = 5000",
+                "encap = \"ip\"\nversion = 2",
+            ),
+            "6:9: encap: version 2 goes over udp only; give udp, or version 3",
+        ),
+        (
+            tunnel(1).replace("peer_tunnel_id = 9", "peer_tunnel_id = 70000") + "version = 2\n",
+            "3:18: peer_tunnel_id: 70000 is too large for version 2; give a number from 1 to 65535",
+        ),
+    ];
+    for (text, told) in cases {
+        assert_eq!(fault(&text), format!("f:{told}"), "{text}");
+    }
+}
+
+#[test]
 fn the_example_names_every_key() {
     let file = include_str!("../../../packaging/adit.toml");
     for word in ADD_TUNNEL.words().chain(CONFIG_SESSION.words()) {
