@@ -6,10 +6,14 @@ use crate::input::keyword::Keyword;
 use crate::input::keyword::Word;
 use crate::input::keyword::policy::{
     ACCEPT, ADDRESSES, HOST, INHERIT, LABEL, LISTENER, PEER_NAME, PERSISTENT, REMOTE_END_ID,
-    SESSION_PROFILE, TUNNEL_PROFILE,
+    SESSION_PROFILE, SOURCE_PORT, TUNNEL_PROFILE, VERSION,
 };
 use crate::input::{FieldError, Fields, build};
-use crate::policy::{Call, Candidate, Connection, Peer, Policy, SessionTerms, VersionChoice};
+use crate::policy::{
+    Call, Candidate, Connection, Host, Peer, Policy, SessionTerms, SourcePort, TunnelTerms,
+    VersionChoice,
+};
+use adit_datapath::spec::ListenerAddress;
 use std::collections::BTreeMap;
 
 /// The most profiles that take over one from the other.
@@ -103,9 +107,8 @@ impl<'a> Resolver<'a> {
         let fields = self.with_tunnel_profile(own)?;
         let tunnel = build::policy::tunnel_terms(&fields)?;
         let listener = own.get(&LISTENER)?;
-        if let Some(name) = &listener {
-            find(&LISTENER.word, name, &self.tables.listeners)?;
-        }
+        let candidates = self.candidates(table)?;
+        self.check_listener(listener.as_deref(), &tunnel, &candidates)?;
         let profile = own.get(&SESSION_PROFILE)?;
         let calls = self.calls(table, profile.as_deref(), tunnel.version);
         let session = self.session_profile(profile.as_deref())?;
@@ -113,13 +116,58 @@ impl<'a> Resolver<'a> {
         Ok(Connection {
             name: own.demand(&LABEL)?,
             listener,
-            peers: self.candidates(table)?,
+            peers: candidates,
             persistent: own.get(&PERSISTENT)?.unwrap_or(true),
             redial: build::policy::redial(own)?,
             session: build::policy::session_terms(&session, tunnel.version)?,
             tunnel,
             calls: calls.into_iter().map(call).collect(),
         })
+    }
+
+    /// Refuses what cannot leave by the listener that is named, or by any.
+    fn check_listener(
+        &self,
+        name: Option<&str>,
+        terms: &TunnelTerms,
+        candidates: &[Candidate],
+    ) -> Result<(), FieldError> {
+        let refuse = |word: &Word, text| Err(FieldError::new(word.name, text));
+        let tables = &self.tables.listeners;
+        let Some(name) = name else {
+            return match tables.is_empty() {
+                true => refuse(&LISTENER.word, "the file has none; add [[listener]]".into()),
+                false => Ok(()),
+            };
+        };
+        // What is wrong with the listener itself is told where it stands.
+        let Ok(listener) = build::policy::listener(&find(&LISTENER.word, name, tables)?.fields)
+        else {
+            return Ok(());
+        };
+        let over_ip = matches!(listener.local, ListenerAddress::Ip(_));
+        if over_ip && terms.version == VersionChoice::V2 {
+            let text =
+                format!("2 goes over udp, and {name} has encap ip; give 3, or another listener");
+            return refuse(&VERSION.word, text);
+        }
+        if over_ip && terms.source_port != SourcePort::Listener {
+            let text = format!("{name} has encap ip, where there are no ports; leave it out");
+            return refuse(&SOURCE_PORT.word, text);
+        }
+        let own = listener.local.ip();
+        let reachable = |candidate: &Candidate| match candidate.host {
+            Host::Address(address) => address.is_ipv4() == own.is_ipv4(),
+            Host::Name(_) => true,
+        };
+        match candidates.iter().find(|one| !reachable(one)) {
+            Some(Candidate { host, .. }) => {
+                let text =
+                    format!("{name} is at {own}, and {host} is of the other family; give another");
+                refuse(&LISTENER.word, text)
+            }
+            None => Ok(()),
+        }
     }
 
     /// Whom a connection calls: the host in its own table, and those in tables below.

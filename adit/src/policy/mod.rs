@@ -6,7 +6,7 @@ mod terms;
 
 pub use net::{Host, Net, Pattern};
 pub use terms::{
-    Digest, HandTo, Pppd, Pseudowire, Role, Secret, SessionTerms, SourcePort, TunnelTerms,
+    Digest, HandTo, Pppd, Pseudowire, Roaming, Role, Secret, SessionTerms, SourcePort, TunnelTerms,
     VersionChoice,
 };
 

@@ -2,6 +2,7 @@
 
 use adit_datapath::spec::PeerSource;
 use adit_wire::l2tp::Sublayer;
+use adit_wire::l2tp::control::Quirks;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -41,10 +42,12 @@ pub struct TunnelTerms {
     pub source_port: SourcePort,
     /// Whose data packets are taken for the peer's.
     pub peer_source: PeerSource,
-    /// Whether a peer whose address changes is followed, once its messages prove who it is.
-    pub roaming: bool,
+    /// Whether a peer whose port changes is followed.
+    pub roaming: Roaming,
     /// Whether ECN marks are carried over, if the peer can too (RFC 9601).
     pub ecn: bool,
+    /// The peer's departures from the standard that are put up with.
+    pub quirks: Quirks,
 }
 
 impl Default for TunnelTerms {
@@ -66,8 +69,9 @@ impl Default for TunnelTerms {
             max_sessions: 65_535,
             source_port: SourcePort::default(),
             peer_source: PeerSource::default(),
-            roaming: false,
+            roaming: Roaming::default(),
             ecn: true,
+            quirks: Quirks::default(),
         }
     }
 }
@@ -125,6 +129,18 @@ pub enum SourcePort {
     Ephemeral,
     /// The listener's, and after a failure one of its own, by turns.
     Automatic,
+}
+
+/// Whether a peer is followed that a translator has given another port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Roaming {
+    /// What comes from the other port is dropped.
+    #[default]
+    Never,
+    /// Once its messages prove who it is: by their digests, which version 3 has, given a secret.
+    Authenticated,
+    /// Once its ids and numbers fit. Who can read the path can forge them.
+    Always,
 }
 
 /// On what terms a call is placed or taken.

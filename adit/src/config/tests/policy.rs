@@ -189,6 +189,59 @@ fn what_is_wrong_is_told_with_its_place_and_a_remedy() {
 }
 
 #[test]
+fn a_connection_goes_with_its_listener_and_its_terms_with_each_other() {
+    let listeners =
+        format!("{LISTENER}[[listener]]\nname = \"ip\"\nlocal = \"192.0.2.1\"\nencap = \"ip\"\n");
+    let connection = "[[connection]]\nname = \"a\"\nhost = \"2001:db8::1\"\n";
+    let v4 = "[[connection]]\nname = \"a\"\nhost = \"192.0.2.2\"\nlistener = \"ip\"\n";
+    let cases = [
+        (
+            connection.to_owned(),
+            "1:1: listener: the file has none; add [[listener]]",
+        ),
+        (
+            format!("{listeners}{connection}listener = \"any\"\n"),
+            "11:12: listener: any is at 0.0.0.0, and 2001:db8::1 is of the other family; \
+             give another",
+        ),
+        (
+            format!("{listeners}{v4}version = 2\n"),
+            "12:11: version: 2 goes over udp, and ip has encap ip; give 3, or another listener",
+        ),
+        (
+            format!("{listeners}{v4}source_port = \"auto\"\n"),
+            "12:15: source_port: ip has encap ip, where there are no ports; leave it out",
+        ),
+        (
+            "[[peer]]\nname = \"a\"\nroaming = \"authenticated\"\n".to_owned(),
+            "3:11: roaming: authenticated needs a secret to sign messages with; give secret too",
+        ),
+        (
+            "[[peer]]\nname = \"a\"\nroaming = \"authenticated\"\nsecret = \"s\"\nversion = 2\n"
+                .to_owned(),
+            "3:11: roaming: version 2 signs no messages; give never or always",
+        ),
+        (
+            "[[peer]]\nname = \"a\"\nquirks = [\"cisco\"]\n".to_owned(),
+            "3:10: quirks: cisco is not known here; give cisco-avps",
+        ),
+    ];
+    for (text, fault) in cases {
+        assert_eq!(faults(&text), [format!("f:{fault}")], "{text}");
+    }
+}
+
+#[test]
+fn a_quirk_is_a_term_like_any_other() {
+    let policy = policy(
+        "[[tunnel_profile]]\nname = \"ios\"\nquirks = [\"cisco-avps\"]\n\
+         [[peer]]\nname = \"old\"\ntunnel_profile = \"ios\"\n[[peer]]\nname = \"new\"\n",
+    );
+    let quirks: Vec<_> = policy.peers.iter().map(|peer| peer.tunnel.quirks).collect();
+    assert!(quirks[0].cisco_draft_avps && !quirks[1].cisco_draft_avps);
+}
+
+#[test]
 fn the_example_is_good_and_names_every_key() {
     use crate::input::form::policy as form;
     let text = include_str!("../../../../packaging/adit-control.toml");

@@ -1,6 +1,8 @@
 //! The policy in the words of the node.
 
-use crate::policy::{Digest, Limits, Peer, Policy, Role, SessionTerms, TunnelTerms, VersionChoice};
+use crate::policy::{
+    Digest, Limits, Peer, Policy, Roaming, Role, SessionTerms, TunnelTerms, VersionChoice,
+};
 use adit_proto::l2tp::config::{
     Answer, CallConfig, Follow, Limits as NodeLimits, Liveness, Profile, Rate, Retransmit, Secret,
     SessionConfig,
@@ -90,6 +92,7 @@ pub(super) fn tunnel(terms: &TunnelTerms, host_name: &str) -> TunnelConfig {
         receive_window: terms.window,
         pseudowires: vec![PwType::ETHERNET, PwType::PPP],
         ecn: terms.ecn,
+        quirks: terms.quirks,
         retransmit: Retransmit {
             initial: terms.retransmit,
             cap: terms.retransmit_cap,
@@ -100,8 +103,9 @@ pub(super) fn tunnel(terms: &TunnelTerms, host_name: &str) -> TunnelConfig {
         liveness: Liveness::ControlOrData,
         setup_timeout: terms.setup_timeout,
         follow: match terms.roaming {
-            true => Follow::Authenticated,
-            false => Follow::Never,
+            Roaming::Never => Follow::Never,
+            Roaming::Authenticated => Follow::Authenticated,
+            Roaming::Always => Follow::Always,
         },
         calls: CallConfig {
             answer: Answer::Ask,

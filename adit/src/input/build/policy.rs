@@ -3,8 +3,8 @@
 use crate::input::keyword::{self, policy::*};
 use crate::input::{FieldError, Fields};
 use crate::policy::{
-    Candidate, HandTo, L2TP_PORT, Limits, Listener, Pppd, Pseudowire, SessionTerms, TunnelTerms,
-    VersionChoice,
+    Candidate, HandTo, L2TP_PORT, Limits, Listener, Pppd, Pseudowire, Roaming, SessionTerms,
+    TunnelTerms, VersionChoice,
 };
 use adit_datapath::spec::ListenerAddress;
 use std::net::SocketAddr;
@@ -56,6 +56,7 @@ pub fn tunnel_terms(fields: &Fields) -> Result<TunnelTerms, FieldError> {
         peer_source: fields.get(&PEER_SOURCE)?.unwrap_or(usual.peer_source),
         roaming: fields.get(&ROAMING)?.unwrap_or(usual.roaming),
         ecn: fields.get(&ECN)?.unwrap_or(usual.ecn),
+        quirks: fields.get(&QUIRKS)?.unwrap_or(usual.quirks),
     };
     check_tunnel(&terms)?;
     Ok(terms)
@@ -70,6 +71,20 @@ fn check_tunnel(terms: &TunnelTerms) -> Result<(), FieldError> {
         ];
         if let Some((field, _)) = needs.iter().find(|(_, given)| *given) {
             return refuse(field, "needs a secret; give secret too".to_owned());
+        }
+    }
+    if terms.roaming == Roaming::Authenticated {
+        let fault = match (&terms.secret, terms.version) {
+            (None, _) => {
+                Some("authenticated needs a secret to sign messages with; give secret too")
+            }
+            (Some(_), VersionChoice::V2) => {
+                Some("version 2 signs no messages; give never or always")
+            }
+            (Some(_), VersionChoice::V3 | VersionChoice::Both) => None,
+        };
+        if let Some(text) = fault {
+            return refuse(ROAMING.word.name, text.to_owned());
         }
     }
     if terms.retransmit > terms.retransmit_cap {

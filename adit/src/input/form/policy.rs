@@ -34,7 +34,7 @@ macro_rules! with_tunnel_terms {
                 word::RETRANSMIT_CAP Optional, word::RETRIES Optional, word::WINDOW Optional,
                 word::SETUP_TIMEOUT Optional, word::MAX_SESSIONS Optional,
                 word::SOURCE_PORT Optional, word::PEER_SOURCE Optional, word::ROAMING Optional,
-                word::ECN Optional,
+                word::ECN Optional, word::QUIRKS Optional,
             }
         }
     };

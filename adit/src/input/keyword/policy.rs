@@ -3,9 +3,11 @@
 use super::{Keyword, Notation};
 use crate::input::value::policy as value;
 use crate::policy::{
-    Digest, HandTo, Host, Net, Pattern, Pseudowire, Role, Secret, SourcePort, VersionChoice,
+    Digest, HandTo, Host, Net, Pattern, Pseudowire, Roaming, Role, Secret, SourcePort,
+    VersionChoice,
 };
 use adit_datapath::spec::PeerSource;
+use adit_wire::l2tp::control::Quirks;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -75,10 +77,12 @@ keywords! {
         "the port that the tunnel is opened from; auto tries one, then the other (default listener)";
     PEER_SOURCE: PeerSource = "peer_source", "exact|any_port|anywhere", Text, peer_source,
         "whose data packets are taken for the peer's (default exact)";
-    ROAMING: bool = "roaming", "on|off", Boolean, switch,
-        "a peer whose address changes is followed when its messages prove who it is (default off)";
+    ROAMING: Roaming = "roaming", "never|authenticated|always", Text, roaming,
+        "a peer whose port changes is followed: when its digests prove who it is, or whoever has its ids and numbers (default never)";
     ECN: bool = "ecn", "on|off", Boolean, switch,
         "ECN marks are carried over if the peer can too, RFC 9601 (default on)";
+    QUIRKS: Quirks = "quirks", "[\"cisco-avps\"]", List, quirks,
+        "what the peer does differently: cisco-avps sends AVPs of L2TPv3's drafts, under Cisco's vendor id";
     PSEUDOWIRE: Pseudowire = "pseudowire", "ethernet|ppp", Text, pseudowire,
         "what calls carry (default ethernet; in version 2 always ppp)";
     HAND_TO: HandTo = "hand_to", "device|client|pppd", Text, hand_to,

@@ -4,9 +4,11 @@ pub(in crate::input) use super::{address, ifname, port, switch};
 
 use super::{choice, number};
 use crate::policy::{
-    Digest, HandTo, Host, Net, Pattern, Pseudowire, Role, Secret, SourcePort, VersionChoice,
+    Digest, HandTo, Host, Net, Pattern, Pseudowire, Roaming, Role, Secret, SourcePort,
+    VersionChoice,
 };
 use adit_datapath::spec::PeerSource;
+use adit_wire::l2tp::control::Quirks;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -132,6 +134,28 @@ pub(in crate::input) fn peer_source(text: &str) -> Result<PeerSource, String> {
         ("anywhere", PeerSource::Anywhere),
     ];
     choice(text, &known)
+}
+
+pub(in crate::input) fn roaming(text: &str) -> Result<Roaming, String> {
+    let known = [
+        ("never", Roaming::Never),
+        ("authenticated", Roaming::Authenticated),
+        ("always", Roaming::Always),
+    ];
+    choice(text, &known)
+}
+
+/// Names of quirks, with commas in between.
+pub(in crate::input) fn quirks(text: &str) -> Result<Quirks, String> {
+    let cisco = Quirks {
+        cisco_draft_avps: true,
+    };
+    let mut quirks = Quirks::default();
+    for name in text.split(',') {
+        let Quirks { cisco_draft_avps } = choice(name, &[("cisco-avps", cisco)])?;
+        quirks.cisco_draft_avps |= cisco_draft_avps;
+    }
+    Ok(quirks)
 }
 
 pub(in crate::input) fn pseudowire(text: &str) -> Result<Pseudowire, String> {
