@@ -335,8 +335,10 @@ pub struct SessionSpec {
     pub cookie: Cookie,
     /// The cookie demanded.
     pub peer_cookie: Cookie,
-    /// The L2-specific sublayer, both ways.
+    /// The L2-specific sublayer of sent packets.
     pub sublayer: Sublayer,
+    /// That of received ones: what each end wants to receive is its own to say (RFC 3931 §5.4.4).
+    pub peer_sublayer: Sublayer,
     /// What may change.
     pub tuning: SessionTuning,
 }

@@ -46,6 +46,7 @@ prop_compose! {
             peer_id: SessionId(peer),
             pseudowire: Pseudowire::Ethernet, ifname, cookie, peer_cookie, tuning,
             sublayer: if plain { Sublayer::None } else { Sublayer::Default },
+            peer_sublayer: if plain { Sublayer::None } else { Sublayer::Default },
         }
     }
 }
@@ -53,6 +54,10 @@ prop_compose! {
 /// The session that a SESSION_CREATE's attributes describe.
 fn session_of(a: &Attributes) -> SessionSpec {
     let on = |switch: Option<u8>| switch == Some(1);
+    let sublayer = match a.l2spec_type {
+        Some(0) => Sublayer::None,
+        _ => Sublayer::Default,
+    };
     SessionSpec {
         key: SessionKey {
             tunnel: TunnelId(a.conn_id.unwrap()),
@@ -63,10 +68,8 @@ fn session_of(a: &Attributes) -> SessionSpec {
         ifname: a.ifname.clone(),
         cookie: a.cookie.unwrap_or_default(),
         peer_cookie: a.peer_cookie.unwrap_or_default(),
-        sublayer: match a.l2spec_type {
-            Some(0) => Sublayer::None,
-            _ => Sublayer::Default,
-        },
+        sublayer,
+        peer_sublayer: sublayer,
         tuning: SessionTuning {
             recv_seq: on(a.recv_seq),
             send_seq: on(a.send_seq),

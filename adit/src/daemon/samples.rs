@@ -60,6 +60,7 @@ pub(super) fn session(tunnel: u16, session: u16) -> SessionSpec {
         cookie: Cookie::EMPTY,
         peer_cookie: Cookie::EMPTY,
         sublayer: Sublayer::Default,
+        peer_sublayer: Sublayer::Default,
         tuning: SessionTuning::default(),
     }
 }
@@ -162,29 +163,33 @@ pub(super) fn any_session() -> impl Strategy<Value = SessionSpec> {
         any::<u32>(),
     );
     (ids, name, any_cookie(), any_cookie(), flags, numbers).prop_map(
-        |(ids, ifname, cookie, peer_cookie, flags, (timeout, mtu, mss, debug))| SessionSpec {
-            key: SessionKey {
-                tunnel: TunnelId(ids.0),
-                session: SessionId(ids.1),
-            },
-            peer_id: SessionId(ids.2),
-            pseudowire: Pseudowire::Ethernet,
-            ifname,
-            cookie,
-            peer_cookie,
-            sublayer: match flags.3 {
+        |(ids, ifname, cookie, peer_cookie, flags, (timeout, mtu, mss, debug))| {
+            let sublayer = match flags.3 {
                 true => Sublayer::Default,
                 false => Sublayer::None,
-            },
-            tuning: SessionTuning {
-                recv_seq: flags.0,
-                send_seq: flags.1,
-                lns_mode: flags.2,
-                reorder_timeout: Duration::from_millis(timeout),
-                mtu,
-                mss,
-                debug: DebugMask(debug),
-            },
+            };
+            SessionSpec {
+                key: SessionKey {
+                    tunnel: TunnelId(ids.0),
+                    session: SessionId(ids.1),
+                },
+                peer_id: SessionId(ids.2),
+                pseudowire: Pseudowire::Ethernet,
+                ifname,
+                cookie,
+                peer_cookie,
+                sublayer,
+                peer_sublayer: sublayer,
+                tuning: SessionTuning {
+                    recv_seq: flags.0,
+                    send_seq: flags.1,
+                    lns_mode: flags.2,
+                    reorder_timeout: Duration::from_millis(timeout),
+                    mtu,
+                    mss,
+                    debug: DebugMask(debug),
+                },
+            }
         },
     )
 }

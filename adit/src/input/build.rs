@@ -49,6 +49,7 @@ fn tunnel_retuning(fields: &Fields) -> Result<TunnelRetuning, FieldError> {
 /// [`CONFIG_SESSION`](super::form::CONFIG_SESSION).
 pub fn session(tunnel: u32, fields: &Fields) -> Result<SessionSpec, FieldError> {
     let (recv_seq, send_seq) = fields.get(&SEQ)?.unwrap_or_default();
+    let sublayer = fields.get(&L2SPEC_TYPE)?.unwrap_or(Sublayer::Default);
     Ok(SessionSpec {
         key: SessionKey {
             tunnel: TunnelId(tunnel),
@@ -59,7 +60,8 @@ pub fn session(tunnel: u32, fields: &Fields) -> Result<SessionSpec, FieldError> 
         ifname: fields.get(&NAME)?,
         cookie: fields.get(&COOKIE)?.unwrap_or_default(),
         peer_cookie: fields.get(&PEER_COOKIE)?.unwrap_or_default(),
-        sublayer: fields.get(&L2SPEC_TYPE)?.unwrap_or(Sublayer::Default),
+        sublayer,
+        peer_sublayer: sublayer,
         tuning: SessionTuning {
             recv_seq,
             send_seq,

@@ -64,6 +64,7 @@ fn session(tunnel: u32, id: u32, peer: u32, send_seq: bool) -> SessionSpec {
         cookie: Cookie::EMPTY,
         peer_cookie: Cookie::EMPTY,
         sublayer: Sublayer::Default,
+        peer_sublayer: Sublayer::Default,
         tuning: SessionTuning {
             send_seq,
             ..SessionTuning::default()

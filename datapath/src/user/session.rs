@@ -46,6 +46,7 @@ enum Format {
         cookie: Cookie,
         peer_cookie: Cookie,
         sublayer: Sublayer,
+        peer_sublayer: Sublayer,
     },
 }
 
@@ -113,9 +114,9 @@ impl Session {
             Format::V2 { .. } => (Cookie::EMPTY, Sublayer::None),
             Format::V3 {
                 peer_cookie,
-                sublayer,
+                peer_sublayer,
                 ..
-            } => (peer_cookie, sublayer),
+            } => (peer_cookie, peer_sublayer),
         }
     }
 
@@ -217,6 +218,7 @@ impl Format {
                 cookie: spec.cookie,
                 peer_cookie: spec.peer_cookie,
                 sublayer: spec.sublayer,
+                peer_sublayer: spec.peer_sublayer,
             },
         }
     }

@@ -45,6 +45,7 @@ fn session(tunnel: u32, id: u32, pseudowire: Pseudowire) -> Session {
             cookie: Cookie::EMPTY,
             peer_cookie: Cookie::EMPTY,
             sublayer: Sublayer::Default,
+            peer_sublayer: Sublayer::Default,
             tuning: SessionTuning::default(),
         },
         nr: 0,

@@ -242,6 +242,7 @@ pub(crate) fn session_spec(a: &Attributes) -> Result<SessionSpec, Error> {
         cookie: a.cookie.unwrap_or_default(),
         peer_cookie: a.peer_cookie.unwrap_or_default(),
         sublayer,
+        peer_sublayer: sublayer,
         tuning: retuning(a)?.of(&SessionTuning::default()),
     })
 }

@@ -173,6 +173,7 @@ fn kind(a: &Attributes, version: u8, number: u16) -> Result<SessionSpec, Error> 
         cookie: cookie(a.cookie),
         peer_cookie: cookie(a.peer_cookie),
         sublayer,
+        peer_sublayer: sublayer,
         tuning: retuning(a).of(&SessionTuning::default()),
     })
 }

@@ -153,10 +153,7 @@ fn session_spec(path: &DataPath, terms: &SessionTerms) -> Result<SessionSpec, Re
         _ => return Err(ResultCode::disconnect(DisconnectCode::PW_TYPE)),
     };
     let v3 = path.version == Version::V3;
-    if v3 && path.sublayer_in != path.sublayer_out {
-        let text = "the two ends want different L2-specific sublayers";
-        return Err(ResultCode::error(ErrorCode::VALUE, text));
-    }
+    let sublayer = |sublayer| if v3 { sublayer } else { Sublayer::None };
     Ok(SessionSpec {
         key: data_key(path.session),
         peer_id: path.peer_session,
@@ -164,11 +161,8 @@ fn session_spec(path: &DataPath, terms: &SessionTerms) -> Result<SessionSpec, Re
         ifname: terms.ifname.clone(),
         cookie: if v3 { path.peer_cookie } else { Cookie::EMPTY },
         peer_cookie: if v3 { path.cookie } else { Cookie::EMPTY },
-        sublayer: if v3 {
-            path.sublayer_out
-        } else {
-            Sublayer::None
-        },
+        sublayer: sublayer(path.sublayer_out),
+        peer_sublayer: sublayer(path.sublayer_in),
         tuning: tuning(path, terms),
     })
 }

@@ -19,6 +19,7 @@ pub(in crate::daemon) fn management_session(tunnel: TunnelId) -> SessionSpec {
         cookie: Cookie::EMPTY,
         peer_cookie: Cookie::EMPTY,
         sublayer: Sublayer::None,
+        peer_sublayer: Sublayer::None,
         tuning: SessionTuning::default(),
     }
 }

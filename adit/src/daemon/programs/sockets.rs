@@ -200,6 +200,7 @@ fn session(key: SessionKey, connect: Connect) -> SessionSpec {
         cookie: Cookie::EMPTY,
         peer_cookie: Cookie::EMPTY,
         sublayer: Sublayer::None,
+        peer_sublayer: Sublayer::None,
         tuning: SessionTuning::default(),
     }
 }

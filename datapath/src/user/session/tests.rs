@@ -35,6 +35,7 @@ pub(crate) fn spec(tuning: SessionTuning) -> SessionSpec {
         cookie: Cookie::EMPTY,
         peer_cookie: Cookie::EMPTY,
         sublayer: Sublayer::Default,
+        peer_sublayer: Sublayer::Default,
         tuning,
     }
 }

@@ -125,7 +125,10 @@ pub(super) fn session_difference(old: &SessionSpec, new: &SessionSpec) -> Vec<&'
         ("name", renamed),
         ("cookie", old.cookie != new.cookie),
         ("peer cookie", old.peer_cookie != new.peer_cookie),
-        ("sublayer", old.sublayer != new.sublayer),
+        (
+            "sublayer",
+            (old.sublayer, old.peer_sublayer) != (new.sublayer, new.peer_sublayer),
+        ),
     ])
 }
 

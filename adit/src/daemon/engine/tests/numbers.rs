@@ -199,7 +199,7 @@ fn a_session_without_numbers_never_leaves_its_peers_window() {
         assert_eq!(case.now(), (false, LEAP));
     }
     let mut bare = numbering();
-    bare.sublayer = Sublayer::None;
+    (bare.sublayer, bare.peer_sublayer) = (Sublayer::None, Sublayer::None);
     let mut case = Case::new(bare);
     case.restart();
     assert_eq!(case.now(), (true, 0));

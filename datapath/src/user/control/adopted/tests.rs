@@ -95,6 +95,7 @@ impl Bench {
             cookie: Cookie::EMPTY,
             peer_cookie: Cookie::EMPTY,
             sublayer: Sublayer::None,
+            peer_sublayer: Sublayer::None,
             tuning: SessionTuning::default(),
         };
         self.datapath.apply(&Change::AddSession(spec)).unwrap();
