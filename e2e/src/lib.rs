@@ -1,6 +1,7 @@
 //! What the end-to-end tests share: hosts with daemons, pairs of them, and patience.
 
 pub mod guest;
+pub mod script;
 pub mod superframe;
 pub mod traffic;
 

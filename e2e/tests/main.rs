@@ -25,6 +25,7 @@ mod pyroute2;
 mod refusals;
 mod relay;
 mod reload;
+mod scripted;
 mod sequence;
 mod soak;
 mod spread;
@@ -60,6 +61,7 @@ fn main() -> ExitCode {
             tunnels::tests(),
             lifecycle::tests(),
             reload::tests(),
+            scripted::tests(),
             many::tests(),
             pyroute2::tests(),
             l2tpip::tests(),
