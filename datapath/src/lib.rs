@@ -151,6 +151,11 @@ pub trait Datapath: Send {
     /// The device of a session, if it is of a kind that has one.
     fn device(&mut self, session: SessionKey) -> Result<Option<Device>, Error>;
 
+    /// Says whether the far end of a session takes frames: its device has a carrier then.
+    fn set_carrier(&mut self, _session: SessionKey, _on: bool) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// How a session numbers its packets now.
     fn sequencing(&mut self, session: SessionKey) -> Result<Sequencing, Error>;
 

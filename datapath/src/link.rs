@@ -4,7 +4,7 @@ use netlink_packet_core::{
     NLM_F_ACK, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
 };
 use netlink_packet_route::RouteNetlinkMessage;
-use netlink_packet_route::link::{LinkAttribute, LinkMessage};
+use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 use std::io;
 
@@ -19,6 +19,8 @@ pub(crate) struct Link {
     pub(crate) mtu: u32,
     /// The link-layer address.
     pub(crate) address: Vec<u8>,
+    /// Whether somebody has brought it up.
+    pub(crate) up: bool,
 }
 
 /// A change of a device, whoever made it.
@@ -184,5 +186,6 @@ fn describe(link: &LinkMessage) -> Option<Link> {
         name: name?,
         mtu: mtu?,
         address,
+        up: link.header.flags.contains(LinkFlags::Up),
     })
 }

@@ -30,6 +30,14 @@ pub(crate) fn tests() -> Vec<Trial> {
             a_reload_leaves_calls_alone,
         ),
         test("control::strangers_get_nothing", strangers_get_nothing),
+        test(
+            "control::a_device_follows_the_far_circuit",
+            a_device_follows_the_far_circuit,
+        ),
+        test(
+            "control::another_server_takes_over",
+            another_server_takes_over,
+        ),
         test("control::version_2", version_2),
         test("control::many_calls", many_calls),
     ]);
@@ -339,5 +347,106 @@ fn many_calls() -> Test {
         sessions.len() == CALLS && sessions.iter().all(|one| one["state"] == "established")
     });
     assert_eq!(pair.a.list("tunnel").len(), 1);
+    Ok(())
+}
+
+/// A device that is down at one end takes the carrier of the other's, as a cable would.
+fn a_device_follows_the_far_circuit() -> Test {
+    let pair = pair(&calling(UDP, CALL), &called(UDP, ""));
+    for host in [&pair.a, &pair.b] {
+        let session = await_session(host);
+        assert_eq!(session["circuit"], "down (RT)");
+        assert_eq!(session["peer_circuit"], "down (RT)");
+    }
+    await_ping(&pair);
+    let carrier = |host: &Host| host.link("l2tpeth0").is_ok_and(|link| link.carrier);
+    for (host, far) in [(&pair.a, &pair.b), (&pair.b, &pair.a)] {
+        assert!(carrier(host));
+        far.set_down("l2tpeth0")?;
+        eventually("the carrier goes", || !carrier(host));
+        assert_eq!(host.list("session")[0]["peer_circuit"], "down (RT)");
+        assert_eq!(far.list("session")[0]["circuit"], "down (RT)");
+        let text = host.adit("show session");
+        let line = "\n  circuit up, the peer's down (RT)\n";
+        assert!(text.contains(line), "{text}");
+        far.set_up("l2tpeth0")?;
+        eventually("the carrier is back", || carrier(host));
+        assert_eq!(host.list("session")[0]["peer_circuit"], "up");
+    }
+    // One that is deleted is down, and comes back down.
+    pair.b.delete_link("l2tpeth0")?;
+    eventually("the carrier goes", || !carrier(&pair.a));
+    eventually("it is back", || pair.b.set_up("l2tpeth0").is_ok());
+    eventually("so is the carrier", || carrier(&pair.a));
+    Ok(())
+}
+
+/// Of several servers the one of the best priority is called, and when it dies the next; the first
+/// lets others go first for a while. `show connection` tells all of it.
+fn another_server_takes_over() -> Test {
+    let [own, first] = [Side::A, Side::B].map(|side| side.outer(Family::V4));
+    let second = "192.0.2.3";
+    let mut pair = Pair::idle();
+    pair.b.add_address("eth0", &format!("{second}/24"))?;
+    let listener =
+        |name: &str, local: &str| format!("[[listener]]\nname = \"{name}\"\nlocal = \"{local}\"\n");
+    let servers = |all: &[&str]| {
+        let all = all.iter().enumerate();
+        let listeners: String = all.map(|(n, at)| listener(&format!("l{n}"), at)).collect();
+        format!("{listeners}[[peer]]\nname = \"a\"\n{IMPATIENT}")
+    };
+    let first = first.to_string();
+    pair.b.start_configured(&servers(&[&first, second]));
+    let call = "[[connection.session]]\nremote_end_id = \"blue\"\n";
+    pair.a.start_configured(&format!(
+        "{}[[connection]]\nname = \"lns\"\nredial = 2\n{IMPATIENT}{call}\
+         [[connection.peer]]\nhost = \"{second}\"\npriority = 1\nweight = 5\n\
+         [[connection.peer]]\nhost = \"{first}\"\n",
+        listener("l", &own.to_string()),
+    ));
+    await_session(&pair.a);
+    let connection = |host: &Host| host.list("connection").remove(0);
+    let shown = connection(&pair.a);
+    assert_eq!(
+        (&shown["name"], &shown["state"]),
+        (&"lns".into(), &"up".into())
+    );
+    assert_eq!(shown["tunnel_id"], pair.a.list("tunnel")[0]["tunnel_id"]);
+    assert_eq!(shown["calls"][0]["call"], "blue");
+    assert_eq!(shown["calls"][0]["state"], "up");
+    let hosts = [&shown["peers"][0]["host"], &shown["peers"][1]["host"]];
+    assert_eq!(hosts, [first.as_str(), second]);
+    assert_eq!(shown["peers"][0]["called"], true);
+    // The first server dies; the second one serves on.
+    pair.b.configure(&servers(&[second]));
+    pair.b.adit("reload");
+    eventually("the second one is called", || {
+        let shown = connection(&pair.a);
+        shown["state"] == "up" && shown["peers"][1]["called"] == true
+    });
+    assert_eq!(pair.a.list("tunnel")[0]["peer"], second);
+    await_session(&pair.b);
+    // Without any server it waits, and says until when and why.
+    pair.b.kill();
+    let mut shown = serde_json::Value::Null;
+    eventually("it waits, and who failed lets others go first", || {
+        shown = connection(&pair.a);
+        let avoided = |at: usize| shown["peers"][at]["next_ms"].is_u64();
+        shown["state"] == "waiting" && shown["next_ms"].is_u64() && (avoided(0) || avoided(1))
+    });
+    assert!(shown["problem"].is_string(), "{shown}");
+    assert_eq!(shown["calls"][0]["state"], "idle");
+    let text = pair.a.adit("show connection");
+    assert!(text.starts_with("Connection lns: "), "{text}");
+    let peer = format!("\n  peer {second} port 1701, priority 1, weight 5");
+    assert!(text.contains(&peer), "{text}");
+    let refused = pair.a.refused("show connection connection x").text;
+    assert!(refused.contains("there is no connection x"), "{refused}");
+    pair.b.start_configured(&servers(&[&first, second]));
+    await_session(&pair.a);
+    pair.a.adit("drain tunnel connection lns");
+    assert_eq!(connection(&pair.a)["state"], "draining");
+    pair.a.adit("stop session connection lns call blue");
+    eventually("it is idle", || connection(&pair.a)["state"] == "idle");
     Ok(())
 }

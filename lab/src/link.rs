@@ -23,6 +23,8 @@ pub struct Link {
     pub mtu: u32,
     /// Whether it is administratively up.
     pub up: bool,
+    /// Whether it is up and has a carrier.
+    pub carrier: bool,
     /// Hardware address; empty where there is none.
     pub mac: Vec<u8>,
     /// Addresses with their prefix lengths, link-local ones included.
@@ -190,6 +192,7 @@ fn read_link(message: RouteNetlinkMessage) -> Option<Link> {
         index: message.header.index,
         mtu: 0,
         up: message.header.flags.contains(LinkFlags::Up),
+        carrier: message.header.flags.contains(LinkFlags::LowerUp),
         mac: Vec::new(),
         addresses: Vec::new(),
     };

@@ -30,6 +30,16 @@ fn answer(request: &Request, client: &mut Client, style: Style) -> Result<String
             }
             None => render::sessions(&chosen(objects, filter, "session")?, style),
         },
+        Request::ShowConnections(name) => {
+            let mut rows = objects;
+            rows.retain(|row| name.is_none() || row.connection == *name);
+            if let (Some(name), true) = (name, rows.is_empty()) {
+                let text =
+                    format!("there is no connection {name}; list them with `adit show connection`");
+                return Err(Failure::refused(format!("connection: {text}")));
+            }
+            render::connections(&rows, style)
+        }
         Request::AddTunnel(_)
         | Request::AddSession(_)
         | Request::DeleteTunnel(_)

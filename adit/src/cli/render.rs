@@ -1,6 +1,7 @@
 //! What `show` prints: the text of `ip l2tp show`, or the JSON of `ip -j l2tp show`, and behind
 //! that what Adit knows beyond them.
 
+mod connection;
 mod json;
 mod more;
 mod protocol;
@@ -28,6 +29,16 @@ pub(super) fn tunnels(tunnels: &[Attributes], style: Style) -> String {
     all(tunnels, style, text::tunnel, json::tunnel)
 }
 
+/// The connections, each by a row of its own and those of its peers and calls behind it.
+pub(super) fn connections(rows: &[Attributes], style: Style) -> String {
+    let each = rows.chunk_by(|a, b| a.connection == b.connection);
+    if !style.json && !style.pretty {
+        return each.map(connection::text).collect();
+    }
+    let array = Value::Array(each.map(connection::json).collect());
+    written(&array, style)
+}
+
 /// The sessions, in the order given.
 pub(super) fn sessions(sessions: &[Attributes], style: Style) -> String {
     all(sessions, style, text::session, json::session)
@@ -51,6 +62,10 @@ fn all(
         Value::Object(map)
     };
     let array = Value::Array(objects.iter().map(one).collect());
+    written(&array, style)
+}
+
+fn written(array: &Value, style: Style) -> String {
     match style.pretty {
         true => format!("{array:#}\n"),
         false => format!("{array}\n"),

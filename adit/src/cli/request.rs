@@ -19,6 +19,8 @@ pub(super) enum Request {
     SetSession(SessionSelector, Retuning),
     ShowTunnels(Filter),
     ShowSessions(Filter),
+    /// All of them, or the one of this name.
+    ShowConnections(Option<String>),
     Control(Command, ControlTarget),
 }
 
@@ -40,6 +42,7 @@ impl Request {
         let fields = Fields::from_words(form(verb, object), words)?;
         let tunnel = || fields.demand(&TUNNEL_ID).map(TunnelId);
         let request = match (verb, object) {
+            (_, Object::Connection) => Request::ShowConnections(fields.get(&CONNECTION)?),
             (Verb::Add, Object::Tunnel) => Request::AddTunnel(build::tunnel(&fields)?),
             (Verb::Add, Object::Session) => {
                 Request::AddSession(build::session(tunnel()?.0, &fields)?)
@@ -74,6 +77,7 @@ impl Request {
             Request::SetSession(which, change) => control::modify_session(which, change, seq),
             Request::ShowTunnels(_) => control::dump_tunnels(seq),
             Request::ShowSessions(_) => control::dump_sessions(seq),
+            Request::ShowConnections(_) => control::dump_connections(seq),
             Request::Control(command, target) => control::control(*command, target, seq),
         }
     }

@@ -20,6 +20,7 @@ pub(super) enum Verb {
 pub(super) enum Object {
     Tunnel,
     Session,
+    Connection,
 }
 
 impl Verb {
@@ -50,8 +51,9 @@ impl Verb {
     pub(super) fn objects(self) -> &'static [Object] {
         match self {
             Verb::Drain => &[Object::Tunnel],
-            Verb::Add | Verb::Delete | Verb::Show | Verb::Set | Verb::Start | Verb::Stop => {
-                &Object::ALL
+            Verb::Show => &Object::ALL,
+            Verb::Add | Verb::Delete | Verb::Set | Verb::Start | Verb::Stop => {
+                &[Object::Tunnel, Object::Session]
             }
         }
     }
@@ -70,7 +72,7 @@ impl Verb {
         match self {
             Verb::Add => "Make a tunnel or a session",
             Verb::Delete => "Remove a tunnel with its sessions, or one session",
-            Verb::Show => "Print tunnels or sessions, all or those of the ids given",
+            Verb::Show => "Print tunnels, sessions or connections, all or those that match",
             Verb::Set => "Change a tunnel or a session while it works",
             Verb::Start => "Open a connection's tunnel, or place a call of its, now",
             Verb::Stop => "Close a tunnel or end a call, and do not start it again",
@@ -97,6 +99,9 @@ impl Verb {
             (Verb::Show, Object::Session) => {
                 "\n\nCookies are shown to callers with CAP_NET_ADMIN only."
             }
+            (Verb::Show, Object::Connection) => {
+                "\n\nConnections are those of the configuration file, whether they are up or not."
+            }
             (Verb::Show, Object::Tunnel)
             | (Verb::Add | Verb::Delete | Verb::Set | Verb::Start | Verb::Stop | Verb::Drain, _) => {
                 ""
@@ -111,13 +116,14 @@ impl Verb {
 }
 
 impl Object {
-    pub(super) const ALL: [Object; 2] = [Object::Tunnel, Object::Session];
+    pub(super) const ALL: [Object; 3] = [Object::Tunnel, Object::Session, Object::Connection];
 
     /// The word for it.
     pub(super) fn name(self) -> &'static str {
         match self {
             Object::Tunnel => "tunnel",
             Object::Session => "session",
+            Object::Connection => "connection",
         }
     }
 
@@ -130,6 +136,8 @@ impl Object {
 /// The keywords that `verb` takes for `object`.
 pub(super) fn form(verb: Verb, object: Object) -> &'static Form {
     match (verb, object) {
+        // Only `show` has connections for an object.
+        (_, Object::Connection) => &form::SHOW_CONNECTION,
         (Verb::Add, Object::Tunnel) => &form::ADD_TUNNEL,
         (Verb::Add, Object::Session) => &form::ADD_SESSION,
         (Verb::Delete, Object::Tunnel) => &form::DEL_TUNNEL,
@@ -159,7 +167,11 @@ const VERBS: [(&str, &str); 10] = [
     ("stop", "stop"),
     ("drain", "drain"),
 ];
-const OBJECTS: [(&str, &str); 2] = [("tunnel", "tunnel"), ("session", "session")];
+const OBJECTS: [(&str, &str); 3] = [
+    ("tunnel", "tunnel"),
+    ("session", "session"),
+    ("connection", "connection"),
+];
 
 /// Writes out an abbreviated verb and object: the first words of `args` (without the program's
 /// name) that are neither flags nor the value of one. Other commands are never abbreviated.

@@ -215,6 +215,7 @@ fn act(
     let message = match state.engine.decide(request)? {
         Action::Tunnels => return Ok(Rest::Tunnels(None)),
         Action::Sessions => return Ok(Rest::Sessions(None)),
+        Action::Connections => return Ok(Rest::Ready(connections(header, state))),
         Action::Reload { dry_run } => return reload(dry_run, header, packet, manner, state),
         Action::Noop => Some(genl::noop(single)),
         Action::Tunnel(id) => state.tunnel_message(single, id),
@@ -266,20 +267,33 @@ fn reload(
     state: &mut State,
 ) -> Result<Rest, Error> {
     let report = state.reload(dry_run)?;
-    let mut packets = VecDeque::from([Vec::new()]);
     let end = match report.refusal() {
         None => Writer::done(header.seq, header.portid).finish(),
         Some(refused) => error(packet, manner, &refused),
     };
     let lines = report.lines.iter();
     let lines = lines.map(|line| genl::report(header, &line.text, line.failed));
-    for message in lines.chain([end]) {
+    Ok(Rest::Ready(packed(lines.chain([end]))))
+}
+
+/// Every connection and what belongs to it; there are no more than the configuration file has.
+fn connections(header: Header, state: &State) -> VecDeque<Vec<u8>> {
+    let all = state.plane.connections();
+    let messages = all.flat_map(|connection| genl::connection(header, &connection));
+    let end = Writer::done(header.seq, header.portid).finish();
+    packed(messages.chain([end]))
+}
+
+/// Messages in as few packets as they fit.
+fn packed(messages: impl Iterator<Item = Vec<u8>>) -> VecDeque<Vec<u8>> {
+    let mut packets = VecDeque::from([Vec::new()]);
+    for message in messages {
         match packets.back_mut() {
             Some(last) if last.len() + message.len() <= PACKET_OCTETS => last.extend(message),
             Some(_) | None => packets.push_back(message),
         }
     }
-    Ok(Rest::Ready(packets))
+    packets
 }
 
 /// A packet of tunnels behind `after`, and the last one in it; the end of the dump when there is

@@ -1,6 +1,6 @@
 //! The daemon's loop: signals, lost devices, repetitions, and the control protocol.
 
-use super::lost::Lost;
+use super::devices::{Devices, News};
 use super::plane::{Letter, Lookup, Resolved};
 use super::ppp::Ended;
 use super::state::State;
@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What comes from elsewhere than from clients.
 pub(super) struct Desk {
-    lost: Arc<Lost>,
+    devices: Arc<Devices>,
     mail: mpsc::Receiver<Letter>,
     answers: mpsc::UnboundedReceiver<Resolved>,
     /// For those who look names up.
@@ -39,7 +39,7 @@ pub(super) struct Desk {
 impl Desk {
     /// A desk, and where control messages go to get there. `ended` tells of PPP endpoints.
     pub(super) fn new(
-        lost: Arc<Lost>,
+        devices: Arc<Devices>,
         ended: mpsc::UnboundedReceiver<Ended>,
     ) -> (Desk, ControlSink) {
         let (post, mail) = mpsc::channel(MAIL);
@@ -54,7 +54,7 @@ impl Desk {
             post.try_send(letter).is_ok()
         });
         let desk = Desk {
-            lost,
+            devices,
             mail,
             answers,
             asked,
@@ -66,7 +66,7 @@ impl Desk {
     /// Does what comes; returns when the process shall end.
     pub(super) async fn attend(&mut self, state: &RefCell<State>, signals: &mut Signals) {
         let changed = Rc::clone(&state.borrow().changed);
-        let lost = Arc::clone(&self.lost);
+        let devices = Arc::clone(&self.devices);
         let mut watchdog = sd_notify::watchdog_enabled().map(|limit| every(limit / 2));
         let mut numbers = every(SAVING);
         loop {
@@ -75,12 +75,7 @@ impl Desk {
                 _ = signals.terminate.recv() => return,
                 _ = signals.interrupt.recv() => return,
                 _ = signals.hangup.recv() => reload(&mut state.borrow_mut()),
-                sessions = lost.take() => {
-                    let engine = &mut state.borrow_mut().engine;
-                    for session in sessions {
-                        engine.device_lost(session, Instant::now());
-                    }
-                }
+                news = devices.take() => handle(&news, &mut state.borrow_mut()),
                 () = self.protocol(state) => {}
                 () = until(due) => state.borrow_mut().engine.retry(Instant::now()),
                 () = tick(&mut watchdog) => tell(&[NotifyState::Watchdog]),
@@ -154,6 +149,18 @@ impl Desk {
                 let _ = asked.send(look_up(lookup).await);
             });
         }
+    }
+}
+
+/// Heeds what others did to sessions' devices.
+fn handle(news: &News, state: &mut State) {
+    let State { engine, plane, .. } = state;
+    for session in &news.lost {
+        engine.device_lost(*session, Instant::now());
+        plane.device_switched(*session, false, engine);
+    }
+    for (session, up) in &news.switched {
+        plane.device_switched(*session, *up, engine);
     }
 }
 

@@ -12,10 +12,10 @@ pub mod store;
 
 mod answer;
 mod attend;
+mod devices;
 mod dumps;
 mod host;
 mod log;
-mod lost;
 mod news;
 mod peer;
 mod programs;

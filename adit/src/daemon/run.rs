@@ -1,9 +1,9 @@
 //! From options to a running daemon, and its end.
 
 use super::attend::{self, Desk, Signals};
+use super::devices::Devices;
 use super::engine::Engine;
 use super::host::{self, Namespace};
-use super::lost::Lost;
 use super::plane::Plane;
 use super::ppp::Endpoints;
 use super::programs::{self, Closed, Programs};
@@ -52,9 +52,9 @@ async fn daemon(options: Options, file: Config) -> Result<(), Error> {
     let namespace = Namespace::of(&listener);
     let namespace = namespace.map_err(|err| Error::system(&err, "namespace", "is unknown"))?;
     let (store, kept) = host::open_store(options.state.as_deref(), &namespace)?;
-    let lost = Arc::new(Lost::default());
+    let devices = Arc::new(Devices::default());
     let (closed, told) = unbounded_channel();
-    let (datapath, backend) = datapath(&options, &lost, closed.clone())?;
+    let (datapath, backend) = datapath(&options, &devices, closed.clone())?;
     let programs = Programs::new(Some(datapath.ppp()), Some(namespace.cookie), closed);
     let (ended, endings) = unbounded_channel();
     let endpoints = Endpoints::new(Some(datapath.ppp()), options.socket.clone(), ended);
@@ -66,7 +66,7 @@ async fn daemon(options: Options, file: Config) -> Result<(), Error> {
     );
     let mut engine = Engine::new(Box::new(datapath), store);
     engine.restore(Instant::now())?;
-    let (mut desk, sink) = Desk::new(lost, endings);
+    let (mut desk, sink) = Desk::new(devices, endings);
     let state = Rc::new(RefCell::new(State {
         engine,
         plane: Plane::new(seed()?, host::name(), sink),
@@ -109,7 +109,7 @@ fn load(path: &Path) -> Result<Config, Vec<String>> {
 /// Starts the data path, and tells what to call it in the log.
 fn datapath(
     options: &Options,
-    lost: &Arc<Lost>,
+    devices: &Arc<Devices>,
     closed: UnboundedSender<Closed>,
 ) -> Result<(UserDatapath, String), Error> {
     let many = || {
@@ -122,12 +122,13 @@ fn datapath(
     let workers = options
         .workers
         .map(|count| NonZeroUsize::new(count).ok_or_else(many));
-    let lost = Arc::clone(lost);
+    let devices = Arc::clone(devices);
     let datapath = UserDatapath::new(user::Options {
         workers: workers.transpose()?,
         without: options.without,
         notify: Arc::new(move |event| match event {
-            user::Event::DeviceLost(session) => lost.note(session),
+            user::Event::DeviceLost(session) => devices.lost(session),
+            user::Event::DeviceSwitched(session, up) => devices.switched(session, up),
             user::Event::TunnelClosed(tunnel) => {
                 // At the end of the process nobody listens any more.
                 let _ = closed.send(Closed::Tunnel(tunnel));

@@ -174,6 +174,11 @@ form! {
 }
 
 form! {
+    /// `show connection`.
+    SHOW_CONNECTION { CONNECTION Optional }
+}
+
+form! {
     /// `show session`.
     SHOW_SESSION { TUNNEL_ID Optional, SESSION_ID Optional, NAME Optional }
 }

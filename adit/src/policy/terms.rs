@@ -168,6 +168,8 @@ pub struct SessionTerms {
     pub mtu: Option<u16>,
     /// How large TCP segments may be that hosts agree on through the session.
     pub mss: Option<adit_datapath::spec::Mss>,
+    /// What the peer is told of this end's circuit.
+    pub circuit_status: CircuitReport,
     /// Log lines wanted.
     pub debug: adit_datapath::spec::DebugMask,
 }
@@ -186,9 +188,20 @@ impl Default for SessionTerms {
             reorder_timeout: Duration::ZERO,
             mtu: None,
             mss: None,
+            circuit_status: CircuitReport::default(),
             debug: adit_datapath::spec::DebugMask::default(),
         }
     }
+}
+
+/// What the peer is told of this end's circuit (version 3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CircuitReport {
+    /// Whether the session's device is up.
+    #[default]
+    Device,
+    /// That it is up, whatever it is.
+    Up,
 }
 
 /// What a call carries.

@@ -116,6 +116,15 @@ impl Tap {
         Ok(())
     }
 
+    /// Says whether the far end of the device takes frames (Linux 5.0).
+    pub(crate) fn set_carrier(&self, on: bool) -> io::Result<()> {
+        const TUNSETCARRIER: libc::Ioctl = 0x4004_54e2;
+        let on = libc::c_int::from(on);
+        // SAFETY: TUNSETCARRIER reads one int, which `on` is.
+        check(unsafe { libc::ioctl(self.file.as_raw_fd(), TUNSETCARRIER, &raw const on) })?;
+        Ok(())
+    }
+
     /// The network namespace that the device is in now.
     pub(crate) fn namespace(&self) -> io::Result<OwnedFd> {
         const TUNGETDEVNETNS: libc::Ioctl = 0x54e3;

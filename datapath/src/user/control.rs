@@ -117,7 +117,7 @@ impl UserDatapath {
         let count = options
             .workers
             .map_or(processors.min(MAX_WORKERS), NonZeroUsize::get);
-        let watched = Watched::default();
+        let watched = Watched::new(options.notify.clone());
         watched.follow().map_err(failed)?;
         let closing = Closing::default();
         closing.follow(options.notify.clone()).map_err(failed)?;
@@ -252,6 +252,10 @@ impl Datapath for UserDatapath {
             index: link.index,
             mtu: link.mtu,
         }))
+    }
+
+    fn set_carrier(&mut self, key: SessionKey, on: bool) -> Result<(), Error> {
+        self.switch_carrier(key, on)
     }
 
     fn sequencing(&mut self, key: SessionKey) -> Result<Sequencing, Error> {

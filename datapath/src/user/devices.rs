@@ -74,6 +74,11 @@ impl Devices {
         link.map(|link| (tap, Link { mtu, ..link })).map_err(failed)
     }
 
+    /// A device as it is now.
+    pub(crate) fn look(&mut self, index: u32) -> io::Result<Link> {
+        self.links.by_index(index)
+    }
+
     /// Makes the device of a PPP unit. EEXIST when the name is taken.
     pub(crate) fn make_unit(&mut self, name: &str) -> Result<(Tap, Link), Errno> {
         let errno = |e: io::Error| match e.raw_os_error() {

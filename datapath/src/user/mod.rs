@@ -50,6 +50,8 @@ use std::sync::Arc;
 pub enum Event {
     /// Somebody deleted a session's device. Applying the session again makes a new one.
     DeviceLost(SessionKey),
+    /// Somebody brought a session's device up, or down if this is false. A new one is down.
+    DeviceSwitched(SessionKey, bool),
     /// A program has closed the socket of its tunnel, which is to be removed.
     TunnelClosed(TunnelId),
 }

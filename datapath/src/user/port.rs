@@ -1,13 +1,14 @@
 use crate::counters::DropReason;
 use crate::link::Link;
 use crate::ppp::Unit;
-use crate::spec::Mss;
+use crate::spec::{Mss, SessionKey};
 use crate::sys::tap::{Layer, Tap};
 use crate::user::devices::ETHERNET;
 use crate::user::inner::clamp::{self, Most};
 use crate::user::inner::too_big;
 use crate::user::line::Line;
 use crate::user::offload::VirtioHeader;
+use crate::user::session::Session;
 use std::io::IoSlice;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU32};
@@ -110,6 +111,8 @@ pub(crate) struct Interface {
     /// The device as it was last seen.
     link: Mutex<Link>,
     lost: AtomicBool,
+    /// The session that it is of; a device of PPP's is of none.
+    session: Option<Arc<Session>>,
 }
 
 impl Interface {
@@ -122,7 +125,14 @@ impl Interface {
             largest: AtomicU32::new(0),
             link: Mutex::new(link),
             lost: AtomicBool::new(false),
+            session: None,
         }
+    }
+
+    /// The device of a session.
+    pub(crate) fn of_session(mut self, session: Arc<Session>) -> Interface {
+        self.session = Some(session);
+        self
     }
 
     /// The device as it was last seen.
@@ -133,10 +143,13 @@ impl Interface {
             .clone()
     }
 
-    /// Notes what the device is now.
-    pub(crate) fn see(&self, link: Link) {
+    /// Notes what the device is now. Gives the session whose device has been brought up or down.
+    pub(crate) fn see(&self, link: Link) -> Option<SessionKey> {
         self.mtu.store(link.mtu, Relaxed);
+        let up = link.up;
         *self.link.lock().unwrap_or_else(PoisonError::into_inner) = link;
+        let session = self.session.as_ref().filter(|session| session.switch(up));
+        session.map(|session| session.key)
     }
 
     /// Notes that it has this MTU because the path admits it.

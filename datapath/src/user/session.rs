@@ -32,6 +32,10 @@ pub(crate) struct Session {
     pub(crate) tx: Tally,
     pub(crate) log: LogBudget,
     pub(crate) answers: AnswerBudget,
+    /// Whether its device shall have no carrier.
+    silent: AtomicBool,
+    /// Whether its device was up when that was told last.
+    up: AtomicBool,
 }
 
 /// What stands in front of a session's payloads. The ids are the peer's.
@@ -84,6 +88,8 @@ impl Session {
             tx: Tally::default(),
             log: LogBudget::default(),
             answers: AnswerBudget::default(),
+            silent: AtomicBool::new(false),
+            up: AtomicBool::new(false),
         }
     }
 
@@ -131,6 +137,21 @@ impl Session {
     /// The number that the peer's next packet should have.
     pub(crate) fn expected(&self) -> Sequence {
         Sequence(self.expected.load(Relaxed))
+    }
+
+    /// Whether the session's device has a carrier.
+    pub(crate) fn has_carrier(&self) -> bool {
+        !self.silent.load(Relaxed)
+    }
+
+    /// Notes whether the session's device has a carrier.
+    pub(crate) fn set_carrier(&self, on: bool) {
+        self.silent.store(!on, Relaxed);
+    }
+
+    /// Notes whether the session's device is up; true when that is to be told.
+    pub(crate) fn switch(&self, up: bool) -> bool {
+        self.up.swap(up, Relaxed) != up
     }
 
     /// Tells what [`Session::expected`] is to be.

@@ -1,18 +1,35 @@
 //! A thread that follows what others do to the sessions' devices.
 
-use crate::link::{LinkEvent, LinkMonitor, Links};
+use crate::link::{Link, LinkEvent, LinkMonitor, Links};
 use crate::user::port::Interface;
+use crate::user::{Event, Notify};
 use rustc_hash::FxHashMap;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The devices that are followed, by interface index.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct Watched {
     devices: Arc<Mutex<FxHashMap<u32, Arc<Interface>>>>,
+    notify: Notify,
 }
 
 impl Watched {
+    pub(crate) fn new(notify: Notify) -> Watched {
+        Watched {
+            devices: Arc::default(),
+            notify,
+        }
+    }
+
+    /// Notes what a device is now, and tells when it was brought up or down.
+    pub(crate) fn see(&self, device: &Interface, link: Link) {
+        let up = link.up;
+        if let Some(session) = device.see(link) {
+            (self.notify)(Event::DeviceSwitched(session, up));
+        }
+    }
+
     pub(crate) fn add(&self, device: Arc<Interface>) {
         self.with(|devices| devices.insert(device.index, device));
     }
@@ -44,7 +61,7 @@ impl Watched {
             LinkEvent::Changed(link) => {
                 let device = self.with(|devices| devices.get(&link.index).cloned());
                 if let Some(device) = device {
-                    device.see(link);
+                    self.see(&device, link);
                 }
             }
             LinkEvent::Gone(index) => self.remove(index),
@@ -52,7 +69,7 @@ impl Watched {
                 let all = self.with(|devices| devices.values().cloned().collect::<Vec<_>>());
                 for device in all {
                     if let Ok(link) = links.by_index(device.index) {
-                        device.see(link);
+                        self.see(&device, link);
                     }
                 }
             }
@@ -61,5 +78,11 @@ impl Watched {
 
     fn with<T>(&self, f: impl FnOnce(&mut FxHashMap<u32, Arc<Interface>>) -> T) -> T {
         f(&mut self.devices.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl std::fmt::Debug for Watched {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Watched(..)")
     }
 }

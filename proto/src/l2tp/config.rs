@@ -2,7 +2,7 @@
 
 use super::Encapsulation;
 use adit_wire::l2tp::Sublayer;
-use adit_wire::l2tp::avp::{Bearers, DataSequencing, DigestType, Framings, PwType};
+use adit_wire::l2tp::avp::{Bearers, CircuitStatus, DataSequencing, DigestType, Framings, PwType};
 pub use adit_wire::l2tp::control::Quirks;
 use std::fmt;
 use std::net::IpAddr;
@@ -153,6 +153,8 @@ pub struct SessionConfig {
     /// Which data packets carry sequence numbers. v2: anything but `None` as a LAC sends Sequencing
     /// Required; as an LNS it numbers what it sends.
     pub sequencing: DataSequencing,
+    /// The state of this end's circuit (v3), until `Node::set_link` says another.
+    pub circuit: CircuitStatus,
 }
 
 /// Whose SCCRQ is answered, and how.
@@ -283,6 +285,7 @@ impl Default for SessionConfig {
             cookie_len: 8,
             sublayer: Sublayer::None,
             sequencing: DataSequencing::None,
+            circuit: CircuitStatus::UP,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod attacks;
 mod calls;
+mod circuits;
 mod floods;
 mod kit;
 mod life;

@@ -82,6 +82,14 @@ pub struct Attributes {
     pub call: Option<String>,
     pub limits: Option<String>,
     pub sessions: Option<u32>,
+    pub circuit: Option<String>,
+    pub peer_circuit: Option<String>,
+    pub host: Option<String>,
+    pub priority: Option<u16>,
+    pub weight: Option<u16>,
+    pub called: bool,
+    pub next: Option<u64>,
+    pub failures: Option<u32>,
 }
 
 impl Attributes {
@@ -191,6 +199,14 @@ impl Attributes {
             Attr::Call => self.call = Some(v.string(usize::MAX)?),
             Attr::Limits => self.limits = Some(v.string(usize::MAX)?),
             Attr::Sessions => self.sessions = Some(v.word()?),
+            Attr::Circuit => self.circuit = Some(v.string(usize::MAX)?),
+            Attr::PeerCircuit => self.peer_circuit = Some(v.string(usize::MAX)?),
+            Attr::Host => self.host = Some(v.string(usize::MAX)?),
+            Attr::Priority => self.priority = Some(v.half()?),
+            Attr::Weight => self.weight = Some(v.half()?),
+            Attr::Called => self.called = true,
+            Attr::Next => self.next = Some(v.long()?),
+            Attr::Failures => self.failures = Some(v.word()?),
             // Nobody uses these, but the policy still wants them whole.
             Attr::DataSeq | Attr::L2specLen => v.octet().map(drop)?,
             Attr::Offset | Attr::VlanId | Attr::Mru => v.half().map(drop)?,
@@ -255,6 +271,14 @@ impl Attributes {
             Attr::Call => put(to, attr, self.call.as_deref(), Writer::string),
             Attr::Limits => put(to, attr, self.limits.as_deref(), Writer::string),
             Attr::Sessions => put(to, attr, self.sessions, Writer::word),
+            Attr::Circuit => put(to, attr, self.circuit.as_deref(), Writer::string),
+            Attr::PeerCircuit => put(to, attr, self.peer_circuit.as_deref(), Writer::string),
+            Attr::Host => put(to, attr, self.host.as_deref(), Writer::string),
+            Attr::Priority => put(to, attr, self.priority, Writer::half),
+            Attr::Weight => put(to, attr, self.weight, Writer::half),
+            Attr::Called => put(to, attr, self.called.then_some(()), put_flag),
+            Attr::Next => put(to, attr, self.next, Writer::long),
+            Attr::Failures => put(to, attr, self.failures, Writer::word),
             Attr::DataSeq
             | Attr::L2specLen
             | Attr::Offset

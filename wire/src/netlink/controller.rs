@@ -265,6 +265,7 @@ fn capabilities(command: Command) -> u32 {
         | Command::Reload
         | Command::Start
         | Command::Stop
-        | Command::Drain => common | can::NEEDS_ADMIN,
+        | Command::Drain
+        | Command::ConnectionGet => common | can::NEEDS_ADMIN,
     }
 }

@@ -87,6 +87,10 @@ numbers! {
         Stop = 130,
         /// Adit: closes a tunnel once its last call has ended, and lets it take no more.
         Drain = 131,
+        /// Adit: a dump of the connections of the configuration file: of each a message, then one
+        /// with [`Attr::Host`] for each peer that it may be opened to, and one with [`Attr::Call`]
+        /// for each of its calls.
+        ConnectionGet = 132,
     }
 }
 
@@ -221,8 +225,25 @@ numbers! {
         Call = 0x1029,
         /// Adit, u32: sessions in any state that a tunnel has.
         Sessions = 0x102a,
+        /// Adit, string: the state of this end's circuit.
+        Circuit = 0x102b,
+        /// Adit, string: the state of the peer's circuit.
+        PeerCircuit = 0x102c,
         /// Adit, string: what the session has to do without.
         Limits = 0x1030,
+        /// Adit, string: a peer that a connection may be opened to, by name or address.
+        Host = 0x1040,
+        /// Adit, u16: its priority; lower ones go first.
+        Priority = 0x1041,
+        /// Adit, u16: its weight among those of one priority.
+        Weight = 0x1042,
+        /// Adit, flag: it is the one that was called last.
+        Called = 0x1043,
+        /// Adit, u64: milliseconds until the next attempt; of a peer that failed, until it no longer
+        /// lets others go first.
+        Next = 0x1044,
+        /// Adit, u32: failures in a row.
+        Failures = 0x1045,
     }
 }
 

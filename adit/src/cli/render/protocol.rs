@@ -38,6 +38,12 @@ pub(super) fn text(object: &Attributes) -> String {
         }
         out.push('\n');
     }
+    let down = |circuit: &&String| *circuit != "up";
+    let (own, peer) = (&object.circuit, &object.peer_circuit);
+    if own.iter().chain(peer).any(|circuit| down(&circuit)) {
+        let [own, peer] = [own, peer].map(|circuit| one_line(circuit.as_deref().unwrap_or("?")));
+        out.push_str(&format!("  circuit {own}, the peer's {peer}\n"));
+    }
     out
 }
 
@@ -48,6 +54,8 @@ pub(super) fn json(object: &Attributes) -> Map<String, Value> {
         ("state", &object.state),
         ("origin", &object.origin),
         ("peer_name", &object.peer_name),
+        ("circuit", &object.circuit),
+        ("peer_circuit", &object.peer_circuit),
     ];
     for (key, text) in texts {
         if let Some(text) = text {

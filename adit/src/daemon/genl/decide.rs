@@ -36,6 +36,8 @@ pub enum Action {
     Session(SessionKey),
     /// Tell all sessions.
     Sessions,
+    /// Tell all connections.
+    Connections,
     /// Read the configuration file again.
     Reload {
         /// Only say what would change.
@@ -93,6 +95,7 @@ pub fn decide(
         Command::Start => Action::Control(Order::Start, target(a)?),
         Command::Stop => Action::Control(Order::Stop, target(a)?),
         Command::Drain => Action::Control(Order::Drain, target(a)?),
+        Command::ConnectionGet => Action::Connections,
     })
 }
 

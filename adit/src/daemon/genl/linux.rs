@@ -33,9 +33,12 @@ pub(super) fn decide(
     let named =
         &mut |session: &SessionSpec, wanted: &str| name(session).unwrap_or_default() == wanted;
     Ok(match request.command {
-        Command::Noop | Command::Reload | Command::Start | Command::Stop | Command::Drain => {
-            Action::Noop
-        }
+        Command::Noop
+        | Command::Reload
+        | Command::Start
+        | Command::Stop
+        | Command::Drain
+        | Command::ConnectionGet => Action::Noop,
         Command::TunnelCreate => create_tunnel(a, state)?,
         Command::TunnelDelete => Action::Change(Change::RemoveTunnel(find_tunnel(a, state)?.id)),
         Command::TunnelModify => {

@@ -20,7 +20,7 @@ pub(crate) use create::{session_spec, tunnel_spec};
 pub(crate) use decide::free_session;
 pub use decide::{Action, Order, decide};
 pub use reply::{Extra, Header, session, tunnel};
-pub(crate) use reply::{cut, noop, report};
+pub(crate) use reply::{connection, cut, noop, report};
 pub use request::Request;
 
 use adit_datapath::Error;
@@ -93,7 +93,15 @@ fn keyword(attr: Attr) -> &'static str {
         | Attr::InFlight
         | Attr::Retransmissions
         | Attr::RoundTrip
-        | Attr::Sessions => "attribute",
+        | Attr::Sessions
+        | Attr::Circuit
+        | Attr::PeerCircuit
+        | Attr::Host
+        | Attr::Priority
+        | Attr::Weight
+        | Attr::Called
+        | Attr::Next
+        | Attr::Failures => "attribute",
     }
 }
 

@@ -2,12 +2,13 @@
 
 use super::Dialect;
 use crate::control::{encapsulation, mss_number, outer_tuning, zero_checksums6};
-use crate::daemon::plane::Details;
+use crate::daemon::plane::{ConnectionDetails, Details};
 use adit_datapath::counters::{Counters, DropReason};
 use adit_datapath::limits::Limit;
 use adit_datapath::spec::{DebugMask, Device, Encap, Pseudowire, SessionSpec, TunnelSpec};
 use adit_wire::netlink::{Attr, Command, Writer, flag, pw_type};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
 
 /// The longest text of [`Attr::Problem`] that its policy admits.
 const PROBLEM_OCTETS: usize = 1024;
@@ -216,6 +217,11 @@ fn negotiated(writer: Writer, details: &Details) -> Writer {
     if let Some(uptime) = details.uptime {
         writer = writer.long(Attr::Uptime, saturating(uptime.as_millis()));
     }
+    if let Some(circuits) = &details.circuits {
+        writer = writer
+            .string(Attr::Circuit, &circuits.own)
+            .string(Attr::PeerCircuit, &circuits.peer);
+    }
     if let Some(channel) = details.channel {
         writer = writer
             .word(Attr::Window, channel.window)
@@ -227,6 +233,69 @@ fn negotiated(writer: Writer, details: &Details) -> Writer {
         }
     }
     writer
+}
+
+/// A connection, the peers that it may be opened to, and its calls.
+pub(crate) fn connection(header: Header, connection: &ConnectionDetails) -> Vec<Vec<u8>> {
+    let ConnectionDetails {
+        name,
+        state,
+        tunnel,
+        uptime,
+        problem,
+        next,
+        failures,
+        peers,
+        calls,
+    } = connection;
+    let row = || {
+        let flags = flag::MULTI;
+        Writer::command(Command::ConnectionGet, flags, header.seq, header.portid)
+            .string(Attr::Connection, name)
+    };
+    let later = |writer: Writer, next: Option<Duration>| match next {
+        Some(next) => writer.long(Attr::Next, saturating(next.as_millis())),
+        None => writer,
+    };
+    let why = |writer: Writer, problem: &Option<String>| match problem {
+        Some(problem) => writer.string(Attr::Problem, cut(problem, PROBLEM_OCTETS)),
+        None => writer,
+    };
+    let mut own = row()
+        .string(Attr::State, state)
+        .word(Attr::Failures, *failures);
+    if let Some(tunnel) = tunnel {
+        own = own.word(Attr::ConnId, tunnel.0);
+    }
+    if let Some(uptime) = uptime {
+        own = own.long(Attr::Uptime, saturating(uptime.as_millis()));
+    }
+    let peers = peers.iter().map(|peer| {
+        let one = row()
+            .string(Attr::Host, &peer.host)
+            .half(Attr::UdpDport, peer.port)
+            .half(Attr::Priority, peer.priority)
+            .half(Attr::Weight, peer.weight);
+        let one = if peer.called {
+            one.flag(Attr::Called)
+        } else {
+            one
+        };
+        later(one, peer.avoided)
+    });
+    let calls = calls.iter().map(|call| {
+        let one = row()
+            .string(Attr::Call, &call.name)
+            .string(Attr::State, call.state);
+        let one = match call.session {
+            Some(session) => one.word(Attr::SessionId, session.0),
+            None => one,
+        };
+        later(why(one, &call.problem), call.next)
+    });
+    let own = later(why(own, problem), *next);
+    let all = std::iter::once(own).chain(peers).chain(calls);
+    all.map(Writer::finish).collect()
 }
 
 fn saturating(number: u128) -> u64 {

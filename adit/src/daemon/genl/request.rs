@@ -71,7 +71,7 @@ impl<'a> Request<'a> {
     /// Whether only CAP_NET_ADMIN may ask for this. Linux lets only NOOP pass without.
     pub fn needs_privilege(&self) -> bool {
         match self.command {
-            Command::Noop => false,
+            Command::Noop | Command::ConnectionGet => false,
             Command::TunnelGet | Command::SessionGet => self.dialect == Dialect::Linux,
             Command::TunnelCreate
             | Command::TunnelDelete
@@ -88,7 +88,12 @@ impl<'a> Request<'a> {
 
     /// Refuses a dump of what has none; Linux does so once it knows who asks.
     pub(super) fn servable(&self) -> Result<(), Error> {
-        match self.dump && !matches!(self.command, Command::TunnelGet | Command::SessionGet) {
+        let all = match self.dialect {
+            Dialect::Adit => self.command == Command::ConnectionGet,
+            Dialect::Linux => false,
+        };
+        let all = all || matches!(self.command, Command::TunnelGet | Command::SessionGet);
+        match self.dump && !all {
             true => Err(unsupported(self.command.number())),
             false => Ok(()),
         }

@@ -136,10 +136,10 @@ fn only_one_wellformed_request_a_packet_is_read() {
 
 #[test]
 fn looking_needs_no_privilege_and_everything_else_does() {
-    use Command::{Noop, SessionGet, TunnelGet};
+    use Command::{ConnectionGet, Noop, SessionGet, TunnelGet};
     for command in Command::ALL {
         let message = request(*command).finish();
-        let looks = matches!(command, Noop | TunnelGet | SessionGet);
+        let looks = matches!(command, Noop | TunnelGet | SessionGet | ConnectionGet);
         assert_eq!(
             Request::read(&message).unwrap().needs_privilege(),
             !looks,

@@ -107,6 +107,7 @@ impl Session {
             called_number: None,
             up: None,
             installed: false,
+            carrier: true,
         }
     }
 }

@@ -34,7 +34,9 @@ impl Plane {
         };
         let spec = session_spec(path, &session.terms)?;
         if session.installed {
-            return replace(&spec, path, engine);
+            replace(&spec, path, engine)?;
+            self.apply_carrier(path.session, engine);
+            return Ok(());
         }
         let added = engine.negotiate(&Change::AddSession(spec.clone()));
         added.map_err(|e| refusal(&e))?;

@@ -3,6 +3,9 @@
 mod calls;
 mod choice;
 mod open;
+mod view;
+
+pub(super) use view::Intent;
 
 use crate::policy::Connection;
 use adit_datapath::Error;
@@ -63,13 +66,15 @@ enum State {
 }
 
 #[derive(Debug, Default)]
-struct CallState {
+pub(super) struct CallState {
     session: Option<SessionKey>,
     up: Option<Instant>,
     failures: u32,
     due: Option<Instant>,
     /// Somebody stopped it.
     stopped: bool,
+    /// Why it ended or was refused last.
+    problem: Option<String>,
 }
 
 impl Dial {

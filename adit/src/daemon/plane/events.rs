@@ -46,7 +46,7 @@ impl Plane {
             } => self.call_offered(session, direction, pseudowire, &details),
             Event::SessionUp { session, .. } => self.session_up(session),
             Event::SessionDown { session, end } => self.session_down(session, &end),
-            Event::LinkInfo { session, info } => tracing::debug!("{session}: {info:?}"),
+            Event::LinkInfo { session, info } => self.link_info(session, info, engine),
             Event::WanErrors { session, errors } => tracing::debug!("{session}: {errors:?}"),
             Event::Drained => self.drained = true,
         }

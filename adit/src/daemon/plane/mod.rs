@@ -8,7 +8,9 @@
 
 mod calls;
 mod carry;
+mod circuit;
 mod command;
+mod connections;
 mod dial;
 mod events;
 mod listeners;
@@ -19,6 +21,7 @@ mod terms;
 mod traffic;
 
 pub use command::Target;
+pub use connections::ConnectionDetails;
 pub use dial::{Lookup, Resolved};
 pub use show::Details;
 
@@ -111,6 +114,8 @@ struct Session {
     called_number: Option<Vec<u8>>,
     up: Option<Instant>,
     installed: bool,
+    /// Whether the peer's circuit takes frames.
+    carrier: bool,
 }
 
 impl Plane {

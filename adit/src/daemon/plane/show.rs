@@ -2,8 +2,9 @@
 
 use super::{Plane, Tunnel};
 use adit_datapath::spec::SessionKey as DataKey;
-use adit_proto::l2tp::{SessionState, TunnelKey};
+use adit_proto::l2tp::TunnelKey;
 use adit_wire::l2tp::TunnelId;
+use adit_wire::l2tp::avp::CircuitStatus;
 use std::time::Duration;
 
 /// The control protocol's side of a tunnel or a session.
@@ -19,6 +20,17 @@ pub struct Details {
     pub uptime: Option<Duration>,
     /// What its control channel does; a session has none.
     pub channel: Option<Channel>,
+    /// The states of a session's circuits, in version 3.
+    pub circuits: Option<Circuits>,
+}
+
+/// The states of the circuits at the ends of a session.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Circuits {
+    /// What the peer is told of this end's.
+    pub own: String,
+    /// What the peer tells of its.
+    pub peer: String,
 }
 
 /// A tunnel's control channel.
@@ -57,6 +69,7 @@ impl Plane {
                 sessions: info.sessions.try_into().unwrap_or(u32::MAX),
                 rtt: info.round_trip,
             }),
+            circuits: None,
         })
     }
 
@@ -64,15 +77,10 @@ impl Plane {
     pub fn session_details(&self, key: DataKey) -> Option<Details> {
         let key = self.session_of(key).ok()?;
         let session = self.sessions.get(&key)?;
-        let state = match session.up {
-            Some(_) => SessionState::Established,
-            None => {
-                let mut sessions = self.node.sessions(key.tunnel());
-                sessions.find(|info| info.session == key)?.state
-            }
-        };
+        let info = self.node.session(key)?;
+        let (own, peer) = info.circuits;
         Some(Details {
-            state: state.to_string(),
+            state: info.state.to_string(),
             origin: session
                 .call
                 .as_ref()
@@ -80,6 +88,19 @@ impl Plane {
             peer: String::new(),
             uptime: session.up.map(|up| up.elapsed()),
             channel: None,
+            circuits: peer.map(|peer| Circuits {
+                own: circuit(own),
+                peer: circuit(peer),
+            }),
         })
+    }
+}
+
+/// Up or down, with the bits of RFC 5641 where these say more.
+fn circuit(status: CircuitStatus) -> String {
+    let word = if status.is_active() { "up" } else { "down" };
+    match status == CircuitStatus::UP || status == CircuitStatus::DOWN {
+        true => word.to_owned(),
+        false => format!("{word} ({status})"),
     }
 }

@@ -1,5 +1,6 @@
 //! The policy in the words of the node.
 
+use super::circuit;
 use crate::policy::{
     Digest, Limits, Peer, Policy, Roaming, Role, SessionTerms, TunnelTerms, VersionChoice,
 };
@@ -126,6 +127,7 @@ pub(super) fn session(terms: &SessionTerms) -> SessionConfig {
             (false, false) => DataSequencing::None,
             (true, _) | (_, true) => DataSequencing::All,
         },
+        circuit: circuit::first_status(terms),
     }
 }
 

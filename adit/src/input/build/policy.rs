@@ -125,6 +125,7 @@ pub fn session_terms(fields: &Fields, version: VersionChoice) -> Result<SessionT
         reorder_timeout: fields.get(&keyword::REORDER_TIMEOUT)?.unwrap_or_default(),
         mtu: fields.get(&keyword::MTU)?.flatten(),
         mss: fields.get(&keyword::MSS)?.flatten(),
+        circuit_status: fields.get(&CIRCUIT_STATUS)?.unwrap_or_default(),
         debug: fields.get(&keyword::DEBUG)?.unwrap_or_default(),
     })
 }

@@ -51,7 +51,7 @@ macro_rules! with_session_terms {
                 word::PPPD_FILE Optional, word::PPPD_OPTIONS Optional,
                 word::COOKIE_OCTETS Optional, keyword::L2SPEC_TYPE Optional,
                 keyword::SEQ Optional, keyword::REORDER_TIMEOUT Optional, keyword::MTU Optional, keyword::MSS Optional,
-                keyword::DEBUG Optional,
+                word::CIRCUIT_STATUS Optional, keyword::DEBUG Optional,
             }
         }
     };

@@ -3,8 +3,8 @@
 use super::{Keyword, Notation};
 use crate::input::value::policy as value;
 use crate::policy::{
-    Digest, HandTo, Host, Net, Pattern, Pseudowire, Roaming, Role, Secret, SourcePort,
-    VersionChoice,
+    CircuitReport, Digest, HandTo, Host, Net, Pattern, Pseudowire, Roaming, Role, Secret,
+    SourcePort, VersionChoice,
 };
 use adit_datapath::spec::PeerSource;
 use adit_wire::l2tp::control::Quirks;
@@ -95,6 +95,8 @@ keywords! {
         "the name of the circuit at the far end";
     COOKIE_OCTETS: u8 = "cookie_octets", "0|4|8", Number, cookie_octets,
         "length of the cookie that the peer is asked to send (default 8)";
+    CIRCUIT_STATUS: CircuitReport = "circuit_status", "device|up", Text, circuit_status,
+        "what the peer is told of this end's circuit: whether the device is up, or always that it is (default device)";
     MAX_TUNNELS: u32 = "max_tunnels", "N", Number, count,
         "most tunnels at a time (default 65535)";
     TUNNEL_RATE: u32 = "tunnel_rate", "N", Number, count,

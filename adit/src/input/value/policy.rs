@@ -4,8 +4,8 @@ pub(in crate::input) use super::{address, ifname, port, switch};
 
 use super::{choice, number};
 use crate::policy::{
-    Digest, HandTo, Host, Net, Pattern, Pseudowire, Roaming, Role, Secret, SourcePort,
-    VersionChoice,
+    CircuitReport, Digest, HandTo, Host, Net, Pattern, Pseudowire, Roaming, Role, Secret,
+    SourcePort, VersionChoice,
 };
 use adit_datapath::spec::PeerSource;
 use adit_wire::l2tp::control::Quirks;
@@ -190,6 +190,11 @@ pub(in crate::input) fn pppd_options(text: &str) -> Result<Vec<String>, String> 
             "{text:?} has quotes; write options that need them into a file and give pppd_file"
         )),
     }
+}
+
+pub(in crate::input) fn circuit_status(text: &str) -> Result<CircuitReport, String> {
+    let known = [("device", CircuitReport::Device), ("up", CircuitReport::Up)];
+    choice(text, &known)
 }
 
 pub(in crate::input) fn cookie_octets(text: &str) -> Result<u8, String> {

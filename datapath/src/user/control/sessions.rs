@@ -59,6 +59,8 @@ impl UserDatapath {
         let (session, lost) = (member.line.session.clone(), port.device.link());
         let before = member.spec.clone();
         self.watched.remove(port.device.index);
+        // So is the new one until somebody brings it up.
+        session.switch(false);
         self.paths.follower.order(PathOrder::Forget(port.clone()));
         let tx = self.workers.tx_of(*number);
         tx.order(TxOrder::Detach(*number));
@@ -127,6 +129,10 @@ impl UserDatapath {
         let keep = self.tunnel(spec.key.tunnel)?.spec.via.is_none();
         let device = Arc::new(self.interface(spec, &line, old, keep)?);
         self.watched.add(device.clone());
+        if let Ok(link) = self.devices.look(device.index) {
+            // Somebody may have been faster.
+            self.watched.see(&device, link);
+        }
         let port = Arc::new(Port::new(line, device));
         let number = self.workers.number();
         let tx = self.workers.tx_of(number);
@@ -159,7 +165,13 @@ impl UserDatapath {
             Old::Lost(link) => (mtu, self.devices.remake(link, keep)?),
         };
         let now = link.mtu;
-        let device = Interface::new(tap, link);
+        let session = line.session.clone();
+        if !session.has_carrier()
+            && let Err(error) = tap.set_carrier(false)
+        {
+            tracing::warn!(%error, device = link.name, "the new device keeps its carrier");
+        }
+        let device = Interface::new(tap, link).of_session(session);
         if spec.tuning.mtu.is_none() && (now == admitted || now == left) {
             device.set_automatic(now);
         }
@@ -186,6 +198,17 @@ impl UserDatapath {
         member.line.session.tuning.change(change);
         member.spec.tuning = change.of(&member.spec.tuning);
         Ok(())
+    }
+
+    /// Gives a session's device its carrier, or takes it away; a session without one has none.
+    pub(super) fn switch_carrier(&mut self, key: SessionKey, on: bool) -> Result<(), Error> {
+        let member = self.sessions.get(&key).ok_or_else(|| no_session(key))?;
+        let Some(port) = member.port() else {
+            return Ok(());
+        };
+        member.line.session.set_carrier(on);
+        let done = port.device.tap.set_carrier(on);
+        done.map_err(|e| Error::system(&e, "carrier", "cannot be switched"))
     }
 
     /// Stops moving the packets of sessions and removes their devices, all at once.

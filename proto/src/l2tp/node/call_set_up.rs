@@ -194,11 +194,14 @@ impl Tunnel {
         let sent = call.reply(&mut shared.plain).map_err(Unsent::from);
         let sent = sent.and_then(|()| Ok(self.send(shared, kind, peer)?));
         if let Err(error) = sent {
-            self.end_session(shared, id, error.code());
+            return self.end_session(shared, id, error.code());
+        }
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.told = Some(session.config.circuit);
         }
     }
 
-    fn call(&self, id: SessionId) -> Option<Call<'_>> {
+    pub(super) fn call(&self, id: SessionId) -> Option<Call<'_>> {
         Some(Call {
             version: self.version,
             id,
@@ -292,6 +295,9 @@ impl Tunnel {
         if let Err(error) = sent {
             return self.end_session(shared, id, error.code());
         }
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.told = Some(session.config.circuit);
+        }
         self.path_up(shared, id);
         self.session_up(shared, id, None);
     }
@@ -364,7 +370,15 @@ impl Tunnel {
                 info: LinkInfo::Circuit(status),
             });
         }
+        let late = session
+            .told
+            .is_some_and(|told| told != session.config.circuit);
+        let (key, circuit) = (self.session_key(id, &session), session.config.circuit);
         self.sessions.insert(id, session);
+        if late && self.version == Version::V3 {
+            // What can be written and sent of it could be at the beginning.
+            let _ = self.set_link(shared, key, LinkInfo::Circuit(circuit));
+        }
     }
 }
 

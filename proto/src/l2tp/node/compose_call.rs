@@ -41,7 +41,7 @@ impl Call<'_> {
             serial_number: details.serial,
             pw_type: self.session.pseudowire,
             remote_end,
-            circuit_status: CircuitStatus::UP,
+            circuit_status: self.session.config.circuit,
             cookie: self.cookie(),
             tie_breaker: pending.tie_breaker,
             sublayer: self.sublayer(),
@@ -76,7 +76,7 @@ impl Call<'_> {
         let icrp = v3::Icrp {
             local_session: self.id,
             remote_session: self.session.peer_id,
-            circuit_status: CircuitStatus::UP,
+            circuit_status: self.session.config.circuit,
             cookie: self.cookie(),
             sublayer: self.sublayer(),
             data_sequencing: self.sequencing(),
@@ -150,7 +150,7 @@ impl Call<'_> {
                 data_sequencing: self.sequencing(),
                 tx_speed,
                 rx_speed,
-                circuit_status: None,
+                circuit_status: self.news(),
             }),
             Direction::Outgoing => v3::Message::Occn(v3::Occn {
                 local_session,
@@ -159,7 +159,7 @@ impl Call<'_> {
                 data_sequencing: self.sequencing(),
                 tx_speed,
                 rx_speed,
-                circuit_status: None,
+                circuit_status: self.news(),
             }),
         }
         .encode(out)
@@ -204,6 +204,12 @@ impl Call<'_> {
             })
             .encode(out),
         }
+    }
+
+    /// The state of the circuit, if it is not what the peer was told.
+    fn news(self) -> Option<CircuitStatus> {
+        let circuit = self.session.config.circuit;
+        Some(circuit).filter(|circuit| self.session.told != Some(*circuit))
     }
 
     fn cookie(self) -> Option<Cookie> {

@@ -6,7 +6,7 @@ use super::Node;
 use super::session::Session;
 use super::tunnel::Tunnel;
 use crate::Instant;
-use adit_wire::l2tp::avp::PwType;
+use adit_wire::l2tp::avp::{CircuitStatus, PwType};
 use adit_wire::l2tp::{Cookie, SessionId, TunnelId, Version};
 use std::sync::Arc;
 use std::time::Duration;
@@ -70,6 +70,8 @@ pub struct SessionInfo {
     pub pseudowire: PwType,
     /// The cookies that this end and the peer demand (v3).
     pub cookies: (Cookie, Cookie),
+    /// The states of this end's circuit and, as far as it told, of the peer's (v3).
+    pub circuits: (CircuitStatus, Option<CircuitStatus>),
     /// Since when it is established.
     pub since: Option<Instant>,
 }
@@ -109,6 +111,7 @@ impl Tunnel {
             role: session.role(),
             pseudowire: session.pseudowire,
             cookies: (session.cookie, session.peer.cookie),
+            circuits: (session.config.circuit, session.peer.circuit),
             since: (session.state == SessionState::Established)
                 .then(|| Instant::new(Duration::from_secs(session.since.into()))),
         }

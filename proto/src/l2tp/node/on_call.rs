@@ -1,7 +1,7 @@
 //! What the peer says about sessions.
 
 use super::super::session::{SessionAction, SessionEvent, SessionState, next};
-use super::super::{Event, ResultCode, SessionEnd};
+use super::super::{Event, LinkInfo, ResultCode, SessionEnd};
 use super::calls::{self, Addressed, CallMessage};
 use super::counters::MessageDrop;
 use super::shared::Shared;
@@ -45,6 +45,11 @@ impl Tunnel {
             }
             (CallMessage::LinkInfo(info), Some(id)) => {
                 if let Some(session) = self.up(shared, id) {
+                    if let (LinkInfo::Circuit(status), Some(one)) =
+                        (info, self.sessions.get_mut(&id))
+                    {
+                        one.peer.circuit = Some(status);
+                    }
                     shared.notify(Event::LinkInfo { session, info });
                 }
             }

@@ -20,6 +20,8 @@ pub(super) struct Session {
     pub(super) cookie: Cookie,
     /// What the peer wants.
     pub(super) peer: Terms,
+    /// The state of the own circuit that the peer was told last (v3).
+    pub(super) told: Option<CircuitStatus>,
     /// The data path was told of it.
     pub(super) path_up: bool,
     /// It gave way to the peer's request, so that a CDN for the own one may be under way.

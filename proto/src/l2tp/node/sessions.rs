@@ -4,7 +4,7 @@ use super::super::session::{Machine, SessionAction, SessionEvent, SessionState, 
 use super::super::tunnel::TunnelState;
 use super::super::{CallAnswer, CallDetails, CallRequest, Connected, Event, LinkInfo, Output};
 use super::super::{Refused, ResultCode, Saved, SessionConfig, SessionEnd, SessionKey};
-use super::compose_call::{self, Call};
+use super::compose_call;
 use super::establish::Unsent;
 use super::session::{Pending, Session, Terms};
 use super::shared::Shared;
@@ -59,6 +59,7 @@ impl Tunnel {
             config,
             cookie: cookie.and_then(Result::ok).unwrap_or(Cookie::EMPTY),
             peer: Terms::NONE,
+            told: None,
             path_up: false,
             yielded: false,
             since: 0,
@@ -167,10 +168,8 @@ impl Tunnel {
         if action != SessionAction::SendRequest {
             return;
         }
-        let call = Call {
-            version: self.version,
-            id,
-            session,
+        let Some(call) = self.call(id) else {
+            return;
         };
         let kind = match session.machine.direction {
             super::super::Direction::Incoming => MessageKind::Icrq,
@@ -193,6 +192,7 @@ impl Tunnel {
         self.start_timer(shared, id);
         if let Some(session) = self.sessions.get_mut(&id) {
             session.state = state;
+            session.told = Some(session.config.circuit);
         }
     }
 
@@ -274,12 +274,19 @@ impl Tunnel {
     ) -> Result<(), Refused> {
         let session = self.session(key)?;
         let (state, peer) = (session.state, session.peer_id);
-        let version = self.version;
-        let call = Call {
-            version,
-            id: key.id,
-            session,
-        };
+        let may_be_v3 = self.may_be_v3();
+        if let LinkInfo::Circuit(circuit) = info
+            && may_be_v3
+            && let Some(session) = self.sessions.get_mut(&key.id)
+        {
+            session.config.circuit = circuit;
+            if state != SessionState::Established {
+                // It is told when the session is established.
+                return Ok(());
+            }
+            session.told = Some(circuit);
+        }
+        let call = self.call(key.id).ok_or(Refused::NoSession)?;
         let composed = call.link_info(info, &mut shared.plain);
         let composed = composed.ok_or(Refused::Unsupported("such link information"))?;
         self.inform(shared, MessageKind::Sli, state, peer, composed)
@@ -294,12 +301,7 @@ impl Tunnel {
     ) -> Result<(), Refused> {
         let session = self.session(key)?;
         let (state, peer) = (session.state, session.peer_id);
-        let version = self.version;
-        let call = Call {
-            version,
-            id: key.id,
-            session,
-        };
+        let call = self.call(key.id).ok_or(Refused::NoSession)?;
         let composed = call.wan_errors(errors, &mut shared.plain);
         self.inform(shared, MessageKind::Wen, state, peer, composed)
     }

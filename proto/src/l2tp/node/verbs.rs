@@ -140,7 +140,8 @@ impl Node {
         })
     }
 
-    /// Sends a Set-Link-Info.
+    /// Sends a Set-Link-Info. The state of a circuit (v3) that is given before the session is
+    /// established is told as soon as that can be.
     pub fn set_link(
         &mut self,
         now: Instant,

@@ -77,6 +77,7 @@ fn request(world: &mut World, plan: &Plan) -> CallRequest {
         cookie_len: [0, 4, 8][world.random().below(3) as usize],
         sublayer: [Sublayer::None, Sublayer::Default][world.random().below(2) as usize],
         sequencing: [DataSequencing::None, DataSequencing::All][world.random().below(2) as usize],
+        ..SessionConfig::default()
     };
     if plan.outgoing {
         request.direction = Direction::Outgoing;

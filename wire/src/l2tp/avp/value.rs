@@ -233,6 +233,10 @@ impl CircuitStatus {
     /// Down, with no word on why.
     pub const DOWN: CircuitStatus = CircuitStatus(0);
 
+    /// The circuit at the sender is down, both ways; the way between the ends is not.
+    pub const CIRCUIT_DOWN: CircuitStatus =
+        CircuitStatus(CircuitStatus::CIRCUIT_RECEIVE_FAULT | CircuitStatus::CIRCUIT_TRANSMIT_FAULT);
+
     const FAULTS: u16 = 0x003c;
 
     /// Whether these bits are all set.
@@ -243,6 +247,11 @@ impl CircuitStatus {
     /// Whether data may flow towards the sender: A is set, and no fault contradicts it (§3).
     pub const fn is_active(self) -> bool {
         self.has(CircuitStatus::ACTIVE) && self.0 & CircuitStatus::FAULTS == 0
+    }
+
+    /// Whether users' packets may be sent to the sender: it is active and does not stand by.
+    pub const fn takes_traffic(self) -> bool {
+        self.is_active() && !self.has(CircuitStatus::STANDBY)
     }
 }
 

@@ -40,6 +40,7 @@ impl Plane {
                     tracing::warn!("connection {name}: call {}: {refused}", call.name);
                     state.failures = state.failures.saturating_add(1);
                     state.due = Some(now + backoff(state.failures, redial, &mut self.random));
+                    state.problem = Some(refused.to_string());
                 }
             }
         }
@@ -49,6 +50,7 @@ impl Plane {
     pub(in crate::daemon::plane) fn call_connected(&mut self, key: SessionKey) {
         if let Some(state) = self.call_state(key) {
             state.up = Some(Instant::now());
+            state.problem = None;
         }
     }
 
@@ -83,6 +85,7 @@ impl Plane {
                 failures,
                 due,
                 stopped: state.stopped,
+                problem: Some(why.to_owned()),
                 ..CallState::default()
             };
         }
