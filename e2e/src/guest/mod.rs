@@ -103,6 +103,21 @@ impl Guest {
         self.answer(COMMAND)
     }
 
+    /// Writes a file in the guest, whose text has no quotes.
+    ///
+    /// # Errors
+    /// As [`Guest::run`], and a place where no file can be.
+    pub fn write(&mut self, path: &str, text: &str) -> io::Result<()> {
+        assert!(!text.contains(['\'', '\\']), "no quotes: {text:?}");
+        let text = text.replace('\n', "\\n").replace('%', "%%");
+        let output = self.run(&format!("printf '{text}' >{path}"))?;
+        if !output.status.success() {
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            return Err(io::Error::other(format!("guest: {path}: {stderr}")));
+        }
+        Ok(())
+    }
+
     fn answer(&mut self, patience: Duration) -> io::Result<Output> {
         self.answers.next(patience).map_err(|error| {
             let console = fs::read(&self.console).unwrap_or_default();
