@@ -1,7 +1,7 @@
 //! xl2tpd with pppd, as either end of a call: their files, which are the same wherever they run.
 
 use adit_lab::Namespace;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// The end of a tunnel that a program plays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,6 +10,24 @@ pub enum Role {
     Lns,
     /// Calls.
     Lac,
+}
+
+impl Role {
+    /// The other end's.
+    pub fn other(self) -> Role {
+        match self {
+            Role::Lns => Role::Lac,
+            Role::Lac => Role::Lns,
+        }
+    }
+
+    /// Its address inside the first call.
+    pub fn inside(self) -> Ipv4Addr {
+        match self {
+            Role::Lns => LNS_INSIDE.into(),
+            Role::Lac => LAC_INSIDE.into(),
+        }
+    }
 }
 
 /// How the LNS wants the caller to prove who it is.
@@ -45,7 +63,13 @@ pub struct Dialup {
     pub own: IpAddr,
     /// The address of the other end.
     pub peer: IpAddr,
+    /// More options of pppd, one a line. Without them pppd asks for all the compression that it
+    /// knows.
+    pub options: &'static str,
 }
+
+/// Options of pppd that neither ask for compression nor take any.
+pub const UNCOMPRESSED: &str = "noccp\nnovj\n";
 
 /// The address of the LNS inside the call.
 pub const LNS_INSIDE: [u8; 4] = [10, 9, 0, 1];
@@ -93,8 +117,9 @@ impl Dialup {
     fn options(&self) -> String {
         let common = format!(
             "debug\nlogfile /etc/ppp/pppd.log\nipcp-accept-local\nipcp-accept-remote\n\
-             mtu {MRU}\nmru {MRU}\nnodefaultroute\nnoccp\nnovj\nlcp-echo-interval 1\n\
-             lcp-echo-failure 4\n+ipv6\n"
+             mtu {MRU}\nmru {MRU}\nnodefaultroute\nlcp-echo-interval 1\n\
+             lcp-echo-failure 4\n+ipv6\n{}",
+            self.options
         );
         let own = match self.role {
             // pppd draws its magic numbers from the time and its process number. Two that start in the

@@ -15,9 +15,10 @@ mod probe;
 mod program;
 mod relay;
 mod routed;
+mod xl2tpd;
 
 pub use capture::Capture;
-pub use dialup::{Dialup, LAC_INSIDE, LNS_INSIDE, MRU, Proof, Role, ppp_devices};
+pub use dialup::{Dialup, LAC_INSIDE, LNS_INSIDE, MRU, Proof, Role, UNCOMPRESSED, ppp_devices};
 pub use harness::{
     Test, eventually, needing, needing_python, python_packages, run, run_where, test,
 };
@@ -27,3 +28,4 @@ pub use probe::{Probe, bridged, frame, virtio_bridged};
 pub use program::program;
 pub use relay::{Disturbance, Relay, apart, lose_every, relayed, swap_every};
 pub use routed::Routed;
+pub use xl2tpd::Xl2tpd;

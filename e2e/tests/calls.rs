@@ -1,16 +1,14 @@
 //! Calls between xl2tpd and pppd from Debian, both ends under `adit exec`.
 
 use adit_e2e::{
-    Dialup, Family, Host, LAC_INSIDE, LNS_INSIDE, MRU, Pair, Proof, Role, Side, Test, eventually,
-    needing, ppp_devices, program,
+    Dialup, Family, LAC_INSIDE, LNS_INSIDE, MRU, Pair, Proof, Role, Side, Test, UNCOMPRESSED,
+    Xl2tpd, eventually, needing, ppp_devices,
 };
 use adit_lab::{Amount, Ping, tcp_transfer};
 use libtest_mimic::Trial;
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
-use std::process::{Child, Stdio};
 use std::time::Duration;
 
 pub(crate) fn tests() -> Vec<Trial> {
@@ -48,58 +46,6 @@ pub(crate) fn tests() -> Vec<Trial> {
     ]
 }
 
-/// xl2tpd under `adit exec`, with an /etc/ppp of its own.
-struct Xl2tpd {
-    child: Child,
-    files: PathBuf,
-}
-
-impl Xl2tpd {
-    fn start(host: &Host, dialup: &Dialup) -> Xl2tpd {
-        let files = host.path("ppp");
-        fs::create_dir(&files).expect("a directory");
-        for (name, text) in dialup.files() {
-            fs::write(files.join(name), text).expect("a file");
-        }
-        let log = fs::File::create(files.join("xl2tpd.log")).expect("a file");
-        let script = format!(
-            "mount --bind {0} /etc/ppp && mount -t tmpfs tmpfs /run && \
-             exec {1} exec --log {0}/exec.log -- {2}",
-            files.display(),
-            program().display(),
-            Dialup::command(),
-        );
-        let child = host
-            .command("unshare")
-            .args(["--mount", "sh", "-c", &script])
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().expect("a descriptor"))
-            .stderr(log)
-            .env_remove("ADIT_SOCKET")
-            .spawn()
-            .expect("xl2tpd");
-        Xl2tpd { child, files }
-    }
-
-    fn pid(&self) -> Pid {
-        Pid::from_child(&self.child)
-    }
-}
-
-impl Drop for Xl2tpd {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            for name in ["xl2tpd.log", "pppd.log", "exec.log"] {
-                let text = fs::read_to_string(self.files.join(name)).unwrap_or_default();
-                eprintln!("--- {}/{name}\n{text}---", self.files.display());
-            }
-        }
-        // Ends with its namespace too, which is later.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 /// Two hosts and a call between them; A answers it.
 struct Call {
     caller: Xl2tpd,
@@ -117,6 +63,7 @@ impl Call {
                 proof,
                 own: side.outer(Family::V4),
                 peer: side.other().outer(Family::V4),
+                options: UNCOMPRESSED,
             }
         };
         let server = Xl2tpd::start(&pair.a, &dialup(Role::Lns));
@@ -140,17 +87,10 @@ impl Call {
     /// The pppd of one end.
     #[track_caller]
     fn pppd(&self, role: Role) -> Pid {
-        let xl2tpd = match role {
-            Role::Lns => self.server.pid(),
-            Role::Lac => self.caller.pid(),
-        };
-        let path = format!("/proc/{0}/task/{0}/children", xl2tpd.as_raw_nonzero());
-        let children = fs::read_to_string(path).expect("children");
-        let name = |pid: &&str| fs::read_to_string(format!("/proc/{pid}/comm"));
-        let mut children = children.split_whitespace();
-        let pppd = children.find(|pid| name(pid).is_ok_and(|name| name.trim() == "pppd"));
-        let pppd = pppd.expect("a pppd").parse().expect("a number");
-        Pid::from_raw(pppd).expect("a process")
+        match role {
+            Role::Lns => self.server.pppd(),
+            Role::Lac => self.caller.pppd(),
+        }
     }
 }
 
@@ -205,7 +145,7 @@ fn a_killed_daemon_hangs_up() -> Test {
     for host in [&call.pair.a, &call.pair.b] {
         eventually("no device is left", || ppp_devices(host) == 0);
     }
-    let log = fs::read_to_string(call.caller.files.join("pppd.log"))?;
+    let log = call.caller.log("pppd.log");
     assert!(
         log.contains("Hangup") || log.contains("Connection terminated"),
         "{log}"
@@ -220,15 +160,16 @@ fn a_wrong_secret_is_refused() -> Test {
         proof: Proof::Chap,
         own: Side::A.outer(Family::V4),
         peer: Side::B.outer(Family::V4),
+        options: UNCOMPRESSED,
     };
     let server = Xl2tpd::start(&pair.a, &dialup);
-    fs::write(server.files.join("chap-secrets"), "caller * another *\n")?;
+    fs::write(server.file("chap-secrets"), "caller * another *\n")?;
     dialup.role = Role::Lac;
     (dialup.own, dialup.peer) = (dialup.peer, dialup.own);
     let caller = Xl2tpd::start(&pair.b, &dialup);
-    let log = || fs::read_to_string(caller.files.join("pppd.log")).unwrap_or_default();
     eventually("the caller is refused", || {
-        log().contains("CHAP authentication failed")
+        let log = caller.log("pppd.log");
+        log.contains("CHAP authentication failed")
     });
     eventually("nothing is left", || {
         ppp_devices(&pair.a) + ppp_devices(&pair.b) == 0
