@@ -1,7 +1,6 @@
 //! What both sides have counted.
 
 use crate::rig::{Rig, insist};
-use crate::variant::Variant;
 use adit_e2e::Test;
 use serde_json::Value;
 use std::error::Error;
@@ -30,8 +29,8 @@ struct Flow {
 }
 
 /// What each side has sent the other has received, to the byte and without an error, and the
-/// kernel's sequence numbers are the number of packets where there are any.
-pub(crate) fn agree(rig: &mut Rig, variant: &Variant) -> Test {
+/// kernel's sequence numbers are the number of packets if they are `numbered`.
+pub(crate) fn agree(rig: &mut Rig, numbered: bool) -> Test {
     // Packets may be on the way still, so that the two are first read at different times.
     let (adit, numbers) = insist(|| {
         let (adit, (kernel, numbers)) = (adit(rig)?, kernel(rig)?);
@@ -45,7 +44,7 @@ pub(crate) fn agree(rig: &mut Rig, variant: &Variant) -> Test {
         "{adit:?}"
     );
     assert_eq!((adit.sent.errors, adit.received.errors), (0, 0), "{adit:?}");
-    let expected = match variant.numbered {
+    let expected = match numbered {
         true => [adit.sent.packets, adit.received.packets],
         false => [0, 0],
     };

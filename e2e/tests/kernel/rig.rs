@@ -19,16 +19,17 @@ pub(crate) const ECHO: u16 = 7;
 const TAP: &str = "tap0";
 
 /// Both sides, and the means to tell either what to do.
+#[derive(Debug)]
 pub(crate) struct Rig {
     pub(crate) host: Host,
     guest: Guest,
 }
 
 impl Rig {
-    /// Starts the daemon and boots the guest.
-    pub(crate) fn new() -> Result<Rig, Box<dyn Error>> {
+    /// Starts the daemon and boots the guest, whose console goes to a file called after the rig.
+    pub(crate) fn new(name: &str) -> Result<Rig, Box<dyn Error>> {
         let host = Host::new("adit");
-        let console = Path::new(env!("CARGO_TARGET_TMPDIR")).join("kernel-console.log");
+        let console = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-console.log"));
         let conform = Path::new(env!("CARGO_BIN_EXE_adit-conform"));
         let guest = Guest::boot_with(&Kit::find()?, &[conform], &host, TAP, &console)?;
         let mut rig = Rig { host, guest };
@@ -121,6 +122,11 @@ impl Rig {
         Ok(stdout.into_owned())
     }
 
+    /// Writes a file in the guest.
+    pub(crate) fn write(&mut self, path: &str, text: &str) -> Test {
+        Ok(self.guest.write(path, text)?)
+    }
+
     /// Runs a command of the grammar that both have on `side`.
     pub(crate) fn l2tp(&mut self, side: Side, words: &str) -> Result<String, Box<dyn Error>> {
         match side {
@@ -137,7 +143,7 @@ impl Rig {
 pub(crate) fn insist<T>(
     mut attempt: impl FnMut() -> Result<T, Box<dyn Error>>,
 ) -> Result<T, Box<dyn Error>> {
-    let deadline = Instant::now() + Duration::from_secs(15);
+    let deadline = Instant::now() + Duration::from_secs(30);
     loop {
         match attempt() {
             Err(_) if Instant::now() < deadline => thread::sleep(Duration::from_millis(100)),

@@ -2,22 +2,14 @@
 //! other, and what has to be true of it.
 
 use crate::counters;
-use crate::rig::{DEVICE, ECHO, Rig, insist};
+use crate::rig::{DEVICE, Rig, insist};
 use crate::side::{End, Side};
+use crate::traffic;
 use crate::variant::Variant;
 use adit_e2e::Test;
 use adit_lab::Ping;
 use serde_json::Value;
-use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::thread;
 use std::time::Duration;
-
-/// What goes through the pseudowire as TCP, in each direction.
-const TRANSFER: usize = 200_000;
-
-/// No answer for this long is a failure.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Makes the pseudowire on both sides, moves packets, compares what both sides say of it, and
 /// takes it away.
@@ -25,8 +17,8 @@ pub(crate) fn walk(rig: &mut Rig, variant: &Variant) -> Test {
     rig.make_afresh(variant)?;
     both_choose_the_same_mtu(rig, variant)?;
     ping(rig, variant.first)?;
-    transfer(rig)?;
-    counters::agree(rig, variant)?;
+    traffic::transfer(rig, Side::Kernel.inner())?;
+    counters::agree(rig, variant.numbered)?;
     both_show_the_same(rig, variant)?;
     let End {
         tunnel, session, ..
@@ -83,8 +75,8 @@ pub(crate) fn whole_frames(rig: &mut Rig, variant: &Variant) -> Test {
     rig.host.set_mtu(DEVICE, 1500)?;
     rig.guest(&format!("ip link set {DEVICE} mtu 1500"))?;
     ping(rig, variant.first)?;
-    transfer(rig)?;
-    counters::agree(rig, variant)?;
+    traffic::transfer(rig, Side::Kernel.inner())?;
+    counters::agree(rig, variant.numbered)?;
     rig.clear()
 }
 
@@ -108,50 +100,9 @@ fn both_choose_the_same_mtu(rig: &mut Rig, variant: &Variant) -> Test {
 fn ping(rig: &mut Rig, first: Side) -> Test {
     for size in [56, 3000] {
         for from in [first, first.other()] {
-            ping_from(rig, from, size)?;
+            traffic::ping(rig, from, from.other().inner(), size)?;
         }
     }
-    Ok(())
-}
-
-fn ping_from(rig: &mut Rig, side: Side, size: usize) -> Test {
-    let target = side.other().inner();
-    match side {
-        Side::Adit => {
-            let echo = Ping::to(target).count(5).size(size).timeout(PATIENCE);
-            let report = echo.run(&rig.host)?;
-            assert!(report.complete(), "{size} octets: {report:?}");
-        }
-        Side::Kernel => {
-            let report = rig.guest(&format!("ping -q -A -c 5 -w 20 -s {size} {target}"))?;
-            let complete = report.contains(" 0% packet loss");
-            assert!(complete, "{size} octets: {report}");
-        }
-    }
-    Ok(())
-}
-
-/// TCP to the guest and back at the same time.
-fn transfer(rig: &mut Rig) -> Test {
-    let sent: Vec<u8> = (0..TRANSFER).map(|at| (at % 251) as u8).collect();
-    let target = SocketAddr::from((Side::Kernel.inner(), ECHO));
-    let mut stream = rig
-        .host
-        .run(|| TcpStream::connect_timeout(&target, PATIENCE))?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
-    let mut writer = stream.try_clone()?;
-    let mut received = Vec::new();
-    thread::scope(|scope| {
-        let writing = scope.spawn(|| {
-            writer.write_all(&sent)?;
-            writer.shutdown(Shutdown::Write)
-        });
-        stream.read_to_end(&mut received)?;
-        writing.join().map_err(|_| "the writer panicked")??;
-        Test::Ok(())
-    })?;
-    assert!(received == sent, "what came back is not what was sent");
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 //!
 //!   adit-conform [--new-namespace] [PREFIX...]      runs the cases whose names begin so, or all
 //!   adit-conform --list
+//!   adit-conform --compress-headers UNIT            asks nothing, see `headers`
 //!
 //! The same program runs under Linux's own driver and under the emulation of it; the answers are
 //! to be the same. Every case is a process of its own that starts with no tunnel.
@@ -10,6 +11,7 @@
 mod address;
 mod case;
 mod cases;
+mod headers;
 mod netlink;
 mod numbers;
 mod ppp;
@@ -29,6 +31,9 @@ fn main() -> ExitCode {
         .iter()
         .map(String::as_str)
         .partition(|argument| argument.starts_with("--"));
+    if options.contains(&"--compress-headers") {
+        return compress_headers(&prefixes);
+    }
     let wanted = |entry: &Entry| {
         prefixes.is_empty() || prefixes.iter().any(|prefix| entry.name.starts_with(prefix))
     };
@@ -47,6 +52,20 @@ fn main() -> ExitCode {
         run(entry);
     }
     ExitCode::SUCCESS
+}
+
+fn compress_headers(words: &[&str]) -> ExitCode {
+    let [Ok(unit)] = words.iter().map(|word| word.parse()).collect::<Vec<_>>()[..] else {
+        eprintln!("the number of a unit is missing: --compress-headers UNIT");
+        return ExitCode::FAILURE;
+    };
+    match headers::compress(unit) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("unit {unit}: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 fn run(entry: Entry) {
