@@ -21,7 +21,7 @@ pub use kapi::{kapi_answer, kapi_l2tpip_address, kapi_lookup, kapi_pppox_address
 pub use l2tp::{l2tp_ip, l2tp_session, l2tp_udp};
 pub use netlink::{netlink_attributes, netlink_frames};
 pub use node::l2tp_node;
-pub use ppp::{ppp_filter, ppp_vj};
+pub use ppp::{ppp_filter, ppp_hdlc, ppp_vj};
 pub use written::{command_words, config_text};
 
 /// A function under the name that its corpus and its libFuzzer program bear.
@@ -57,6 +57,7 @@ pub const TARGETS: &[Target] = &[
     target("netlink_attributes", netlink_attributes),
     target("netlink_frames", netlink_frames),
     target("ppp_filter", ppp_filter),
+    target("ppp_hdlc", ppp_hdlc),
     target("ppp_vj", ppp_vj),
 ];
 

@@ -1,5 +1,6 @@
 use adit_datapath::ppp::{Filter, Instruction};
 use adit_wire::ip::ipv4_payload;
+use adit_wire::ppp::hdlc::{ControlMap, Damage, Decoder, encode};
 use adit_wire::ppp::vj::Decompressor;
 
 /// Instructions of a filter, each of eight octets as in memory, behind an octet that says how many;
@@ -41,4 +42,32 @@ pub fn ppp_vj(mut octets: &[u8]) {
         }
         octets = behind;
     }
+}
+
+/// Octets from a terminal line, behind one that says how many come at a time and one that chooses
+/// the control characters which the line may insert.
+pub fn ppp_hdlc(octets: &[u8]) {
+    let [at_a_time, map, line @ ..] = octets else {
+        return;
+    };
+    let map = ControlMap(u32::from(*map) * 0x0101_0101);
+    let longest = 100;
+    let read = |line: &[u8], at_a_time: usize| {
+        let mut decoder = Decoder::new(map, longest);
+        let mut found = Vec::new();
+        for piece in line.chunks(at_a_time) {
+            decoder.read(piece, |frame| found.push(frame.map(<[u8]>::to_vec)));
+        }
+        found
+    };
+    let found = read(line, usize::from(*at_a_time).max(1));
+    assert_eq!(found, read(line, line.len().max(1)));
+    let mut again = Vec::new();
+    let frames = found.into_iter().filter(Result::is_ok);
+    let frames: Vec<Result<Vec<u8>, Damage>> = frames.collect();
+    for frame in frames.iter().flatten() {
+        assert!((2..=longest).contains(&frame.len()));
+        encode(&[frame], map, &mut again);
+    }
+    assert_eq!(read(&again, again.len().max(1)), frames);
 }

@@ -1,5 +1,6 @@
 //! The front of a PPP frame (RFC 1661 §2, RFC 1662 §3): what says which protocol it carries.
 
+pub mod hdlc;
 pub mod vj;
 
 /// Address and Control of HDLC-like framing (RFC 1662 §3.1): L2TP carries them in front of each
