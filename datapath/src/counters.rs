@@ -103,6 +103,8 @@ drop_reasons! {
     PppCompressed = 35, "rx_ppp_compressed";
     /// Received: the thread that delivers the session's packets does not keep up.
     Backlog = 36, "rx_backlog";
+    /// To send: a frame that a program has not written whole to its terminal.
+    PppTxLine = 37, "tx_ppp_line";
 }
 
 /// A reading of one object's counters.
@@ -169,6 +171,7 @@ impl DropReason {
             | Why::Malformed
             | Why::PppTxMode
             | Why::PppTxFilter
+            | Why::PppTxLine
             | Why::PppNoChannel => &[Stat::TxErrors],
             // Linux refuses to take it from the program in the first place.
             Why::PppTxShort => &[],

@@ -1,15 +1,12 @@
 //! Two daemons that run pppd for their calls: LAC and LNS with nothing beside Adit and pppd.
 
-use adit_e2e::{Host, Pair, Proof, Test, eventually, needing, ppp_devices};
+use adit_e2e::{Host, LAC_INSIDE, LNS_INSIDE, Pair, Proof, Test, eventually, needing, ppp_devices};
 use adit_lab::{Amount, Ping, tcp_transfer};
 use libtest_mimic::Trial;
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::net::Ipv4Addr;
 use std::time::Duration;
-
-const LNS_INSIDE: [u8; 4] = [10, 9, 0, 1];
-const LAC_INSIDE: [u8; 4] = [10, 9, 0, 10];
 
 pub(crate) fn tests() -> Vec<Trial> {
     let call = |name: &str, body: fn() -> Test| {
@@ -25,6 +22,7 @@ pub(crate) fn tests() -> Vec<Trial> {
         call("a_call_that_is_stopped_leaves_nothing", stopped),
         call("an_option_that_pppd_does_not_know_is_told", bad_option),
         call("no_more_pppds_run_than_may", limit),
+        call("on_the_kernels_ppp_or_told_why_not", terminal),
     ]
 }
 
@@ -40,6 +38,7 @@ fn listener(address: &str) -> String {
 fn lns(options: &str) -> String {
     format!(
         "{}[[session_profile]]\nname = \"subscriber\"\npseudowire = \"ppp\"\nhand_to = \"pppd\"\n\
+         pppd_on = \"socket\"\n\
          pppd_file = \"/etc/ppp/call\"\npppd_options = \"{options}\"\n\
          [[peer]]\nname = \"callers\"\nversion = 2\nsession_profile = \"subscriber\"\n",
         listener("192.0.2.1"),
@@ -52,6 +51,7 @@ fn lac(options: &str, calls: &[&str]) -> String {
     for call in calls {
         text += &format!(
             "[[connection.session]]\nremote_end_id = \"{call}\"\nhand_to = \"pppd\"\n\
+         pppd_on = \"socket\"\n\
              pppd_file = \"/etc/ppp/call\"\npppd_options = \"{options}\"\n"
         );
     }
@@ -249,5 +249,29 @@ fn limit() -> Test {
     });
     await_answer(&pair);
     assert_eq!(pppds(&pair.a).len(), 1);
+    Ok(())
+}
+
+/// Most kernels of virtual machines have no PPP, others have; `e2e/tests/kernel/pppd.rs` knows.
+fn terminal() -> Test {
+    let lns = lns("").replace("socket", "terminal");
+    let pair = dial(&lns, &lac("", &["line"]), Proof::Chap, "secret");
+    let told = pair
+        .a
+        .adit(&format!("check {}", pair.a.path("adit.toml").display()));
+    let has_ppp = told.contains("pppd_on terminal: the kernel has PPP");
+    assert!(
+        has_ppp || told.contains("pppd_on terminal: not possible here"),
+        "{told}"
+    );
+    if has_ppp {
+        await_answer(&pair);
+        return Ok(());
+    }
+    let reason = "load the modules ppp_generic and ppp_async, or give pppd_on socket";
+    eventually("the reason is in the log", || pair.a.log().contains(reason));
+    let told = "closed by the peer: result 5 (lack of facilities for good)";
+    eventually("the peer is told", || pair.b.log().contains(told));
+    assert!(pppds(&pair.a).is_empty());
     Ok(())
 }

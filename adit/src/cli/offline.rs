@@ -29,7 +29,9 @@ pub(super) fn check(file: &Path) -> Result<ExitCode, Failure> {
                 true => "asks for nothing".to_owned(),
                 false => found.join(", "),
             };
-            print(&format!("{}: {found}\n", file.display()))
+            let lines = crate::daemon::ppp::outlook(policy);
+            let lines: String = lines.iter().map(|line| format!("{line}\n")).collect();
+            print(&format!("{}: {found}\n{lines}", file.display()))
         }
         Err(faults) => Err(Failure::refused(faults)),
     }

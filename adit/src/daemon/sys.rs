@@ -85,6 +85,17 @@ unsafe fn option<T: Copy>(socket: impl AsFd, name: c_int, mut value: T) -> io::R
     }
 }
 
+/// Has the terminal `fd` treat what comes and goes as `discipline` says (N_PPP of `linux/tty.h`,
+/// say).
+pub(super) fn set_line_discipline(fd: impl AsFd, discipline: c_int) -> io::Result<()> {
+    let argument = &raw const discipline;
+    // SAFETY: the kernel reads one int, which lives through the call.
+    match unsafe { libc::ioctl(fd.as_fd().as_raw_fd(), libc::TIOCSETD, argument) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
 /// The user namespace that owns the namespace `ns`.
 pub(super) fn owning_user_namespace(ns: impl AsFd) -> io::Result<OwnedFd> {
     related(ns, NS_GET_USERNS)

@@ -6,7 +6,7 @@ mod terms;
 
 pub use net::{Host, Net, Pattern};
 pub use terms::{
-    CircuitReport, Digest, HandTo, Pppd, Pseudowire, Roaming, Role, Secret, SessionTerms,
+    CircuitReport, Digest, HandTo, Pppd, PppdOn, Pseudowire, Roaming, Role, Secret, SessionTerms,
     SourcePort, TunnelTerms, VersionChoice,
 };
 
@@ -142,6 +142,20 @@ impl Policy {
     /// The first peer that may call from `address`, whatever it calls itself.
     pub fn peer_at(&self, address: IpAddr) -> Option<&Peer> {
         self.peers.iter().find(|peer| peer.is_at(address))
+    }
+
+    /// How pppd is run for calls, wherever it is.
+    pub fn pppds(&self) -> impl Iterator<Item = &Pppd> {
+        let peers = self.peers.iter();
+        let of_peers = peers.flat_map(|peer| peer.calls.values().chain([&peer.session]));
+        let connections = self.connections.values();
+        let of_connections = connections.flat_map(|connection| {
+            let calls = connection.calls.values().map(|call| &call.terms);
+            calls.chain([&connection.session])
+        });
+        let terms = of_peers.chain(of_connections);
+        let run = terms.filter(|terms| terms.hand_to == HandTo::Pppd);
+        run.map(|terms| &terms.pppd)
     }
 
     /// Whether there is anything in it.

@@ -227,8 +227,22 @@ pub enum HandTo {
 /// How pppd is run.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Pppd {
+    /// What it gets the frames by.
+    pub on: PppdOn,
     /// A file with options (pppd's option `file`).
     pub file: Option<PathBuf>,
     /// Options, a word each.
     pub options: Vec<String>,
+}
+
+/// What pppd gets a session's frames by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum PppdOn {
+    /// A terminal where the kernel has PPP, a socket where it has not.
+    #[default]
+    Auto,
+    /// A pseudo-terminal, on the kernel's PPP.
+    Terminal,
+    /// A PPPoL2TP socket, on the PPP that `adit exec` gives.
+    Socket,
 }

@@ -1,5 +1,6 @@
 use super::end::{End, Readers};
 use super::route::{Member, Route, route};
+use super::terminal::Terminal;
 use crate::counters::DropReason;
 use crate::user::delivery::Delivery;
 use crate::user::line::Line;
@@ -37,6 +38,8 @@ pub(super) enum Stage {
     Unit(Arc<Port>),
     /// The unit that the channel is in has ended, and nobody has taken the channel out of it yet.
     Ended,
+    /// They go to a program by this terminal, and the session's end forgets this number.
+    Terminal(Arc<Terminal>, u64),
     /// They leave by another channel.
     Bridge(Arc<Channel>),
     /// The session is gone, and who used the channel has let go of it.
@@ -104,6 +107,7 @@ impl Channel {
             | Stage::Free
             | Stage::Unit(_)
             | Stage::Ended
+            | Stage::Terminal(..)
             | Stage::Bridge(_) => Some(self.line.clone()),
         }
     }
@@ -132,6 +136,10 @@ impl Channel {
             Stage::Unclaimed | Stage::Gone => return Err(DropReason::PppUnclaimed),
             Stage::Socket(end) => {
                 let given = end.give(&[&frame]);
+                return given.then_some(()).ok_or(DropReason::PppReader);
+            }
+            Stage::Terminal(terminal, _) => {
+                let given = terminal.give(&frame);
                 return given.then_some(()).ok_or(DropReason::PppReader);
             }
             Stage::Free => Member::Free,

@@ -136,6 +136,11 @@ impl Readers {
         reading.ends.push((number, end));
     }
 
+    /// Takes the frames that wait.
+    pub(super) fn drain(&self) -> VecDeque<Box<[u8]>> {
+        std::mem::take(&mut self.lock().queue)
+    }
+
     pub(super) fn remove(&self, number: u64) {
         self.lock().ends.retain(|(other, _)| *other != number);
     }

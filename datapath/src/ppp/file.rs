@@ -139,7 +139,9 @@ impl File {
         let registry = self.ppp.lock();
         let unit = registry.units.get(&unit).ok_or(Errno::ENXIO)?;
         match channel.stage() {
-            Stage::Unit(_) | Stage::Ended | Stage::Bridge(_) => Err(Errno::EINVAL),
+            Stage::Unit(_) | Stage::Ended | Stage::Terminal(..) | Stage::Bridge(_) => {
+                Err(Errno::EINVAL)
+            }
             Stage::Gone => Err(Errno::ENOTCONN),
             Stage::Unclaimed | Stage::Socket(_) | Stage::Free => self.ppp.join(&channel, unit),
         }
@@ -156,9 +158,12 @@ impl File {
                 self.ppp.leave(&channel, &port);
             }
             Stage::Ended => drop(channel.enter(Stage::Free)),
-            Stage::Unclaimed | Stage::Socket(_) | Stage::Free | Stage::Bridge(_) | Stage::Gone => {
-                return Err(Errno::EINVAL);
-            }
+            Stage::Unclaimed
+            | Stage::Socket(_)
+            | Stage::Free
+            | Stage::Terminal(..)
+            | Stage::Bridge(_)
+            | Stage::Gone => return Err(Errno::EINVAL),
         }
         Ok(())
     }
@@ -172,7 +177,9 @@ impl File {
         let other = registry.channels.get(&other).ok_or(Errno::ENXIO)?;
         for one in [&channel, other] {
             match one.stage() {
-                Stage::Unit(_) | Stage::Ended | Stage::Bridge(_) => return Err(Errno::EALREADY),
+                Stage::Unit(_) | Stage::Ended | Stage::Terminal(..) | Stage::Bridge(_) => {
+                    return Err(Errno::EALREADY);
+                }
                 Stage::Gone => return Err(Errno::ENOTCONN),
                 Stage::Unclaimed | Stage::Socket(_) | Stage::Free => {}
             }

@@ -9,6 +9,7 @@
 //!                      +-> unit --+-> device pppN: what the network layer gets, by its NpMode
 //!                      |          +-> file attached to the unit: all else
 //!                      +-> channel that it is bridged to
+//!                      +-> terminal, as a line of HDLC-like framing
 //! ```
 //!
 //! Programs hold ends of socket pairs ([`End`]), whose messages are frames. They read and write
@@ -21,6 +22,7 @@ mod file;
 mod filter;
 mod registry;
 mod route;
+mod terminal;
 mod unit;
 mod worker;
 
@@ -30,6 +32,7 @@ pub use file::{File, Kind};
 pub use filter::{Filter, Instruction, MAX_INSTRUCTIONS, Unsound};
 pub use registry::Ppp;
 pub use route::NpMode;
+pub use terminal::Terminal;
 pub use unit::{FilterKind, Idle, UnitStatistics, flag};
 
 pub(crate) use channel::Channel;

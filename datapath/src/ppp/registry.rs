@@ -1,6 +1,7 @@
 use super::channel::{Channel, Ending, Stage};
 use super::end::{End, OnClose};
 use super::file::{File, Role, Shared};
+use super::terminal::Terminal;
 use super::unit::{Unit, UnitStatistics};
 use super::worker::{EndOrder, Owner};
 use crate::spec::SessionKey;
@@ -121,6 +122,31 @@ impl Ppp {
         Ok(index)
     }
 
+    /// Gives the frames of a PPP session to a program at the other side of a terminal, and takes
+    /// its own. Refused as [`Ppp::connect`] is. Both sides hang up together: when no program has
+    /// the other side open any more `on_close` is called, and the end of the session closes this
+    /// side.
+    pub fn attach(
+        &self,
+        session: SessionKey,
+        terminal: Terminal,
+        on_close: OnClose,
+    ) -> Result<(), Errno> {
+        let workers = self.workers()?;
+        let registry = self.lock();
+        let channel = registry.sessions.get(&session).ok_or(Errno::ENODEV)?;
+        // No number by which others would find it.
+        channel.index.set(0).map_err(|_| Errno::EEXIST)?;
+        let (number, terminal) = (workers.number(), Arc::new(terminal));
+        channel.enter(Stage::Terminal(terminal.clone(), number));
+        for frame in channel.readers.drain() {
+            terminal.give(&frame);
+        }
+        let owner = Owner::Terminal(channel.clone(), terminal);
+        workers.ends.order(EndOrder::Serve(number, owner, on_close));
+        Ok(())
+    }
+
     /// Somebody will take a session, if it is there: its first frames wait for the file that is
     /// attached to its channel.
     pub fn expect(&self, session: SessionKey) {
@@ -161,7 +187,11 @@ impl Ppp {
     pub fn is_bound(&self, session: SessionKey) -> bool {
         let channel = self.lock().sessions.get(&session).cloned();
         channel.is_some_and(|channel| match channel.stage() {
-            Stage::Free | Stage::Unit(_) | Stage::Ended | Stage::Bridge(_) => true,
+            Stage::Free
+            | Stage::Unit(_)
+            | Stage::Ended
+            | Stage::Terminal(..)
+            | Stage::Bridge(_) => true,
             Stage::Unclaimed | Stage::Socket(_) | Stage::Gone => false,
         })
     }
@@ -175,6 +205,7 @@ impl Ppp {
             | Stage::Socket(_)
             | Stage::Free
             | Stage::Ended
+            | Stage::Terminal(..)
             | Stage::Bridge(_)
             | Stage::Gone => None,
         }
@@ -229,6 +260,11 @@ impl Ppp {
         match channel.enter(Stage::Gone) {
             Stage::Unit(port) => self.leave(channel, &port),
             Stage::Bridge(other) => drop(other.enter(Stage::Free)),
+            Stage::Terminal(_, number) => {
+                if let Ok(workers) = self.workers() {
+                    workers.ends.order(EndOrder::Forget(number));
+                }
+            }
             Stage::Unclaimed | Stage::Socket(_) | Stage::Free | Stage::Ended | Stage::Gone => {}
         }
         channel.readers.hang_up();

@@ -1,6 +1,7 @@
 pub(crate) mod bench;
 mod files;
 mod sockets;
+mod terminals;
 mod units;
 
 use super::route::{Member, Route, network, route};

@@ -4,6 +4,7 @@ use super::channel::Channel;
 use super::end::{End, OnClose, Taken};
 use super::file::{Role, Shared};
 use super::registry::Ppp;
+use super::terminal::{Heard, Terminal};
 use crate::counters::DropReason;
 use crate::user::line::Line;
 use crate::user::outbox::Outbox;
@@ -11,10 +12,12 @@ use crate::user::worker::{Poll, Work};
 use adit_wire::ppp::{self, ADDRESS_CONTROL, protocol};
 use rustc_hash::FxHashMap;
 use std::fmt;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
-/// Frames that one end may send in a row before others get their turn.
-const FRAMES_A_TURN: usize = 64;
+/// Reads of one end in a row, of a frame each or of what a terminal has, before others get their
+/// turn.
+const READS_A_TURN: usize = 64;
 
 /// Room for the longest frame that a datagram can carry.
 const LONGEST: usize = 1 << 16;
@@ -28,6 +31,8 @@ pub(crate) enum Owner {
     /// A session's socket.
     Socket(Arc<Channel>, Arc<End>),
     File(Arc<Shared>),
+    /// A session's terminal.
+    Terminal(Arc<Channel>, Arc<Terminal>),
 }
 
 /// What the thread can be told. Ends go by their numbers.
@@ -67,27 +72,66 @@ impl Ends {
         }
     }
 
-    /// Reads an end; false when the program has closed it.
-    fn read(&mut self, owner: &Owner) -> bool {
-        let mut open = true;
-        for _ in 0..FRAMES_A_TURN {
-            match owner.end().take(&mut self.buffer) {
-                Taken::Frame(len) => {
-                    let frame = &self.buffer[..len];
-                    if let Some(line) = owner.way_out(frame) {
-                        self.outbox.post(&line, &[&ADDRESS_CONTROL, frame]);
-                    }
-                }
-                Taken::Nothing => break,
-                Taken::Closed => {
-                    open = false;
-                    break;
-                }
+    /// Reads what programs wrote to an end.
+    fn read(&mut self, owner: &Owner) -> Left {
+        let mut left = Left::Something;
+        for _ in 0..READS_A_TURN {
+            left = match owner {
+                Owner::Socket(_, end) => self.read_end(owner, end),
+                Owner::File(file) => self.read_end(owner, &file.end),
+                Owner::Terminal(channel, terminal) => self.read_terminal(channel, terminal),
+            };
+            if left != Left::Something {
+                break;
             }
         }
         self.outbox.flush();
-        open
+        left
     }
+
+    fn read_end(&mut self, owner: &Owner, end: &End) -> Left {
+        match end.take(&mut self.buffer) {
+            Taken::Frame(len) => {
+                let frame = &self.buffer[..len];
+                if let Some(line) = owner.way_out(frame) {
+                    self.outbox.post(&line, &[&ADDRESS_CONTROL, frame]);
+                }
+                Left::Something
+            }
+            Taken::Nothing => Left::Nothing,
+            Taken::Closed => Left::Closed,
+        }
+    }
+
+    fn read_terminal(&mut self, channel: &Channel, terminal: &Terminal) -> Left {
+        let Ends { outbox, buffer, .. } = self;
+        let heard = terminal.read(buffer, |frame| {
+            let Some(line) = channel.way_out() else {
+                return;
+            };
+            match frame.map(ppp::strip_address_control) {
+                Err(_) => line.drop_unsent(DropReason::PppTxLine, 1),
+                Ok(frame) if ppp::split(frame).is_none() => {
+                    line.drop_unsent(DropReason::PppTxShort, 1);
+                }
+                Ok(frame) => outbox.post(&line, &[&ADDRESS_CONTROL, frame]),
+            }
+        });
+        match heard {
+            Heard::Something => Left::Something,
+            Heard::Nothing => Left::Nothing,
+            Heard::Closed => Left::Closed,
+        }
+    }
+}
+
+/// What is left to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Left {
+    Something,
+    Nothing,
+    /// The program has closed the other end.
+    Closed,
 }
 
 impl Work for Ends {
@@ -96,14 +140,19 @@ impl Work for Ends {
     fn obey(&mut self, poll: &Poll, order: EndOrder) {
         match order {
             EndOrder::Serve(number, owner, on_close) => {
-                if let Err(error) = poll.add(owner.end(), number) {
+                let added = match &owner {
+                    Owner::Socket(_, end) => poll.add(end, number),
+                    Owner::File(file) => poll.add(&file.end, number),
+                    Owner::Terminal(_, terminal) => poll.add_both_ways(terminal, number),
+                };
+                if let Err(error) = added {
                     tracing::error!(%error, "cannot wait for a program's frames");
                 }
                 self.owners.insert(number, (owner, on_close));
             }
             EndOrder::Forget(number) => {
                 if let Some((owner, _)) = self.owners.remove(&number) {
-                    poll.remove(owner.end());
+                    poll.remove(owner.fd());
                 }
             }
         }
@@ -113,13 +162,28 @@ impl Work for Ends {
         let Some((owner, on_close)) = self.owners.remove(&token) else {
             return;
         };
-        if self.read(&owner) {
-            self.owners.insert(token, (owner, on_close));
-            return;
+        if let Owner::Terminal(_, terminal) = &owner {
+            terminal.flush();
         }
-        poll.remove(owner.end());
+        match (self.read(&owner), &owner) {
+            (Left::Closed, _) => {}
+            (Left::Something, Owner::Terminal(_, terminal)) => {
+                if let Err(error) = poll.again(terminal, token) {
+                    tracing::error!(%error, "cannot wait for a program's frames");
+                }
+                self.owners.insert(token, (owner, on_close));
+                return;
+            }
+            (Left::Something | Left::Nothing, _) => {
+                self.owners.insert(token, (owner, on_close));
+                return;
+            }
+        }
+        poll.remove(owner.fd());
         match &owner {
-            Owner::Socket(channel, _) => self.ppp.close_socket(channel),
+            Owner::Socket(channel, _) | Owner::Terminal(channel, _) => {
+                self.ppp.close_socket(channel);
+            }
             Owner::File(file) => self.ppp.release(file),
         }
         on_close();
@@ -127,17 +191,18 @@ impl Work for Ends {
 }
 
 impl Owner {
-    fn end(&self) -> &End {
+    fn fd(&self) -> BorrowedFd<'_> {
         match self {
-            Owner::Socket(_, end) => end,
-            Owner::File(file) => &file.end,
+            Owner::Socket(_, end) => end.as_fd(),
+            Owner::File(file) => file.end.as_fd(),
+            Owner::Terminal(_, terminal) => terminal.as_fd(),
         }
     }
 
     /// The line that a frame of the program leaves by; none when it is dropped, and counted.
     fn way_out(&self, frame: &[u8]) -> Option<Arc<Line>> {
         match self {
-            Owner::Socket(channel, _) => channel.way_out(),
+            Owner::Socket(channel, _) | Owner::Terminal(channel, _) => channel.way_out(),
             Owner::File(file) => match &*file.role() {
                 Role::None | Role::Closed => None,
                 Role::Channel(channel) => {

@@ -38,6 +38,10 @@ pub(crate) trait Work: Send + 'static {
     }
 }
 
+const BOTH_WAYS: epoll::EventFlags = epoll::EventFlags::IN
+    .union(epoll::EventFlags::OUT)
+    .union(epoll::EventFlags::ET);
+
 /// The descriptors that a worker waits for.
 #[derive(Debug)]
 pub(crate) struct Poll {
@@ -49,6 +53,19 @@ impl Poll {
     pub(crate) fn add(&self, fd: impl AsFd, token: u64) -> io::Result<()> {
         let data = epoll::EventData::new_u64(token);
         Ok(epoll::add(&self.epoll, fd, data, epoll::EventFlags::IN)?)
+    }
+
+    /// Tells each time that `fd` becomes readable or writable, from now on: once, until all that
+    /// can be has been read, or [`Poll::again`] was called.
+    pub(crate) fn add_both_ways(&self, fd: impl AsFd, token: u64) -> io::Result<()> {
+        let data = epoll::EventData::new_u64(token);
+        Ok(epoll::add(&self.epoll, fd, data, BOTH_WAYS)?)
+    }
+
+    /// Tells again of such an `fd` what has been told and is still so.
+    pub(crate) fn again(&self, fd: impl AsFd, token: u64) -> io::Result<()> {
+        let data = epoll::EventData::new_u64(token);
+        Ok(epoll::modify(&self.epoll, fd, data, BOTH_WAYS)?)
     }
 
     /// Waits for `fd` no longer.

@@ -8,6 +8,7 @@ mod conform;
 mod counters;
 mod dialer;
 mod guest;
+mod pppd;
 mod rig;
 mod side;
 mod traffic;
@@ -56,10 +57,10 @@ impl Shared {
 }
 
 fn main() -> ExitCode {
-    let mut tests = vec![test(
-        "a_guest_obeys_and_ends",
-        guest::a_guest_obeys_and_ends,
-    )];
+    let mut tests = vec![
+        test("a_guest_obeys_and_ends", guest::a_guest_obeys_and_ends),
+        test("pppd_on_a_terminal", pppd::pppd_on_a_terminal),
+    ];
     tests.extend(interleaved(on_pseudowires(), on_calls()));
     run_where(|| Ok(Kit::find().map(drop)?), tests)
 }

@@ -7,17 +7,20 @@
 mod ending;
 mod pppd;
 mod process;
+mod terminal;
 
 use crate::control::Address;
-use crate::policy::{HandTo, SessionTerms};
-use adit_datapath::ppp::Ppp;
+use crate::policy::{HandTo, Policy, PppdOn, SessionTerms};
+use adit_datapath::ppp::{Ppp, Terminal};
 use adit_datapath::spec::SessionKey as DataKey;
 use adit_proto::l2tp::{ResultCode, SessionKey};
 use adit_wire::l2tp::avp::DisconnectCode;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
+use tokio::process::Command;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -56,6 +59,29 @@ pub(super) struct Ended {
     pub(super) key: SessionKey,
     /// Why, for the peer.
     pub(super) code: ResultCode,
+}
+
+/// What is to be expected here of the pppds that a policy asks for, a line each; nothing where it
+/// asks for none.
+pub fn outlook(policy: &Policy) -> Vec<String> {
+    let asked: BTreeSet<PppdOn> = policy.pppds().map(|pppd| pppd.on).collect();
+    let mut lines = Vec::new();
+    if !asked.is_empty() && !pppd::is_installed() {
+        lines.push("pppd: not found in PATH; install it, by the package ppp mostly".to_owned());
+    }
+    let missing = || terminal::missing().map(|missing| (missing, terminal::REMEDY));
+    lines.extend(asked.into_iter().map(|on| match (on, missing()) {
+        (PppdOn::Socket, _) => "pppd_on socket: pppd runs under adit exec".to_owned(),
+        (PppdOn::Auto, None) => "pppd_on auto: pppd runs on the kernel's PPP".to_owned(),
+        (PppdOn::Auto, Some((missing, _))) => {
+            format!("pppd_on auto: pppd runs under adit exec, as {missing}")
+        }
+        (PppdOn::Terminal, None) => "pppd_on terminal: the kernel has PPP".to_owned(),
+        (PppdOn::Terminal, Some((missing, remedy))) => {
+            format!("pppd_on terminal: not possible here: {missing}; {remedy}")
+        }
+    }));
+    lines
 }
 
 /// The endpoints of all calls that have one.
@@ -136,16 +162,50 @@ impl Endpoints {
             let _ = ended.send(Ended { key, code });
             return;
         }
-        if let Some(ppp) = &self.ppp {
-            ppp.expect(call.data);
-        }
+        let command = match self.prepare(call) {
+            Ok(command) => command,
+            Err(text) => {
+                tracing::warn!("{key}: no pppd: {text}");
+                let code = ResultCode::disconnect(DisconnectCode::NO_FACILITIES);
+                let _ = ended.send(Ended { key, code });
+                return;
+            }
+        };
         let leave = Rc::new(Notify::new());
         self.running.insert(key, Rc::clone(&leave));
-        let command = pppd::on_socket(call, &self.socket);
         tokio::task::spawn_local(async move {
             let code = process::run(&key.to_string(), command, &leave).await;
             let _ = ended.send(Ended { key, code });
         });
+    }
+
+    /// Makes a call's frames ready for a pppd, and gives that one's command.
+    fn prepare(&self, call: &Call) -> Result<Command, String> {
+        let ppp = self.ppp.as_ref().ok_or("the data path has no PPP")?;
+        // Before anything takes time: the other end may speak first.
+        ppp.expect(call.data);
+        let missing = match call.terms.pppd.on {
+            PppdOn::Auto | PppdOn::Terminal => terminal::missing(),
+            PppdOn::Socket => None,
+        };
+        match (call.terms.pppd.on, missing) {
+            (PppdOn::Terminal, Some(missing)) => Err(format!("{missing}; {}", terminal::REMEDY)),
+            (PppdOn::Auto, Some(_)) | (PppdOn::Socket, _) => {
+                Ok(pppd::on_socket(call, &self.socket))
+            }
+            (PppdOn::Auto | PppdOn::Terminal, None) => {
+                let told = |error: io::Error| format!("no terminal can be had: {error}");
+                let (modem, line) = terminal::open().map_err(told)?;
+                let modem = Terminal::new(modem).map_err(told)?;
+                // How pppd ends tells more than that it has closed its side.
+                let attached = ppp.attach(call.data, modem, Box::new(|| {}));
+                attached.map_err(|refused| {
+                    let refused = io::Error::from_raw_os_error(refused.0);
+                    format!("the session cannot be had: {refused}")
+                })?;
+                Ok(pppd::on_terminal(call, line))
+            }
+        }
     }
 }
 

@@ -3,9 +3,12 @@
 use super::Call;
 use crate::control::Address;
 use std::ffi::{OsStr, OsString};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::Stdio;
 use tokio::process::Command;
+
+const PPPD: &str = "pppd";
 
 /// This program, even when its file has been replaced.
 const SELF: &str = "/proc/self/exe";
@@ -24,18 +27,34 @@ pub(super) fn on_socket(call: &Call, daemon: &Address) -> Command {
         command.arg("--socket").arg(absolute(path));
     }
     let session = format!("{}/{}", call.data.tunnel, call.data.session);
-    command.arg("--session").arg(session).args(["--", "pppd"]);
+    command.arg("--session").arg(session).args(["--", PPPD]);
     command.args(["plugin", "pppol2tp.so", "pppol2tp", "0"]);
-    command.args(options(call)).stdin(Stdio::null());
-    command
-        .env_clear()
-        .env("PATH", places(std::env::var_os("PATH").as_deref()))
-        .current_dir("/");
+    finish(&mut command, call);
+    command.stdin(Stdio::null());
     command
 }
 
-/// What does not depend on how pppd gets its frames. What the administrator gives comes later and
-/// counts more, but for what the daemon relies on.
+/// pppd on the terminal that is its standard input.
+pub(super) fn on_terminal(call: &Call, terminal: OwnedFd) -> Command {
+    let mut command = Command::new(PPPD);
+    // No modem, and what the other side writes needs no escapes.
+    command.args(["local", "receive-all"]);
+    finish(&mut command, call);
+    command.stdin(terminal);
+    command
+}
+
+/// Adds the options, and what else does not depend on how pppd gets its frames.
+fn finish(command: &mut Command, call: &Call) {
+    command
+        .args(options(call))
+        .env_clear()
+        .env("PATH", places(std::env::var_os("PATH").as_deref()))
+        .current_dir("/");
+}
+
+/// The options. What the administrator gives comes later and counts more, but for what the daemon
+/// relies on.
 fn options(call: &Call) -> Vec<OsString> {
     let mut words: Vec<OsString> = Vec::new();
     let mut give = |given: &[&OsStr]| words.extend(given.iter().map(OsString::from));
@@ -78,6 +97,12 @@ fn number(octets: &[u8]) -> String {
     let harmless = |c: &char| c.is_ascii_alphanumeric() || "+#*.:@_/-".contains(*c);
     let octets = octets.iter().map(|octet| char::from(*octet));
     octets.filter(harmless).take(NUMBER).collect()
+}
+
+/// Whether there is a program of this name where one will be looked for.
+pub(super) fn is_installed() -> bool {
+    let places = places(std::env::var_os("PATH").as_deref());
+    std::env::split_paths(&places).any(|place| place.join(PPPD).is_file())
 }
 
 /// The daemon's own PATH, and what may be missing in it.

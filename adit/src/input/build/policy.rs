@@ -151,7 +151,7 @@ fn hand_to(fields: &Fields, pseudowire: Pseudowire) -> Result<HandTo, FieldError
 }
 
 fn pppd(fields: &Fields, hand_to: HandTo) -> Result<Pppd, FieldError> {
-    let keys = [&PPPD_FILE.word, &PPPD_OPTIONS.word];
+    let keys = [&PPPD_ON.word, &PPPD_FILE.word, &PPPD_OPTIONS.word];
     if let (Some(key), true) = (
         keys.iter().find(|key| fields.has(key)),
         hand_to != HandTo::Pppd,
@@ -160,6 +160,7 @@ fn pppd(fields: &Fields, hand_to: HandTo) -> Result<Pppd, FieldError> {
         return Err(FieldError::new(key.name, text));
     }
     Ok(Pppd {
+        on: fields.get(&PPPD_ON)?.unwrap_or_default(),
         file: fields.get(&PPPD_FILE)?,
         options: fields.get(&PPPD_OPTIONS)?.unwrap_or_default(),
     })

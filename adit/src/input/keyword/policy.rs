@@ -3,7 +3,7 @@
 use super::{Keyword, Notation};
 use crate::input::value::policy as value;
 use crate::policy::{
-    CircuitReport, Digest, HandTo, Host, Net, Pattern, Pseudowire, Roaming, Role, Secret,
+    CircuitReport, Digest, HandTo, Host, Net, Pattern, PppdOn, Pseudowire, Roaming, Role, Secret,
     SourcePort, VersionChoice,
 };
 use adit_datapath::spec::PeerSource;
@@ -87,6 +87,8 @@ keywords! {
         "what calls carry (default ethernet; in version 2 always ppp)";
     HAND_TO: HandTo = "hand_to", "device|client|pppd", Text, hand_to,
         "who takes the frames: a network device; PPP's, a program under adit exec that asks for them, or a pppd for each call";
+    PPPD_ON: PppdOn = "pppd_on", "auto|terminal|socket", Text, pppd_on,
+        "what pppd gets frames by: a terminal, on the kernel's PPP, or a socket, on that of adit exec (default auto: the kernel's if it has PPP)";
     PPPD_FILE: PathBuf = "pppd_file", "FILE", Text, absolute_path,
         "a file with options for pppd";
     PPPD_OPTIONS: Vec<String> = "pppd_options", "WORDS", Text, pppd_options,

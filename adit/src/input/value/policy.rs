@@ -4,7 +4,7 @@ pub(in crate::input) use super::{address, ifname, port, switch};
 
 use super::{choice, number};
 use crate::policy::{
-    CircuitReport, Digest, HandTo, Host, Net, Pattern, Pseudowire, Roaming, Role, Secret,
+    CircuitReport, Digest, HandTo, Host, Net, Pattern, PppdOn, Pseudowire, Roaming, Role, Secret,
     SourcePort, VersionChoice,
 };
 use adit_datapath::spec::PeerSource;
@@ -168,6 +168,15 @@ pub(in crate::input) fn hand_to(text: &str) -> Result<HandTo, String> {
         ("device", HandTo::Device),
         ("client", HandTo::Client),
         ("pppd", HandTo::Pppd),
+    ];
+    choice(text, &known)
+}
+
+pub(in crate::input) fn pppd_on(text: &str) -> Result<PppdOn, String> {
+    let known = [
+        ("auto", PppdOn::Auto),
+        ("terminal", PppdOn::Terminal),
+        ("socket", PppdOn::Socket),
     ];
     choice(text, &known)
 }

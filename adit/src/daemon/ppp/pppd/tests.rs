@@ -1,6 +1,6 @@
 use super::*;
 use crate::daemon::ppp::tests::call;
-use crate::policy::Pppd;
+use crate::policy::{Pppd, PppdOn};
 
 fn words(command: &Command) -> Vec<String> {
     let words = command.as_std().get_args();
@@ -20,6 +20,7 @@ fn pppd_is_told_of_the_call_and_obeys_the_administrator_in_all_but_what_the_daem
     call.calling_number = Some(b"+49 30 `reboot`;$(x)\xff\n".to_vec());
     call.terms.mtu = Some(1400);
     call.terms.pppd = Pppd {
+        on: PppdOn::Auto,
         file: Some("/etc/ppp/lns".into()),
         options: ["updetach", "mtu", "1300"].map(str::to_owned).to_vec(),
     };
