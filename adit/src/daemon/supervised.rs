@@ -8,7 +8,7 @@ use super::server::PATIENCE;
 use super::socket::Connection;
 use super::state::State;
 use adit_kapi::protocol::{self, Ask, Dump, NetlinkMessage, PACKET_OCTETS, Question, Say};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
@@ -32,6 +32,8 @@ struct Supervisor {
     state: Rc<RefCell<State>>,
     /// Told what the supervisor's programs have closed.
     owner: Owner,
+    /// Whether it hears of changes.
+    subscribed: Cell<bool>,
 }
 
 /// Serves a supervisor. Its questions are answered beside each other, because one program shall not
@@ -48,6 +50,7 @@ pub(super) async fn serve(
         privileged,
         state,
         owner,
+        subscribed: Cell::new(false),
     });
     let outcome = converse(&connection, &supervisor, &mut out, &mut closed).await;
     programs::forget(&supervisor.owner, &mut supervisor.state.borrow_mut());
@@ -94,7 +97,11 @@ impl Supervisor {
                 Say::End
             }
             Ask::Subscribe => {
-                self.state.borrow_mut().news.push(self.outbox.clone());
+                if !self.subscribed.replace(true) {
+                    let news = &mut self.state.borrow_mut().news;
+                    news.retain(|listener| !listener.is_closed());
+                    news.push(self.outbox.clone());
+                }
                 Say::End
             }
             Ask::Dump { dump, privileged } => self.dump(id, dump, privileged).await,

@@ -1,8 +1,10 @@
 use crate::counters::DropReason;
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, recv};
 use socket2::{Domain, Socket, Type};
 use std::collections::VecDeque;
 use std::fmt;
-use std::io::{self, IoSlice, Read};
+use std::io::{self, IoSlice};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -37,9 +39,14 @@ impl End {
         Ok((End::of(ours)?, theirs.into()))
     }
 
-    /// The end that `fd` is: a sequenced-packet Unix socket with another end.
+    /// The end that `fd` is: a sequenced-packet Unix socket. Anything else is refused, because who
+    /// sent it may be mistaken, or worse.
     pub fn new(fd: OwnedFd) -> io::Result<End> {
-        End::of(Socket::from(fd))
+        let socket = Socket::from(fd);
+        match (socket.domain()?, socket.r#type()?) {
+            (Domain::UNIX, Type::SEQPACKET) => End::of(socket),
+            _ => Err(io::ErrorKind::InvalidInput.into()),
+        }
     }
 
     fn of(socket: Socket) -> io::Result<End> {
@@ -50,10 +57,8 @@ impl End {
     /// Gives the program one message. False when its queue is full or nobody is there.
     pub(super) fn give(&self, pieces: &[&[u8]]) -> bool {
         let pieces: Vec<_> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
-        let sent = self
-            .socket
-            .send_vectored_with_flags(&pieces, libc::MSG_NOSIGNAL);
-        sent.is_ok()
+        let flags = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
+        self.socket.send_vectored_with_flags(&pieces, flags).is_ok()
     }
 
     /// Ends what the program reads, for good; what it writes is still taken.
@@ -64,10 +69,11 @@ impl End {
 
     /// Takes the next message that the program wrote; what is longer than `buffer` is cut.
     pub(super) fn take(&self, buffer: &mut [u8]) -> Taken {
-        match (&self.socket).read(buffer) {
-            Ok(0) if self.is_closed() => Taken::Closed,
-            Ok(len) => Taken::Frame(len),
-            Err(e) if e.kind() == io::ErrorKind::WouldBlock => Taken::Nothing,
+        // Whoever made the pair may have it block again.
+        match recv(&self.socket, buffer, RecvFlags::DONTWAIT) {
+            Ok((0, _)) if self.is_closed() => Taken::Closed,
+            Ok((len, _)) => Taken::Frame(len),
+            Err(Errno::AGAIN | Errno::INTR) => Taken::Nothing,
             Err(_) => Taken::Closed,
         }
     }
@@ -89,6 +95,12 @@ impl End {
 impl AsFd for End {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
+    }
+}
+
+impl From<End> for OwnedFd {
+    fn from(end: End) -> OwnedFd {
+        end.socket.into()
     }
 }
 

@@ -29,16 +29,18 @@ pub(super) fn open(
     Ok(number)
 }
 
-/// Answers a request to an open file.
+/// Answers a request to an open file: EBADF when `owner` has none of this number.
 pub(super) async fn answer(
     number: u32,
     ask: PppAsk,
+    owner: &Owner,
     state: &Rc<RefCell<State>>,
 ) -> Result<Say, Errno> {
     let file = {
         let state = state.borrow();
-        let found = state.programs.files.get(&number).ok_or(Errno::EBADF)?;
-        Arc::clone(&found.file)
+        let found = state.programs.files.get(&number);
+        let found = found.filter(|found| found.owner.same_channel(owner));
+        Arc::clone(&found.ok_or(Errno::EBADF)?.file)
     };
     let done = |()| Say::End;
     let number = |number: u32| Say::Number(number.into());

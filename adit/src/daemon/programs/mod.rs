@@ -29,7 +29,8 @@ use std::sync::Arc;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
-/// Tells a supervisor which of its objects has been closed.
+/// Tells a supervisor which of its objects has been closed. Nobody else may ask about them: numbers
+/// are easy to guess.
 pub(super) type Owner = UnboundedSender<u32>;
 
 /// What programs hold.
@@ -217,13 +218,13 @@ pub(super) async fn answer(
             let state = &mut state.borrow_mut();
             sockets::connect(connect, end, socket, privileged, owner, state).map(Say::Object)
         }
-        Ask::Socket(number, ask) => sockets::answer(number, ask, &mut state.borrow_mut()),
+        Ask::Socket(number, ask) => sockets::answer(number, ask, &owner, &mut state.borrow_mut()),
         Ask::OpenPpp { privileged: asked } => {
             let end = descriptors.pop().ok_or(Errno::EBADF)?;
             let state = &mut state.borrow_mut();
             files::open(end, privileged && asked, owner, state).map(Say::Object)
         }
-        Ask::Ppp(number, ask) => files::answer(number, ask, state).await,
+        Ask::Ppp(number, ask) => files::answer(number, ask, &owner, state).await,
         Ask::OpenIp { program } => {
             let end = descriptors.pop().ok_or(Errno::EBADF)?;
             let state = &mut state.borrow_mut();

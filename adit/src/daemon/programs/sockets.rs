@@ -47,6 +47,7 @@ pub(super) fn connect(
     if !privileged {
         return Err(Errno::EPERM);
     }
+    let end = end.map(End::new).transpose().map_err(|_| Errno::EBADF)?;
     let tunnel = TunnelId(connect.ids.tunnel);
     if tunnel.0 == 0 {
         return Err(Errno::EINVAL);
@@ -121,7 +122,7 @@ fn key_of(connect: &Connect) -> SessionKey {
 /// Makes a socket the one that manages a tunnel; there is one at a time.
 fn manage(
     tunnel: TunnelId,
-    end: OwnedFd,
+    end: End,
     owner: Owner,
     state: &mut State,
 ) -> Result<(u32, Socket), Errno> {
@@ -130,7 +131,7 @@ fn manage(
     }
     let number = state.programs.number();
     let on_close = state.programs.on_close(number);
-    let end = Rc::new(sys::watch(end).map_err(|_| Errno::EBADF)?);
+    let end = Rc::new(sys::watch(end.into()).map_err(|_| Errno::EBADF)?);
     let ours = Rc::clone(&end);
     tokio::task::spawn_local(async move {
         super::managed::hang_up(&ours).await;
@@ -151,7 +152,7 @@ fn manage(
 fn attach(
     connect: Connect,
     tunnel: TunnelId,
-    end: OwnedFd,
+    end: End,
     owner: Owner,
     state: &mut State,
 ) -> Result<(u32, Socket), Errno> {
@@ -172,7 +173,6 @@ fn attach(
     let programs = &mut state.programs;
     let number = programs.number();
     let on_close = programs.on_close(number);
-    let end = End::new(end).map_err(|_| Errno::EBADF)?;
     let made = programs
         .ppp()
         .and_then(|ppp| ppp.connect(key, end, ending, on_close));
@@ -205,9 +205,16 @@ fn session(key: SessionKey, connect: Connect) -> SessionSpec {
     }
 }
 
-/// Answers what is asked of a connected socket.
-pub(super) fn answer(number: u32, ask: SocketAsk, state: &mut State) -> Result<Say, Errno> {
-    let socket = state.programs.sockets.get(&number).ok_or(ENOTCONN)?;
+/// Answers what is asked of a connected socket: ENOTCONN when `owner` has none of this number.
+pub(super) fn answer(
+    number: u32,
+    ask: SocketAsk,
+    owner: &Owner,
+    state: &mut State,
+) -> Result<Say, Errno> {
+    let socket = state.programs.sockets.get(&number);
+    let socket = socket.filter(|socket| socket.owner.same_channel(owner));
+    let socket = socket.ok_or(ENOTCONN)?;
     let (tunnel, session, channel) = (socket.tunnel, socket.session, socket.channel);
     let left = socket.remains.as_ref();
     let unknown = left.is_none() && session.is_some_and(|key| !is_there(key, &state.engine));
