@@ -8,11 +8,12 @@
 //!
 //! The supervisor is nobody's child that the program would wait for. Should it die, the *keeper*
 //! has the kernel go on with every call that waits or comes, so that programs still start; without
-//! it those calls would fail with ENOSYS.
+//! it those calls would fail with ENOSYS. Those that the supervisor had taken nobody is told of a
+//! second time: it leaves word of them in shared memory.
 
 use crate::filter::{self, Architecture, Scope};
 use crate::protocol::Ids;
-use crate::supervisor::{self, Daemon, PppoxAddress};
+use crate::supervisor::{self, Daemon, PppoxAddress, Word};
 use crate::sys::process::{self, Fork};
 use crate::sys::seccomp::{self, Waiting};
 use crate::sys::socket;
@@ -211,6 +212,8 @@ fn attach(tunnel: u32, session: u32) -> io::Result<OwnedFd> {
 /// Gives the listener to the supervisor and waits until that is ready.
 fn hand_over(to: &OwnedFd, listener: &OwnedFd) -> io::Result<()> {
     socket::send_descriptor(to, listener)?;
+    // A call that the filter matches, for the keeper to see where the kernel counts from.
+    let _ = rustix::net::getsockname(to);
     let mut ready = [0];
     match rustix::io::retry_on_intr(|| rustix::io::read(to, &mut ready))? {
         0 => Err(io::Error::other("it ended before it was ready")),
@@ -237,6 +240,7 @@ fn keep(link: OwnedFd, options: Options) -> io::Result<()> {
     let (log, start_log) = options.log.map(|log| (log.file, log.start)).unzip();
     let log = withdraw(&link, log)?;
     let listener = await_listener(&link)?;
+    let word = Word::new(first_call(listener.as_fd())?)?;
     rustix::thread::set_name(c"adit-keeper")?;
     match process::fork()? {
         Fork::Child => {
@@ -245,7 +249,7 @@ fn keep(link: OwnedFd, options: Options) -> io::Result<()> {
                 start_log(log);
             }
             seccomp::wake_synchronously(listener.as_fd());
-            let outcome = supervisor::run(listener, options.daemon, options.scope, || {
+            let outcome = supervisor::run(listener, options.daemon, options.scope, word, || {
                 let _ = rustix::io::write(&link, &[0]);
                 drop(link);
             });
@@ -260,7 +264,7 @@ fn keep(link: OwnedFd, options: Options) -> io::Result<()> {
             let ended = rustix::io::retry_on_intr(|| waitpid(pid, WaitOptions::empty()))?;
             match ended.and_then(|(_, status)| status.exit_status()) {
                 Some(0) => Ok(()),
-                Some(_) | None => let_pass(listener.as_fd()),
+                Some(_) | None => let_pass(listener.as_fd(), word),
             }
         }
     }
@@ -307,9 +311,21 @@ fn await_listener(link: &OwnedFd) -> io::Result<OwnedFd> {
         .ok_or_else(|| io::Error::other("no listener came"))
 }
 
-/// Has the kernel go on with every call, until no program is left.
-fn let_pass(listener: BorrowedFd<'_>) -> io::Result<()> {
+/// Takes the call that [`hand_over`] makes and has the kernel go on with it. Gives its number, from
+/// which others are counted.
+fn first_call(listener: BorrowedFd<'_>) -> io::Result<u64> {
+    let call = seccomp::receive(listener)?;
+    seccomp::respond(listener, call.id, seccomp::Outcome::Continue)?;
+    Ok(call.id)
+}
+
+/// Has the kernel go on with every call, until no program is left; first with those that the
+/// supervisor had taken.
+fn let_pass(listener: BorrowedFd<'_>, word: Word) -> io::Result<()> {
     use rustix::event::{PollFd, PollFlags, poll};
+    for id in word.candidates() {
+        let _ = seccomp::respond(listener, id, seccomp::Outcome::Continue);
+    }
     loop {
         let mut polled = [PollFd::from_borrowed_fd(listener, PollFlags::IN)];
         rustix::io::retry_on_intr(|| poll(&mut polled, None))?;

@@ -19,11 +19,13 @@ mod objects;
 mod ppp;
 mod pppox;
 mod requests;
+mod taken;
 
 pub use daemon::Daemon;
 pub use ip::L2tpIpAddress;
 pub(crate) use ip::may_be_made as may_make_room;
 pub use pppox::PppoxAddress;
+pub(crate) use taken::Word;
 
 use crate::filter::{Architecture, Scope};
 use crate::sys::seccomp::{self, Notification, Outcome};
@@ -37,6 +39,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
+use taken::Taken;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::OnceCell;
@@ -55,6 +58,7 @@ struct Supervisor {
     objects: Objects,
     /// Where sockets of protocol 115 live.
     room: OnceCell<Rc<ip::Room>>,
+    taken: Taken,
 }
 
 /// How a call ends.
@@ -65,12 +69,13 @@ enum Reply {
     Done,
 }
 
-/// Answers the calls that `listener` tells of until no program is left. `ready` is called once
-/// calls are heard.
+/// Answers the calls that `listener` tells of until no program is left, and leaves word of those
+/// that wait. `ready` is called once calls are heard.
 pub(crate) fn run(
     listener: OwnedFd,
     daemon: Daemon,
     scope: Scope,
+    word: Word,
     ready: impl FnOnce(),
 ) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -84,6 +89,7 @@ pub(crate) fn run(
             namespaces: Namespaces::new(daemon)?,
             objects: Objects::default(),
             room: OnceCell::new(),
+            taken: Taken::new(word),
         });
         ready();
         listen(&supervisor).await
@@ -105,7 +111,10 @@ async fn listen(supervisor: &Rc<Supervisor>) -> io::Result<()> {
         let events = polled.revents();
         if events.contains(PollFlags::IN) {
             match seccomp::receive(listener.as_fd()) {
-                Ok(call) => spawn(supervisor, call),
+                Ok(call) => {
+                    supervisor.taken.note(call.id);
+                    spawn(supervisor, call);
+                }
                 // Its caller has been killed meanwhile.
                 Err(err) if err.raw_os_error() == Some(libc::ENOENT) => {}
                 Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
@@ -125,12 +134,15 @@ fn spawn(supervisor: &Rc<Supervisor>, call: Notification) {
     spawn_local(async move {
         let caller = Caller::new(supervisor.listener.as_fd(), call);
         let outcome = match supervisor.answer(&caller).await {
-            Ok(Reply::Done) => return,
-            Ok(Reply::So(outcome)) => outcome,
-            Err(errno) => Outcome::Error(errno.0),
+            Ok(Reply::Done) => None,
+            Ok(Reply::So(outcome)) => Some(outcome),
+            Err(errno) => Some(Outcome::Error(errno.0)),
         };
-        // A caller that was killed meanwhile wants no answer.
-        let _ = seccomp::respond(supervisor.listener.as_fd(), caller.id(), outcome);
+        if let Some(outcome) = outcome {
+            // A caller that was killed meanwhile wants no answer.
+            let _ = seccomp::respond(supervisor.listener.as_fd(), caller.id(), outcome);
+        }
+        supervisor.taken.settle(caller.id());
     });
 }
 

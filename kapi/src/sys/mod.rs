@@ -4,6 +4,7 @@
 pub(crate) mod memory;
 pub(crate) mod process;
 pub(crate) mod seccomp;
+pub(crate) mod shared;
 pub(crate) mod socket;
 
 use std::io;
