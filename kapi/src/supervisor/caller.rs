@@ -1,12 +1,13 @@
 //! The thread that makes a call: what it asks, its memory, its descriptors.
 
 use super::asked::Asked;
+use super::mapping;
 use crate::filter::Architecture;
 use crate::sys::memory;
 use crate::sys::seccomp::{self, Notification};
 use adit_wire::netlink::Errno;
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, BufReader};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
 
@@ -108,10 +109,15 @@ impl<'l> Caller<'l> {
         if octets.is_empty() {
             return Ok(());
         }
-        // The open file stays that of the same memory, whoever gets the thread's id.
+        // The open files stay those of the same memory, whoever gets the thread's id.
         let memory = self.memory(true)?;
+        let mappings = self.mappings()?;
         if !self.waits() {
             return Err(gone());
+        }
+        // The file writes to read-only memory too, as debuggers want it.
+        if !mapping::writable(mappings, address, octets.len())? {
+            return Err(EFAULT);
         }
         memory.write_all_at(octets, address).map_err(|_| EFAULT)
     }
@@ -139,6 +145,11 @@ impl<'l> Caller<'l> {
         let path = format!("/proc/{}/mem", self.call.tid);
         let opened = File::options().read(!writing).write(writing).open(path);
         opened.map_err(|_| EFAULT)
+    }
+
+    fn mappings(&self) -> Result<BufReader<File>, Errno> {
+        let opened = File::open(format!("/proc/{}/maps", self.call.tid));
+        opened.map(BufReader::new).map_err(|_| EFAULT)
     }
 
     /// The inode of the socket that the caller has as descriptor `fd`.

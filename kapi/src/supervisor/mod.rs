@@ -13,6 +13,7 @@ mod daemon;
 mod dumps;
 mod files;
 mod ip;
+mod mapping;
 mod namespace;
 mod netlink;
 mod objects;
