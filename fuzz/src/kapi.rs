@@ -1,7 +1,7 @@
 use adit_kapi::protocol::{self, Answer, Question};
-use adit_kapi::{L2tpIpAddress, PppoxAddress};
-use adit_wire::netlink::Frames;
+use adit_kapi::{L2tpIpAddress, PppoxAddress, messages, named_descriptor};
 use adit_wire::netlink::controller::{self, Lookup};
+use adit_wire::netlink::{Command, Frames};
 
 /// A packet of a supervisor: what is read is written the same.
 pub fn kapi_question(data: &[u8]) {
@@ -17,6 +17,20 @@ pub fn kapi_question(data: &[u8]) {
 pub fn kapi_answer(data: &[u8]) {
     if let Some(answer) = protocol::decode::<Answer>(data) {
         assert_eq!(protocol::decode(&protocol::encode(&answer)), Some(answer));
+    }
+}
+
+/// A datagram of a program on a generic-netlink socket: its messages lie in it one behind the other,
+/// and whatever descriptor one names, a tunnel is to be made.
+pub fn kapi_datagram(data: &[u8]) {
+    let mut at = 0;
+    for message in messages(data) {
+        assert!(message.len() >= 16);
+        assert_eq!(data.get(at..at + message.len()), Some(message));
+        at = (at + message.len()).next_multiple_of(4);
+        if named_descriptor(message).is_some() {
+            assert_eq!(message.get(16), Some(&Command::TunnelCreate.number()));
+        }
     }
 }
 

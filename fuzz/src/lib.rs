@@ -17,7 +17,9 @@ mod written;
 pub use control::{l2tp_avps, l2tp_digests, l2tp_hidden_avps, l2tp_v2_message, l2tp_v3_message};
 pub use daemon::{control_answer, daemon_request};
 pub use ip::ip_views;
-pub use kapi::{kapi_answer, kapi_l2tpip_address, kapi_lookup, kapi_pppox_address, kapi_question};
+pub use kapi::{
+    kapi_answer, kapi_datagram, kapi_l2tpip_address, kapi_lookup, kapi_pppox_address, kapi_question,
+};
 pub use l2tp::{l2tp_ip, l2tp_session, l2tp_udp};
 pub use netlink::{netlink_attributes, netlink_frames};
 pub use node::l2tp_node;
@@ -50,6 +52,7 @@ pub const TARGETS: &[Target] = &[
     target("l2tp_v2_message", l2tp_v2_message),
     target("l2tp_v3_message", l2tp_v3_message),
     target("kapi_answer", kapi_answer),
+    target("kapi_datagram", kapi_datagram),
     target("kapi_l2tpip_address", kapi_l2tpip_address),
     target("kapi_lookup", kapi_lookup),
     target("kapi_pppox_address", kapi_pppox_address),

@@ -19,7 +19,7 @@ use crate::sys::seccomp::{self, Waiting};
 use crate::sys::socket;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with, socketpair};
-use rustix::process::{WaitOptions, waitpid};
+use rustix::process::{Resource, Rlimit, WaitOptions, getrlimit, setrlimit, waitpid};
 use std::convert::Infallible;
 use std::ffi::OsString;
 use std::fs::File;
@@ -245,6 +245,7 @@ fn keep(link: OwnedFd, options: Options) -> io::Result<()> {
     match process::fork()? {
         Fork::Child => {
             rustix::thread::set_name(c"adit-supervisor")?;
+            raise_descriptor_limit();
             if let (Some(log), Some(start_log)) = (log, start_log) {
                 start_log(log);
             }
@@ -268,6 +269,18 @@ fn keep(link: OwnedFd, options: Options) -> io::Result<()> {
             }
         }
     }
+}
+
+/// Every socket of its programs takes the supervisor up to two descriptors, whatever their own
+/// limit is.
+fn raise_descriptor_limit() {
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    let raised = Rlimit {
+        current: maximum,
+        maximum,
+    };
+    // Only what may be raised is: nothing is lost where it cannot.
+    let _ = setrlimit(Resource::Nofile, raised);
 }
 
 /// Keeps nothing of the caller's but the link: no terminal, no descriptor, no directory, and no

@@ -16,4 +16,4 @@ mod sys;
 
 pub use check::{Finding, check};
 pub use launch::{LaunchError, Log, Options, launch};
-pub use supervisor::{Daemon, L2tpIpAddress, PppoxAddress};
+pub use supervisor::{Daemon, L2tpIpAddress, PppoxAddress, messages, named_descriptor};

@@ -1,6 +1,7 @@
 //! The thread that makes a call: what it asks, its memory, its descriptors.
 
 use super::asked::Asked;
+use super::authority::is_admin;
 use super::mapping;
 use crate::filter::Architecture;
 use crate::sys::memory;
@@ -166,6 +167,12 @@ impl<'l> Caller<'l> {
             true => Ok(file),
             false => Err(io::ErrorKind::NotFound.into()),
         }
+    }
+
+    /// Whether the caller has CAP_NET_ADMIN in the user namespace that owns the network namespace
+    /// `net`.
+    pub(super) fn is_admin(&self, net: impl AsFd) -> bool {
+        is_admin(self.call.tid, net) && self.waits()
     }
 
     /// Puts a copy of `fd` into the caller's table as the call's result.

@@ -173,7 +173,11 @@ impl Link {
     /// Tells `member` of notifications to the family's multicast group from now on.
     pub(super) async fn join(&self, member: &Rc<NetlinkSocket>) -> Result<(), Errno> {
         let line = &self.line;
-        line.members.borrow_mut().push(Rc::downgrade(member));
+        {
+            let members = &mut line.members.borrow_mut();
+            members.retain(|member| member.strong_count() > 0);
+            members.push(Rc::downgrade(member));
+        }
         if !line.subscribed.replace(true) {
             self.settle(Ask::Subscribe, &[]).await?;
         }

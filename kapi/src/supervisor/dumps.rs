@@ -1,7 +1,7 @@
 //! The files that list tunnels and sessions. What a program opens is a file in memory, which the
 //! daemon of the namespace has written.
 
-use super::authority::{is_admin, process_of};
+use super::authority::process_of;
 use super::caller::{Caller, errno};
 use super::{Reply, Supervisor};
 use crate::protocol::{Ask, Dump};
@@ -11,6 +11,7 @@ use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::OpenOptionsExt;
 
 const DEBUGFS: &str = "/sys/kernel/debug/l2tp/tunnels";
 
@@ -82,7 +83,7 @@ pub(super) async fn open(
     let Some(link) = namespace.link().await else {
         return go_on;
     };
-    let privileged = is_admin(caller.tid(), &*namespace);
+    let privileged = caller.is_admin(&*namespace);
     admit(flags, listing.dump, privileged)?;
     let dump = listing.dump;
     let text = link.text(Ask::Dump { dump, privileged }).await?;
@@ -116,7 +117,11 @@ fn namespace(caller: &Caller<'_>, whose: Whose) -> io::Result<File> {
         // By the caller's own /proc, which may belong to another pid namespace.
         Whose::Of(id) => format!("/proc/{}/root/proc/{id}/ns/net", caller.tid()),
     };
-    let file = File::open(path)?;
+    // The program may have put something else there that opening would wait for.
+    let file = File::options()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(path)?;
     match caller.waits() {
         true => Ok(file),
         false => Err(io::ErrorKind::NotFound.into()),

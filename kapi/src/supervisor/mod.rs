@@ -25,6 +25,7 @@ mod taken;
 pub use daemon::Daemon;
 pub use ip::L2tpIpAddress;
 pub(crate) use ip::may_be_made as may_make_room;
+pub use netlink::{messages, named_descriptor};
 pub use pppox::PppoxAddress;
 pub(crate) use taken::Word;
 
@@ -164,11 +165,14 @@ impl Supervisor {
             }) => pppox::pair(self, caller, kind, protocol).await,
             None => Ok(Reply::So(Outcome::Continue)),
             Some(Asked::Open { path, flags }) => files::open(self, caller, path, flags).await,
+            // Of what is no socket the kernel says so.
             Some(Asked::Ioctl {
+                fd,
                 request: request @ requests::SIOCGPPPSTATS..=requests::SIOCGPPPCSTATS,
                 argument,
-                ..
-            }) => ppp::counters(self, caller, request, argument).await,
+            }) if caller.socket(fd).is_some() => {
+                ppp::counters(self, caller, request, argument).await
+            }
             // Calls that move packets of others shall not be slower than they must.
             Some(Asked::Send { .. } | Asked::SendMessage { .. }) if !self.has_ip_sockets() => {
                 Ok(Reply::So(Outcome::Continue))

@@ -5,16 +5,18 @@
 //! like one: 12 octets with zeros where `nl_pid` is. What a receiver is told of the sender then
 //! passes the checks that programs make, and receiving stays the kernel's own call.
 
+mod datagram;
 mod options;
 mod serve;
 
+pub use datagram::{messages, named_descriptor};
+
 use super::asked::Asked;
-use super::authority::is_admin;
 use super::caller::{Caller, errno};
 use super::daemon::Link;
 use super::namespace::Namespace;
 use super::objects::{Object, Objects};
-use super::{Reply, SOCK_TYPE, Supervisor};
+use super::{Reply, Supervisor};
 use crate::sys::seccomp::Outcome;
 use crate::sys::socket::watch;
 use adit_wire::netlink::Errno;
@@ -32,6 +34,9 @@ use std::rc::{Rc, Weak};
 use tokio::io::unix::AsyncFd;
 use tokio::sync::Notify;
 use tokio::task::spawn_local;
+
+/// What a socket's type may have besides the type itself.
+const FLAGS: i32 = libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
 
 /// A program's generic-netlink socket.
 pub(super) struct NetlinkSocket {
@@ -66,7 +71,7 @@ pub(super) async fn open(
 ) -> Result<Reply, Errno> {
     let nonblocking = kind & libc::SOCK_NONBLOCK != 0;
     let close_on_exec = kind & libc::SOCK_CLOEXEC != 0;
-    let real_kind = match kind & SOCK_TYPE {
+    let real_kind = match kind & !FLAGS {
         libc::SOCK_RAW => SocketType::RAW,
         libc::SOCK_DGRAM => SocketType::DGRAM,
         _ => return Ok(Reply::So(Outcome::Continue)),
@@ -74,7 +79,7 @@ pub(super) async fn open(
     let namespace = caller.network_namespace();
     let namespace = namespace.and_then(|file| supervisor.namespaces.get(file));
     let namespace = namespace.map_err(|err| errno(&err))?;
-    let opener_is_admin = is_admin(caller.tid(), &*namespace);
+    let opener_is_admin = caller.is_admin(&*namespace);
     let opened = namespace.within(move || real_socket(real_kind)).await;
     let (real, ours, theirs) = opened.map_err(|err| errno(&err))?;
     if nonblocking {
@@ -82,7 +87,7 @@ pub(super) async fn open(
     }
     let inode = fstat(&theirs).map_err(|err| errno(&err.into()))?.st_ino;
     let socket = Rc::new(NetlinkSocket {
-        kind: kind & SOCK_TYPE,
+        kind: kind & !FLAGS,
         ours: watch(ours).map_err(|err| errno(&err))?,
         real: watch(real).map_err(|err| errno(&err))?,
         namespace,

@@ -1,13 +1,14 @@
 //! Moving messages between a program, the daemon and the kernel.
 
 use super::NetlinkSocket;
+use super::datagram::{messages, named_descriptor};
 use crate::protocol::{Ask, Descriptor, NetlinkMessage, Say};
 use crate::supervisor::authority::is_admin;
 use crate::supervisor::ip::describe;
 use crate::supervisor::pppox::borrow;
 use crate::sys::socket::receive;
 use adit_wire::netlink::controller::{self, Lookup};
-use adit_wire::netlink::{Attributes, Command, Errno, FAMILY_ID, Frame, Frames, Writer, flag};
+use adit_wire::netlink::{Errno, FAMILY_ID, Frame, Frames, Writer, flag};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{SendFlags, send};
 use std::io;
@@ -136,15 +137,19 @@ impl NetlinkSocket {
         });
         let descriptors: Vec<_> = tunnel.iter().map(AsFd::as_fd).collect();
         let mut said = link.ask(ask, &descriptors).await?;
-        while let Some(Say::Datagram(datagram)) = said.recv().await {
-            self.deliver(datagram.into());
+        loop {
+            match said.recv().await {
+                Some(Say::Datagram(datagram)) => self.deliver(datagram.into()),
+                Some(_) => return Ok(()),
+                // The program waits for an answer that nobody will give: it is hung up.
+                None => return Err(io::ErrorKind::ConnectionReset.into()),
+            }
         }
-        Ok(())
     }
 
     /// The socket of `sender` that a message names.
     fn tunnel_socket(&self, message: &[u8], sender: Option<i32>) -> (Descriptor, Option<OwnedFd>) {
-        let Some(fd) = named(message) else {
+        let Some(fd) = named_descriptor(message) else {
             return (Descriptor::None, None);
         };
         let borrowed = match (sender, i32::try_from(fd)) {
@@ -182,37 +187,16 @@ impl NetlinkSocket {
     }
 }
 
-/// The descriptor that a message names by L2TP_ATTR_FD.
-fn named(message: &[u8]) -> Option<u32> {
-    let frame = Frames::new(message).next().and_then(Result::ok)?;
-    let (command, _, attributes) = frame.genl()?;
-    let attributes = Attributes::read_linux(attributes).ok()?;
-    let creates = command == Command::TunnelCreate.number();
-    attributes.fd.filter(|_| creates)
-}
-
-/// The messages of a datagram, padding left out; ends where one is malformed, as Linux does.
-fn messages(datagram: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut rest = datagram;
-    std::iter::from_fn(move || {
-        let len = u32::from_ne_bytes(*rest.first_chunk()?) as usize;
-        let message = rest.get(..len).filter(|_| len >= 16)?;
-        rest = rest.get(len.next_multiple_of(4)..).unwrap_or(&[]);
-        Some(message)
-    })
-}
-
-/// Whether the program has no end any more; an empty datagram looks the same otherwise.
+/// Whether the program will send no more; an empty datagram looks the same otherwise.
 fn has_hung_up(socket: &NetlinkSocket) -> io::Result<bool> {
-    let mut polled = [PollFd::new(&socket.ours, PollFlags::empty())];
+    let mut polled = [PollFd::new(&socket.ours, PollFlags::RDHUP)];
     let now = Timespec {
         tv_sec: 0,
         tv_nsec: 0,
     };
     poll(&mut polled, Some(&now))?;
     let [polled] = polled;
-    Ok(polled.revents().contains(PollFlags::HUP))
+    Ok(polled
+        .revents()
+        .intersects(PollFlags::HUP | PollFlags::RDHUP))
 }
-
-#[cfg(test)]
-mod tests;

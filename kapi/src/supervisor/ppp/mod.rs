@@ -6,7 +6,6 @@ mod units;
 pub(super) use units::counters;
 
 use super::asked::Asked;
-use super::authority::is_admin;
 use super::caller::{Caller, errno};
 use super::daemon::Link;
 use super::namespace::Namespace;
@@ -52,7 +51,7 @@ pub(super) async fn open(
     let Some(link) = namespace.link().await else {
         return Ok(Reply::So(Outcome::Continue));
     };
-    let privileged = is_admin(caller.tid(), &*namespace);
+    let privileged = caller.is_admin(&*namespace);
     if !privileged {
         return Err(Errno::EPERM);
     }

@@ -5,7 +5,7 @@ mod address;
 mod calls;
 
 use super::asked::Asked;
-use super::authority::{is_admin, process_of};
+use super::authority::process_of;
 use super::caller::{Caller, errno};
 use super::daemon::Link;
 use super::ip::describe;
@@ -92,7 +92,6 @@ pub(super) async fn open(
     });
     let object = Object::Pppox(Rc::clone(&socket));
     *known.borrow_mut() = Some(supervisor.objects.add(inode, object));
-    caller.give(&theirs, kind & libc::SOCK_CLOEXEC != 0)?;
     spawn_local(async move {
         tokio::select! {
             () = socket.connected.notified() => return,
@@ -102,6 +101,7 @@ pub(super) async fn open(
         let known = known.take();
         drop(known);
     });
+    caller.give(&theirs, kind & libc::SOCK_CLOEXEC != 0)?;
     Ok(Reply::Done)
 }
 
@@ -215,7 +215,7 @@ impl PppoxSocket {
             false => (Descriptor::None, None),
         };
         let connect = Connect {
-            privileged: is_admin(caller.tid(), &*self.namespace),
+            privileged: caller.is_admin(&*self.namespace),
             version: address.version,
             ids: address.ids,
             fd: address.fd,
