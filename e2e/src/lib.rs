@@ -15,6 +15,7 @@ mod probe;
 mod program;
 mod relay;
 mod routed;
+mod supervisor;
 mod xl2tpd;
 
 pub use capture::Capture;
@@ -28,4 +29,5 @@ pub use probe::{Probe, bridged, frame, virtio_bridged};
 pub use program::program;
 pub use relay::{Disturbance, Relay, apart, lose_every, relayed, swap_every};
 pub use routed::Routed;
+pub use supervisor::kill_supervisors;
 pub use xl2tpd::Xl2tpd;

@@ -25,6 +25,7 @@ mod pyroute2;
 mod refusals;
 mod relay;
 mod reload;
+mod robust;
 mod scripted;
 mod sequence;
 mod soak;
@@ -68,6 +69,7 @@ fn main() -> ExitCode {
             refusals::tests(),
             demo::tests(),
             exec::tests(),
+            robust::tests(),
         ]
         .into_iter()
         .flatten()
