@@ -13,11 +13,13 @@ pub(crate) fn tests() -> Vec<Trial> {
         needing(&["pppd", "unshare"], &format!("pppd::{name}"), body)
     };
     vec![
-        call("pap", || whole_call(Proof::Pap)),
+        call("pap", || whole_call(Proof::Pap, 2)),
         call("chap_and_both_ends_tell_their_scripts", || {
-            whole_call(Proof::Chap)
+            whole_call(Proof::Chap, 2)
         }),
+        call("over_version_3", || whole_call(Proof::MsChapV2, 3)),
         call("a_call_whose_pppd_died_is_placed_again", redial),
+        call("a_killed_daemon_hangs_up", a_killed_daemon_hangs_up),
         call("a_wrong_secret_is_told", a_wrong_secret_is_told),
         call("a_call_that_is_stopped_leaves_nothing", stopped),
         call("an_option_that_pppd_does_not_know_is_told", bad_option),
@@ -62,7 +64,8 @@ fn lac(options: &str, calls: &[&str]) -> String {
 fn files(secret: &str, own: &str) -> Vec<(&'static str, String)> {
     let secrets = format!("caller * {secret} *\n");
     let common = "mtu 1400\nmru 1400\nnodefaultroute\nnoccp\nnovj\nipcp-accept-local\n\
-                  ipcp-accept-remote\nlcp-echo-interval 1\nlcp-echo-failure 4\n";
+                  ipcp-accept-remote\nlcp-echo-interval 1\nlcp-echo-failure 4\n\
+                  lcp-max-terminate 1\n";
     vec![
         ("options", String::new()),
         ("call", format!("{common}{own}\n")),
@@ -128,8 +131,17 @@ fn await_nothing(host: &Host) {
     });
 }
 
-fn whole_call(proof: Proof) -> Test {
-    let mut pair = dial(&lns(""), &lac("", &["line"]), proof, "secret");
+fn whole_call(proof: Proof, version: u8) -> Test {
+    let of_version = |text: String| {
+        let text = text.replace("version = 2", &format!("version = {version}"));
+        // What goes without saying in version 2.
+        text.replace(
+            "remote_end_id = \"line\"",
+            "remote_end_id = \"line\"\npseudowire = \"ppp\"",
+        )
+    };
+    let (lns, lac) = (of_version(lns("")), of_version(lac("", &["line"])));
+    let mut pair = dial(&lns, &lac, proof, "secret");
     await_answer(&pair);
     for size in [0, 1372, 4000] {
         let report = Ping::to(LAC_INSIDE).size(size).count(3).run(&pair.a)?;
@@ -186,6 +198,29 @@ fn redial() -> Test {
             pppds(host).len() == 1 && ppp_devices(host) == 1
         });
     }
+    Ok(())
+}
+
+/// Whether a process runs, ended ones that nobody has waited for aside.
+fn runs(pid: Pid) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()));
+    stat.is_ok_and(|stat| !stat.contains(") Z "))
+}
+
+/// Nothing of a daemon's death escapes its pppds, nor those of its peer.
+fn a_killed_daemon_hangs_up() -> Test {
+    let mut pair = dial(&lns(""), &lac("", &["line"]), Proof::Chap, "secret");
+    await_answer(&pair);
+    let [pid] = pppds(&pair.a)[..] else {
+        panic!("one pppd");
+    };
+    pair.a.kill();
+    eventually("its pppd ends", || !runs(pid));
+    // The other one notices that nobody answers its echo requests.
+    eventually("no device is left", || {
+        ppp_devices(&pair.a) + ppp_devices(&pair.b) == 0
+    });
+    eventually("the call has ended", || pair.b.list("session").is_empty());
     Ok(())
 }
 
