@@ -24,9 +24,13 @@ pub(crate) fn tests() -> Vec<Trial> {
         call("a_call_that_is_stopped_leaves_nothing", stopped),
         call("an_option_that_pppd_does_not_know_is_told", bad_option),
         call("no_more_pppds_run_than_may", limit),
+        call("callers_get_addresses_as_long_as_there_are", pool),
         call("on_the_kernels_ppp_or_told_why_not", terminal),
     ]
 }
+
+/// Of the LNS and of a caller.
+const ADDRESSES: &str = "10.9.0.1:10.9.0.10";
 
 /// What pppd tells its scripts, as far as the tests look at it.
 const IP_UP: &str = "#!/bin/sh\n\
@@ -84,7 +88,7 @@ fn dial(lns_text: &str, lac_text: &str, proof: Proof, secret: &str) -> Pair {
         Proof::MsChapV2 => "require-mschap-v2",
     };
     // Two pppds that start at once may draw the same magic number, and believe the line looped.
-    let answers = format!("name lns\nnomagic\nauth\n{demand}\n10.9.0.1:10.9.0.10");
+    let answers = format!("name lns\nnomagic\nauth\n{demand}");
     pair.a.set_ppp_files(files("secret", &answers));
     pair.b
         .set_ppp_files(files(secret, "name caller\nremotename lns\nnoauth"));
@@ -140,7 +144,7 @@ fn whole_call(proof: Proof, version: u8) -> Test {
             "remote_end_id = \"line\"\npseudowire = \"ppp\"",
         )
     };
-    let (lns, lac) = (of_version(lns("")), of_version(lac("", &["line"])));
+    let (lns, lac) = (of_version(lns(ADDRESSES)), of_version(lac("", &["line"])));
     let mut pair = dial(&lns, &lac, proof, "secret");
     await_answer(&pair);
     for size in [0, 1372, 4000] {
@@ -176,7 +180,7 @@ fn whole_call(proof: Proof, version: u8) -> Test {
 }
 
 fn redial() -> Test {
-    let pair = dial(&lns(""), &lac("", &["line"]), Proof::Chap, "secret");
+    let pair = dial(&lns(ADDRESSES), &lac("", &["line"]), Proof::Chap, "secret");
     for (host, peer) in [(&pair.b, &pair.a), (&pair.a, &pair.b)] {
         await_answer(&pair);
         let session = host.list("session")[0]["session_id"].clone();
@@ -209,7 +213,7 @@ fn runs(pid: Pid) -> bool {
 
 /// Nothing of a daemon's death escapes its pppds, nor those of its peer.
 fn a_killed_daemon_hangs_up() -> Test {
-    let mut pair = dial(&lns(""), &lac("", &["line"]), Proof::Chap, "secret");
+    let mut pair = dial(&lns(ADDRESSES), &lac("", &["line"]), Proof::Chap, "secret");
     await_answer(&pair);
     let [pid] = pppds(&pair.a)[..] else {
         panic!("one pppd");
@@ -225,7 +229,7 @@ fn a_killed_daemon_hangs_up() -> Test {
 }
 
 fn a_wrong_secret_is_told() -> Test {
-    let pair = dial(&lns(""), &lac("", &["line"]), Proof::Chap, "another");
+    let pair = dial(&lns(ADDRESSES), &lac("", &["line"]), Proof::Chap, "another");
     for (host, text) in [
         (&pair.a, "pppd: the peer has not proved who it is"),
         (&pair.b, "PPP cause 16, authentication failed"),
@@ -236,7 +240,7 @@ fn a_wrong_secret_is_told() -> Test {
 }
 
 fn stopped() -> Test {
-    let pair = dial(&lns(""), &lac("", &["line"]), Proof::Pap, "secret");
+    let pair = dial(&lns(ADDRESSES), &lac("", &["line"]), Proof::Pap, "secret");
     await_answer(&pair);
     let session = &pair.a.list("session")[0];
     let ids = format!(
@@ -254,7 +258,7 @@ fn stopped() -> Test {
 /// A configuration that cannot work says so in one line, and the call ends.
 fn bad_option() -> Test {
     let pair = dial(
-        &lns(""),
+        &lns(ADDRESSES),
         &lac("no-such-option", &["line"]),
         Proof::Pap,
         "secret",
@@ -274,7 +278,7 @@ fn bad_option() -> Test {
 fn limit() -> Test {
     let limits = "[limits]\nmax_pppd = 1\n";
     let pair = dial(
-        &(lns("") + limits),
+        &(lns(ADDRESSES) + limits),
         &lac("", &["one", "two"]),
         Proof::Pap,
         "secret",
@@ -289,7 +293,7 @@ fn limit() -> Test {
 
 /// Most kernels of virtual machines have no PPP, others have; `e2e/tests/kernel/pppd.rs` knows.
 fn terminal() -> Test {
-    let lns = lns("").replace("socket", "terminal");
+    let lns = lns(ADDRESSES).replace("socket", "terminal");
     let pair = dial(&lns, &lac("", &["line"]), Proof::Chap, "secret");
     let told = pair
         .a
@@ -308,5 +312,35 @@ fn terminal() -> Test {
     let told = "closed by the peer: result 5 (lack of facilities for good)";
     eventually("the peer is told", || pair.b.log().contains(told));
     assert!(pppds(&pair.a).is_empty());
+    Ok(())
+}
+
+/// Two of three callers have what there is; who comes after one of them has gone gets his.
+fn pool() -> Test {
+    let lns = lns("10.9.0.1:").replace(
+        "pppd_file",
+        "pppd_pool = \"10.9.0.10-10.9.0.11\"\npppd_file",
+    );
+    let lac = lac("", &["one", "two", "three"]);
+    let pair = dial(&lns, &lac, Proof::Chap, "secret");
+    let refusal = "all addresses are in use; enlarge pppd_pool";
+    eventually("one too many is refused", || pair.a.log().contains(refusal));
+    let await_answers = || {
+        for address in [LAC_INSIDE, [10, 9, 0, 11]] {
+            let ping = Ping::to(address).timeout(Duration::from_millis(500));
+            eventually("a caller answers", || {
+                ping.run(&pair.a).is_ok_and(|report| report.complete())
+            });
+        }
+    };
+    await_answers();
+    let before = pppds(&pair.a);
+    assert_eq!(before.len(), 2);
+    kill_process(before[0], Signal::KILL)?;
+    eventually("another one runs", || {
+        let now = pppds(&pair.a);
+        now.len() == 2 && !now.contains(&before[0])
+    });
+    await_answers();
     Ok(())
 }

@@ -6,8 +6,8 @@ mod terms;
 
 pub use net::{Host, Net, Pattern};
 pub use terms::{
-    CircuitReport, Digest, HandTo, Pppd, PppdOn, Pseudowire, Roaming, Role, Secret, SessionTerms,
-    SourcePort, TunnelTerms, VersionChoice,
+    CircuitReport, Digest, HandTo, Pool, Pppd, PppdOn, Pseudowire, Roaming, Role, Secret,
+    SessionTerms, SourcePort, TunnelTerms, VersionChoice,
 };
 
 use adit_datapath::spec::{ListenerAddress, UdpChecksum};

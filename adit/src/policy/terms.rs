@@ -3,7 +3,9 @@
 use adit_datapath::spec::PeerSource;
 use adit_wire::l2tp::Sublayer;
 use adit_wire::l2tp::control::Quirks;
+use std::collections::BTreeSet;
 use std::fmt;
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -229,10 +231,39 @@ pub enum HandTo {
 pub struct Pppd {
     /// What it gets the frames by.
     pub on: PppdOn,
+    /// The addresses of which each call's peer gets one inside.
+    pub pool: Option<Pool>,
     /// A file with options (pppd's option `file`).
     pub file: Option<PathBuf>,
     /// Options, a word each.
     pub options: Vec<String>,
+}
+
+/// A range of addresses, of at least one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pool {
+    first: Ipv4Addr,
+    last: Ipv4Addr,
+}
+
+impl Pool {
+    /// From `first` to `last`; `None` where that is before.
+    pub fn new(first: Ipv4Addr, last: Ipv4Addr) -> Option<Pool> {
+        (first <= last).then_some(Pool { first, last })
+    }
+
+    /// The lowest address that is not in `used`.
+    pub fn lowest_free(&self, used: &BTreeSet<Ipv4Addr>) -> Option<Ipv4Addr> {
+        let mut free = self.first.to_bits();
+        for one in used.range(self.first..=self.last) {
+            if one.to_bits() != free {
+                break;
+            }
+            free = free.checked_add(1)?;
+        }
+        let free = Ipv4Addr::from_bits(free);
+        (free <= self.last).then_some(free)
+    }
 }
 
 /// What pppd gets a session's frames by.

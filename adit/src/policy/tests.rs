@@ -1,4 +1,5 @@
 use super::*;
+use std::net::Ipv4Addr;
 
 fn net(text: &str) -> Net {
     text.parse().unwrap()
@@ -68,4 +69,21 @@ fn the_first_peer_that_matches_is_the_one() {
     assert_eq!(who("192.0.2.2", "lac-1"), Some("named"));
     assert_eq!(who("192.0.2.2", "other"), Some("rest"));
     assert_eq!(who("2001:db8::1", "lac-1"), Some("rest"));
+}
+
+#[test]
+fn a_pool_gives_the_lowest_address_that_is_free() {
+    let address = |last: u8| Ipv4Addr::new(10, 8, 0, last);
+    let pool = Pool::new(address(2), address(4)).unwrap();
+    let free = |used: &[u8]| {
+        let used = used.iter().map(|last| address(*last)).collect();
+        pool.lowest_free(&used)
+    };
+    assert_eq!(free(&[]), Some(address(2)));
+    assert_eq!(free(&[1, 3, 9]), Some(address(2)));
+    assert_eq!(free(&[2, 3, 5]), Some(address(4)));
+    assert_eq!(free(&[2, 3, 4]), None);
+    assert_eq!(Pool::new(address(4), address(2)), None);
+    let top = Pool::new(Ipv4Addr::BROADCAST, Ipv4Addr::BROADCAST).unwrap();
+    assert_eq!(top.lowest_free(&[Ipv4Addr::BROADCAST].into()), None);
 }

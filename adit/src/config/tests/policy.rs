@@ -154,6 +154,12 @@ fn what_is_wrong_is_told_with_its_place_and_a_remedy() {
         ),
         (
             "[[session_profile]]\nname = \"a\"\npseudowire = \"ppp\"\nhand_to = \"pppd\"\n\
+             pppd_pool = \"10.8.0.9-10.8.0.2\"\n",
+            "5:13: pppd_pool: 10.8.0.9-10.8.0.2 is no range of addresses; give one such as \
+             10.8.0.2-10.8.0.254",
+        ),
+        (
+            "[[session_profile]]\nname = \"a\"\npseudowire = \"ppp\"\nhand_to = \"pppd\"\n\
              pppd_options = \"name 'a b'\"\n",
             "5:16: pppd_options: \"name 'a b'\" has quotes; write options that need them into a \
              file and give pppd_file",

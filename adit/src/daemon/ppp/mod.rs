@@ -17,7 +17,7 @@ use adit_proto::l2tp::{ResultCode, SessionKey};
 use adit_wire::l2tp::avp::DisconnectCode;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::process::Command;
@@ -90,9 +90,17 @@ pub(super) struct Endpoints {
     ppp: Option<Ppp>,
     /// Where the daemon is found.
     socket: Address,
-    /// By their sessions; told when the endpoint shall end.
-    running: BTreeMap<SessionKey, Rc<Notify>>,
+    /// By their sessions.
+    running: BTreeMap<SessionKey, Running>,
+    /// The addresses of pools that calls have.
+    leased: BTreeSet<Ipv4Addr>,
     ended: UnboundedSender<Ended>,
+}
+
+struct Running {
+    /// Told when the endpoint shall end.
+    leave: Rc<Notify>,
+    lease: Option<Ipv4Addr>,
 }
 
 impl Endpoints {
@@ -106,6 +114,7 @@ impl Endpoints {
             ppp,
             socket,
             running: BTreeMap::new(),
+            leased: BTreeSet::new(),
             ended,
         }
     }
@@ -121,7 +130,7 @@ impl Endpoints {
     /// The endpoint of a session has closed what it has the frames by. It should be about to end,
     /// and how it does tells more.
     pub(super) fn closed(&mut self, key: SessionKey) {
-        if let Some(leave) = self.running.get(&key).map(Rc::clone) {
+        if let Some(leave) = self.running.get(&key).map(|one| Rc::clone(&one.leave)) {
             tokio::task::spawn_local(async move {
                 tokio::time::sleep(CLOSING).await;
                 leave.notify_one();
@@ -131,7 +140,10 @@ impl Endpoints {
 
     /// Notes that an endpoint has ended.
     pub(super) fn forget(&mut self, ended: &Ended) {
-        self.running.remove(&ended.key);
+        let gone = self.running.remove(&ended.key);
+        if let Some(lease) = gone.and_then(|gone| gone.lease) {
+            self.leased.remove(&lease);
+        }
     }
 
     /// Whether none is left.
@@ -148,39 +160,59 @@ impl Endpoints {
     }
 
     fn end(&mut self, key: SessionKey) {
-        if let Some(leave) = self.running.get(&key) {
-            leave.notify_one();
+        if let Some(one) = self.running.get(&key) {
+            one.leave.notify_one();
         }
     }
 
     fn run_pppd(&mut self, key: SessionKey, call: &Call, limit: u32) {
         let ended = self.ended.clone();
-        if self.running.len() >= limit as usize {
-            tracing::warn!("{key}: no pppd: {limit} run; raise max_pppd in [limits]");
-            let code = ResultCode::disconnect(DisconnectCode::NO_FACILITIES_NOW);
-            // At the end of the process nobody listens any more.
-            let _ = ended.send(Ended { key, code });
-            return;
-        }
-        let command = match self.prepare(call) {
-            Ok(command) => command,
-            Err(text) => {
-                tracing::warn!("{key}: no pppd: {text}");
-                let code = ResultCode::disconnect(DisconnectCode::NO_FACILITIES);
-                let _ = ended.send(Ended { key, code });
-                return;
+        match self.try_pppd(call, limit) {
+            Ok((command, lease)) => {
+                let leave = Rc::new(Notify::new());
+                let running = Running {
+                    leave: Rc::clone(&leave),
+                    lease,
+                };
+                self.running.insert(key, running);
+                self.leased.extend(lease);
+                tokio::task::spawn_local(async move {
+                    let code = process::run(&key.to_string(), command, &leave).await;
+                    // At the end of the process nobody listens any more.
+                    let _ = ended.send(Ended { key, code });
+                });
             }
-        };
-        let leave = Rc::new(Notify::new());
-        self.running.insert(key, Rc::clone(&leave));
-        tokio::task::spawn_local(async move {
-            let code = process::run(&key.to_string(), command, &leave).await;
-            let _ = ended.send(Ended { key, code });
-        });
+            Err((code, text)) => {
+                tracing::warn!("{key}: no pppd: {text}");
+                let code = ResultCode::disconnect(code);
+                let _ = ended.send(Ended { key, code });
+            }
+        }
+    }
+
+    /// The command of a call's pppd, and the address that its peer gets; or what the peer and the
+    /// log are told.
+    fn try_pppd(
+        &self,
+        call: &Call,
+        limit: u32,
+    ) -> Result<(Command, Option<Ipv4Addr>), (DisconnectCode, String)> {
+        let later = |text| Err((DisconnectCode::NO_FACILITIES_NOW, text));
+        if self.running.len() >= limit as usize {
+            return later(format!("{limit} run; raise max_pppd in [limits]"));
+        }
+        let pool = call.terms.pppd.pool;
+        let lease = pool.and_then(|pool| pool.lowest_free(&self.leased));
+        if pool.is_some() && lease.is_none() {
+            return later("all addresses are in use; enlarge pppd_pool".to_owned());
+        }
+        let prepared = self.prepare(call, lease);
+        let command = prepared.map_err(|text| (DisconnectCode::NO_FACILITIES, text))?;
+        Ok((command, lease))
     }
 
     /// Makes a call's frames ready for a pppd, and gives that one's command.
-    fn prepare(&self, call: &Call) -> Result<Command, String> {
+    fn prepare(&self, call: &Call, lease: Option<Ipv4Addr>) -> Result<Command, String> {
         let ppp = self.ppp.as_ref().ok_or("the data path has no PPP")?;
         // Before anything takes time: the other end may speak first.
         ppp.expect(call.data);
@@ -191,7 +223,7 @@ impl Endpoints {
         match (call.terms.pppd.on, missing) {
             (PppdOn::Terminal, Some(missing)) => Err(format!("{missing}; {}", terminal::REMEDY)),
             (PppdOn::Auto, Some(_)) | (PppdOn::Socket, _) => {
-                Ok(pppd::on_socket(call, &self.socket))
+                Ok(pppd::on_socket(call, lease, &self.socket))
             }
             (PppdOn::Auto | PppdOn::Terminal, None) => {
                 let told = |error: io::Error| format!("no terminal can be had: {error}");
@@ -203,7 +235,7 @@ impl Endpoints {
                     let refused = io::Error::from_raw_os_error(refused.0);
                     format!("the session cannot be had: {refused}")
                 })?;
-                Ok(pppd::on_terminal(call, line))
+                Ok(pppd::on_terminal(call, lease, line))
             }
         }
     }

@@ -3,6 +3,7 @@
 use super::Call;
 use crate::control::Address;
 use std::ffi::{OsStr, OsString};
+use std::net::Ipv4Addr;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::Stdio;
@@ -20,7 +21,7 @@ const PLACES: &str = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/b
 const NUMBER: usize = 64;
 
 /// pppd under `adit exec`, on the session's PPPoL2TP socket as its standard input.
-pub(super) fn on_socket(call: &Call, daemon: &Address) -> Command {
+pub(super) fn on_socket(call: &Call, lease: Option<Ipv4Addr>, daemon: &Address) -> Command {
     let mut command = Command::new(SELF);
     command.arg("exec");
     if let Address::Path(path) = daemon {
@@ -29,25 +30,25 @@ pub(super) fn on_socket(call: &Call, daemon: &Address) -> Command {
     let session = format!("{}/{}", call.data.tunnel, call.data.session);
     command.arg("--session").arg(session).args(["--", PPPD]);
     command.args(["plugin", "pppol2tp.so", "pppol2tp", "0"]);
-    finish(&mut command, call);
+    finish(&mut command, call, lease);
     command.stdin(Stdio::null());
     command
 }
 
 /// pppd on the terminal that is its standard input.
-pub(super) fn on_terminal(call: &Call, terminal: OwnedFd) -> Command {
+pub(super) fn on_terminal(call: &Call, lease: Option<Ipv4Addr>, terminal: OwnedFd) -> Command {
     let mut command = Command::new(PPPD);
     // No modem, and what the other side writes needs no escapes.
     command.args(["local", "receive-all"]);
-    finish(&mut command, call);
+    finish(&mut command, call, lease);
     command.stdin(terminal);
     command
 }
 
 /// Adds the options, and what else does not depend on how pppd gets its frames.
-fn finish(command: &mut Command, call: &Call) {
+fn finish(command: &mut Command, call: &Call, lease: Option<Ipv4Addr>) {
     command
-        .args(options(call))
+        .args(options(call, lease))
         .env_clear()
         .env("PATH", places(std::env::var_os("PATH").as_deref()))
         .current_dir("/");
@@ -55,7 +56,7 @@ fn finish(command: &mut Command, call: &Call) {
 
 /// The options. What the administrator gives comes later and counts more, but for what the daemon
 /// relies on.
-fn options(call: &Call) -> Vec<OsString> {
+fn options(call: &Call, lease: Option<Ipv4Addr>) -> Vec<OsString> {
     let mut words: Vec<OsString> = Vec::new();
     let mut give = |given: &[&OsStr]| words.extend(given.iter().map(OsString::from));
     give(&["ipparam".as_ref(), call.peer.as_ref()]);
@@ -81,6 +82,9 @@ fn options(call: &Call) -> Vec<OsString> {
     }
     if let Some(name) = &call.terms.ifname {
         give(&["ifname".as_ref(), name.as_ref()]);
+    }
+    if let Some(lease) = lease {
+        give(&[format!(":{lease}").as_ref()]);
     }
     if let Some(file) = &call.terms.pppd.file {
         give(&["file".as_ref(), file.as_ref()]);

@@ -151,7 +151,12 @@ fn hand_to(fields: &Fields, pseudowire: Pseudowire) -> Result<HandTo, FieldError
 }
 
 fn pppd(fields: &Fields, hand_to: HandTo) -> Result<Pppd, FieldError> {
-    let keys = [&PPPD_ON.word, &PPPD_FILE.word, &PPPD_OPTIONS.word];
+    let keys = [
+        &PPPD_ON.word,
+        &PPPD_POOL.word,
+        &PPPD_FILE.word,
+        &PPPD_OPTIONS.word,
+    ];
     if let (Some(key), true) = (
         keys.iter().find(|key| fields.has(key)),
         hand_to != HandTo::Pppd,
@@ -161,6 +166,7 @@ fn pppd(fields: &Fields, hand_to: HandTo) -> Result<Pppd, FieldError> {
     }
     Ok(Pppd {
         on: fields.get(&PPPD_ON)?.unwrap_or_default(),
+        pool: fields.get(&PPPD_POOL)?,
         file: fields.get(&PPPD_FILE)?,
         options: fields.get(&PPPD_OPTIONS)?.unwrap_or_default(),
     })

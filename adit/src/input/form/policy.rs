@@ -48,7 +48,8 @@ macro_rules! with_session_terms {
             $name {
                 $($($path)::+ $need,)*
                 word::PSEUDOWIRE Optional, word::HAND_TO Optional,
-                word::PPPD_ON Optional, word::PPPD_FILE Optional, word::PPPD_OPTIONS Optional,
+                word::PPPD_ON Optional, word::PPPD_POOL Optional,
+                word::PPPD_FILE Optional, word::PPPD_OPTIONS Optional,
                 word::COOKIE_OCTETS Optional, keyword::L2SPEC_TYPE Optional,
                 keyword::SEQ Optional, keyword::REORDER_TIMEOUT Optional, keyword::MTU Optional, keyword::MSS Optional,
                 word::CIRCUIT_STATUS Optional, keyword::DEBUG Optional,

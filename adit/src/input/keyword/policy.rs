@@ -3,8 +3,8 @@
 use super::{Keyword, Notation};
 use crate::input::value::policy as value;
 use crate::policy::{
-    CircuitReport, Digest, HandTo, Host, Net, Pattern, PppdOn, Pseudowire, Roaming, Role, Secret,
-    SourcePort, VersionChoice,
+    CircuitReport, Digest, HandTo, Host, Net, Pattern, Pool, PppdOn, Pseudowire, Roaming, Role,
+    Secret, SourcePort, VersionChoice,
 };
 use adit_datapath::spec::PeerSource;
 use adit_wire::l2tp::control::Quirks;
@@ -89,6 +89,8 @@ keywords! {
         "who takes the frames: a network device; PPP's, a program under adit exec that asks for them, or a pppd for each call";
     PPPD_ON: PppdOn = "pppd_on", "auto|terminal|socket", Text, pppd_on,
         "what pppd gets frames by: a terminal, on the kernel's PPP, or a socket, on that of adit exec (default auto: the kernel's if it has PPP)";
+    PPPD_POOL: Pool = "pppd_pool", "FIRST-LAST", Text, pool,
+        "addresses of which pppd gives one to the peer of each call (default none)";
     PPPD_FILE: PathBuf = "pppd_file", "FILE", Text, absolute_path,
         "a file with options for pppd";
     PPPD_OPTIONS: Vec<String> = "pppd_options", "WORDS", Text, pppd_options,

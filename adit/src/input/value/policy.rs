@@ -4,8 +4,8 @@ pub(in crate::input) use super::{address, ifname, port, switch};
 
 use super::{choice, number};
 use crate::policy::{
-    CircuitReport, Digest, HandTo, Host, Net, Pattern, PppdOn, Pseudowire, Roaming, Role, Secret,
-    SourcePort, VersionChoice,
+    CircuitReport, Digest, HandTo, Host, Net, Pattern, Pool, PppdOn, Pseudowire, Roaming, Role,
+    Secret, SourcePort, VersionChoice,
 };
 use adit_datapath::spec::PeerSource;
 use adit_wire::l2tp::control::Quirks;
@@ -179,6 +179,15 @@ pub(in crate::input) fn pppd_on(text: &str) -> Result<PppdOn, String> {
         ("socket", PppdOn::Socket),
     ];
     choice(text, &known)
+}
+
+pub(in crate::input) fn pool(text: &str) -> Result<Pool, String> {
+    let ends = text.split_once('-');
+    let ends = ends.and_then(|(first, last)| Some((first.parse().ok()?, last.parse().ok()?)));
+    let pool = ends.and_then(|(first, last)| Pool::new(first, last));
+    pool.ok_or_else(|| {
+        format!("{text} is no range of addresses; give one such as 10.8.0.2-10.8.0.254")
+    })
 }
 
 /// A path that means the same from any directory.

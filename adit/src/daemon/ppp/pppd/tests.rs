@@ -21,10 +21,15 @@ fn pppd_is_told_of_the_call_and_obeys_the_administrator_in_all_but_what_the_daem
     call.terms.mtu = Some(1400);
     call.terms.pppd = Pppd {
         on: PppdOn::Auto,
+        pool: None,
         file: Some("/etc/ppp/lns".into()),
         options: ["updetach", "mtu", "1300"].map(str::to_owned).to_vec(),
     };
-    let words = words(&on_socket(&call, &Address::DEFAULT));
+    let words = words(&on_socket(
+        &call,
+        Some(Ipv4Addr::new(10, 8, 0, 2)),
+        &Address::DEFAULT,
+    ));
     let at =
         |given: &[&str]| place(&words, given).unwrap_or_else(|| panic!("{given:?}: {words:?}"));
     assert_eq!(at(&["exec", "--session"]), 0);
@@ -37,12 +42,13 @@ fn pppd_is_told_of_the_call_and_obeys_the_administrator_in_all_but_what_the_daem
     assert!(!words.iter().any(|word| word.contains("CALLED")));
     let own = at(&["file", "/etc/ppp/lns", "updetach", "mtu", "1300"]);
     assert!(at(&["mtu", "1400", "mru", "1400"]) < own);
+    assert!(at(&[":10.8.0.2"]) < own);
     assert!(own < at(&["nodetach", "logfd", "2"]));
 }
 
 #[test]
 fn a_daemon_at_a_path_is_found_there_from_anywhere() {
-    let command = on_socket(&call(), &Address::Path("a/b".into()));
+    let command = on_socket(&call(), None, &Address::Path("a/b".into()));
     let words = words(&command);
     let at = place(&words, &["--socket"]).unwrap();
     assert!(words[at + 1].starts_with('/') && words[at + 1].ends_with("/a/b"));
