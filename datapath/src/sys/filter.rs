@@ -7,47 +7,57 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 /// An instruction: code, jumps when true and when false, operand.
 type Code = (u16, u8, u8, u32);
 
-/// The T bit, in the first octet behind a UDP header of 8 octets.
+/// The T bit, in the first octet behind a UDP header.
 const T: u32 = 0x80;
+/// Where the version is, in the second one.
+const VERSION: u32 = 0x0f;
+/// Octets of a UDP header.
+const UDP: u32 = 8;
+/// Linux looks at nothing shorter than a header of version 2 with all its fields but the offset.
+const LEAST: u32 = 14;
 
-/// Lets nothing pass but control messages, and what is no L2TP, to a UDP socket. Such a socket's
-/// filter sees the UDP header in front.
-pub(crate) fn control_only(socket: BorrowedFd<'_>) -> io::Result<()> {
+/// Lets to a UDP socket what Linux lets to one that carries a tunnel of `version`: control messages,
+/// what is too short and what is of another version. Such a socket's filter sees the UDP header in
+/// front.
+pub(crate) fn all_but_data(socket: BorrowedFd<'_>, version: u8) -> io::Result<()> {
     attach(
         socket,
         &[
-            (0x80, 0, 0, 0),        // A = length
-            (0x35, 0, 3, 9),        // shorter than header and one octet: pass
-            (0x30, 0, 0, 8),        // A = octet 8
-            (0x45, 1, 0, T),        // T: pass
-            (0x06, 0, 0, 0),        // drop
-            (0x06, 0, 0, u32::MAX), // pass
+            (0x80, 0, 0, 0),              // A = length
+            (0x35, 0, 5, UDP + LEAST),    // shorter: pass
+            (0x30, 0, 0, UDP),            // A = first octet
+            (0x45, 3, 0, T),              // T: pass
+            (0x30, 0, 0, UDP + 1),        // A = second octet
+            (0x54, 0, 0, VERSION),        // A = version
+            (0x15, 1, 0, version.into()), // the tunnel's: drop
+            (0x06, 0, 0, u32::MAX),       // pass
+            (0x06, 0, 0, 0),              // drop
         ],
     )
 }
 
-/// Lets nothing pass but what is sent to this UDP port and is no control message, to a raw UDP
-/// socket: over IPv4 it sees the IP header in front.
+/// Lets nothing pass but what is sent to this UDP port and may be data, to a raw UDP socket: over
+/// IPv4 it sees the IP header in front.
 pub(crate) fn data_of(socket: BorrowedFd<'_>, v4: bool, port: u16) -> io::Result<()> {
-    let port = port.into();
-    let end = [(0x06, 0, 0, u32::MAX), (0x06, 0, 0, 0)];
-    let start: [Code; 5] = match v4 {
-        true => [
-            (0xb1, 0, 0, 0),    // X = length of the IP header
-            (0x48, 0, 0, 2),    // A = destination port
-            (0x15, 0, 3, port), // another: drop
-            (0x50, 0, 0, 8),    // A = octet behind the UDP header
-            (0x45, 1, 0, T),    // T: drop
-        ],
-        false => [
-            (0x01, 0, 0, 0),
-            (0x48, 0, 0, 2),
-            (0x15, 0, 3, port),
-            (0x50, 0, 0, 8),
-            (0x45, 1, 0, T),
-        ],
+    let before = match v4 {
+        true => (0xb1, 0, 0, 0),  // X = length of the IP header
+        false => (0x01, 0, 0, 0), // X = 0
     };
-    attach(socket, &[&start[..], &end].concat())
+    attach(
+        socket,
+        &[
+            before,
+            (0x80, 0, 0, 0),           // A = length
+            (0x1c, 0, 0, 0),           // A -= X
+            (0x35, 0, 5, UDP + LEAST), // shorter: drop
+            (0x48, 0, 0, 2),           // A = destination port
+            (0x15, 0, 3, port.into()), // another: drop
+            (0x50, 0, 0, UDP),         // A = first octet
+            (0x45, 1, 0, T),           // T: drop
+            (0x06, 0, 0, u32::MAX),    // pass
+            (0x06, 0, 0, 0),           // drop
+        ],
+    )
 }
 
 /// Lets nothing pass.

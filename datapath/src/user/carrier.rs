@@ -95,9 +95,11 @@ impl Carrier {
         self.others_hear_control.store(true, Relaxed);
     }
 
-    /// `spec`, whose socket this is, with the port that the system chose where any was asked for.
+    /// `spec`, whose socket this is, with the port that the system chose where any was asked for. A
+    /// twin knows of no choice.
     pub(crate) fn bound(&self, mut spec: TunnelSpec) -> TunnelSpec {
-        if let Encap::Udp { local, .. } = &mut spec.encap
+        if !self.twin
+            && let Encap::Udp { local, .. } = &mut spec.encap
             && local.port() == 0
             && let Ok(Some(address)) = self.socket.local_addr().map(|bound| bound.as_socket())
         {

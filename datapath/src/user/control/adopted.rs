@@ -54,7 +54,7 @@ impl UserDatapath {
             let text = "carries another tunnel; give another socket";
             return Err(Error::new(Errno::EBUSY, "fd", text));
         }
-        if let Err(error) = filter::control_only(socket.as_fd()) {
+        if let Err(error) = filter::all_but_data(socket.as_fd(), spec.version) {
             self.closing.remove(spec.id);
             self.release_twin(carrier_number);
             return Err(refused(&error));

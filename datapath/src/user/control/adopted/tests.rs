@@ -131,7 +131,7 @@ impl Bench {
 }
 
 #[test]
-fn a_program_keeps_its_control_messages_and_nothing_else() {
+fn a_program_keeps_what_cannot_be_data() {
     for peer in ["127.0.0.1:0", "[::1]:0"] {
         let Some(mut bench) = bench(peer) else { return };
         let remote = bench.peer.local_addr().unwrap();
@@ -141,9 +141,24 @@ fn a_program_keeps_its_control_messages_and_nothing_else() {
         let session = bench.session(1);
         bench.receives(local, 1, &session);
         bench.sends(local, 1, &session);
-        bench.peer.send_to(&SCCRQ, local).unwrap();
+        let data = [&[0, 2, 0, 1, 0, 1], &LCP[..]].concat();
+        let other_version = [&[0, 3], &data[2..]].concat();
         let mut message = [0; 32];
-        assert_eq!(socket.recv(&mut message).unwrap(), SCCRQ.len());
+        for kept in [
+            &SCCRQ[..],
+            &data[..13],
+            &data[..6],
+            &[0],
+            &[],
+            &other_version,
+        ] {
+            bench.peer.send_to(&data, local).unwrap();
+            bench.peer.send_to(kept, local).unwrap();
+            let len = socket.recv(&mut message).unwrap();
+            assert_eq!(&message[..len], kept);
+            let len = (&session).read(&mut message).unwrap();
+            assert_eq!(message[..len], LCP[2..]);
+        }
         socket.send(&SCCRQ).unwrap();
         let (len, from) = bench.peer.recv_from(&mut message).unwrap();
         assert_eq!((&message[..len], from), (&SCCRQ[..], local));
