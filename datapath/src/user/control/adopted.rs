@@ -49,7 +49,8 @@ impl UserDatapath {
         let encap = on_the_wire(&spec.encap);
         let (carrier, carrier_number) = self.twin(&encap).map_err(|e| refused(&e))?;
         let cookie = socket::cookie(socket.as_fd()).map_err(|e| refused(&e))?;
-        if !self.closing.add(cookie, spec.id) {
+        let is_bound = matches!(encap, Encap::Udp { local, .. } if local.port() != 0);
+        if !self.closing.add(cookie, spec.id, is_bound) {
             self.release_twin(carrier_number);
             let text = "carries another tunnel; give another socket";
             return Err(Error::new(Errno::EBUSY, "fd", text));
