@@ -169,6 +169,7 @@ fn connecting(tunnel: u32, session: u32, socket: Descriptor) -> Ask {
     Ask::Connect(Connect {
         privileged: true,
         version: 3,
+        process: 0,
         fd: -1,
         ids: Ids {
             tunnel,
@@ -345,6 +346,7 @@ fn any(random: &mut Random) -> Ask {
             extended: random.below(2) == 0,
             capped: random.below(2) == 0,
             message: (0..random.below(96)).map(|_| random.next() as u8).collect(),
+            process: word as i32,
             socket: [Descriptor::None, Descriptor::Sent][random.below(2)],
         }),
         1 => Ask::Subscribe,

@@ -2,7 +2,7 @@
 
 use super::genl::{self, Action, Dialect, Header, Request};
 use super::news;
-use super::programs::Wanted;
+use super::programs::{Owner, Wanted};
 use super::state::State;
 use adit_datapath::Error;
 use adit_datapath::spec::SessionKey;
@@ -47,6 +47,10 @@ pub(super) struct Manner {
 pub(super) struct Given {
     pub(super) descriptor: Descriptor,
     pub(super) socket: Option<OwnedFd>,
+    /// The process that has it.
+    pub(super) process: i32,
+    /// That process's supervisor.
+    pub(super) owner: Option<Owner>,
 }
 
 impl Given {
@@ -54,6 +58,8 @@ impl Given {
     pub(super) const NOTHING: Given = Given {
         descriptor: Descriptor::None,
         socket: None,
+        process: 0,
+        owner: None,
     };
 }
 
@@ -241,6 +247,7 @@ fn act(
                 version,
                 encap,
                 fd,
+                process: given.process,
             };
             news::adopt(wanted, given, single, state)?;
             None

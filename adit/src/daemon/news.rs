@@ -60,7 +60,13 @@ pub(super) fn adopt(
     header: Header,
     state: &mut State,
 ) -> Result<(), Error> {
-    programs::adopt(wanted, given.descriptor, given.socket, state).map_err(|errno| {
+    let Given {
+        descriptor,
+        socket,
+        owner,
+        ..
+    } = given;
+    programs::adopt(wanted, descriptor, socket, owner, state).map_err(|errno| {
         let text =
             "the socket cannot carry a tunnel; give one of UDP or protocol 115, of this namespace";
         Error::new(errno, "fd", text)

@@ -3,7 +3,7 @@
 use super::answer::{Answer, Given, Manner};
 use super::dumps;
 use super::genl::Dialect;
-use super::programs::{self, Owner};
+use super::programs::{self, Owner, Told};
 use super::server::PATIENCE;
 use super::socket::Connection;
 use super::state::State;
@@ -30,7 +30,7 @@ struct Supervisor {
     /// Whether it has CAP_NET_ADMIN itself: a program has no more power here than its supervisor.
     privileged: bool,
     state: Rc<RefCell<State>>,
-    /// Told what the supervisor's programs have closed.
+    /// Told what becomes of what the supervisor's programs have.
     owner: Owner,
     /// Whether it hears of changes.
     subscribed: Cell<bool>,
@@ -43,7 +43,7 @@ pub(super) async fn serve(
     privileged: bool,
     state: Rc<RefCell<State>>,
 ) -> io::Result<()> {
-    let (owner, mut closed) = unbounded_channel();
+    let (owner, mut told) = unbounded_channel();
     let (outbox, mut out) = channel(OUTBOX);
     let supervisor = Rc::new(Supervisor {
         outbox,
@@ -52,7 +52,7 @@ pub(super) async fn serve(
         owner,
         subscribed: Cell::new(false),
     });
-    let outcome = converse(&connection, &supervisor, &mut out, &mut closed).await;
+    let outcome = converse(&connection, &supervisor, &mut out, &mut told).await;
     programs::forget(&supervisor.owner, &mut supervisor.state.borrow_mut());
     outcome
 }
@@ -61,11 +61,24 @@ async fn converse(
     connection: &Connection,
     supervisor: &Rc<Supervisor>,
     out: &mut Receiver<protocol::Answer>,
-    closed: &mut UnboundedReceiver<u32>,
+    told: &mut UnboundedReceiver<Told>,
 ) -> io::Result<()> {
     let mut buffer = vec![0; PACKET_OCTETS];
     loop {
         tokio::select! {
+            // What has happened comes before the answers to what made it happen, and both before
+            // another question: a socket is released before it carries the next tunnel.
+            biased;
+            Some(told) = told.recv() => {
+                let carries = |cookie| supervisor.state.borrow().programs.carries(cookie);
+                let say_so = match told {
+                    Told::Released(socket) if carries(socket.cookie) => continue,
+                    Told::Closed(number) => Say::Closed(number),
+                    Told::Released(socket) => Say::Released(socket),
+                };
+                say(connection, &protocol::Answer { id: 0, say: say_so }).await?;
+            }
+            Some(answer) = out.recv() => say(connection, &answer).await?,
             received = connection.receive_all(&mut buffer) => {
                 let received = received?;
                 let packet = match buffer.get(..received.len) {
@@ -78,11 +91,6 @@ async fn converse(
                 };
                 let supervisor = Rc::clone(supervisor);
                 spawn_local(async move { supervisor.answer(question, received.descriptors).await });
-            }
-            Some(answer) = out.recv() => say(connection, &answer).await?,
-            Some(number) = closed.recv() => {
-                let say_so = Say::Closed(number);
-                say(connection, &protocol::Answer { id: 0, say: say_so }).await?;
             }
         }
     }
@@ -153,6 +161,8 @@ impl Supervisor {
         let given = Given {
             descriptor: asked.socket,
             socket: descriptors.pop(),
+            process: asked.process,
+            owner: Some(self.owner.clone()),
         };
         let mut answer = {
             let mut state = self.state.borrow_mut();

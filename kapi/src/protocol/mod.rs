@@ -90,6 +90,8 @@ pub struct NetlinkMessage {
     pub capped: bool,
     /// The whole message, header included.
     pub message: Vec<u8>,
+    /// The process that sent it, 0 where that is not known.
+    pub process: i32,
     /// What became of the descriptor that L2TP_ATTR_FD names, if the message has one.
     pub socket: Descriptor,
 }
@@ -116,6 +118,8 @@ pub struct Connect {
     pub version: u8,
     /// Tunnel and session, here and there.
     pub ids: Ids,
+    /// The program's process.
+    pub process: i32,
     /// The tunnel's descriptor, as the program numbers it.
     pub fd: i32,
     /// What became of it.
@@ -240,6 +244,8 @@ pub enum Say {
     Object(u32),
     /// The program has closed the object of this number.
     Closed(u32),
+    /// A program's socket carries its tunnel no longer: the filter on it is to be taken off.
+    Released(TunnelSocket),
     /// A number was asked for.
     Number(i64),
     /// A socket's name was asked for.
@@ -266,6 +272,17 @@ pub struct Name {
     /// The descriptor of the tunnel's socket, as the program that brought it numbers it; negative
     /// where none did.
     pub fd: i32,
+}
+
+/// A program's socket that carried a tunnel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TunnelSocket {
+    /// The process that brought it, by its supervisor's word.
+    pub process: i32,
+    /// The descriptor that it had there.
+    pub fd: i32,
+    /// Tells it from all other sockets (SO_COOKIE).
+    pub cookie: u64,
 }
 
 /// One packet's octets.

@@ -20,15 +20,16 @@ fn any_endpoint() -> impl Strategy<Value = Endpoint> {
 }
 
 fn any_ask() -> impl Strategy<Value = Ask> {
-    let message = any::<(bool, u32, bool, bool, Vec<u8>)>();
+    let message = any::<(bool, u32, bool, bool, Vec<u8>, i32)>();
     let netlink = (message, any_descriptor()).prop_map(|(given, socket)| {
-        let (privileged, port, extended, capped, message) = given;
+        let (privileged, port, extended, capped, message, process) = given;
         Ask::Netlink(NetlinkMessage {
             privileged,
             port,
             extended,
             capped,
             message,
+            process,
             socket,
         })
     });
@@ -38,12 +39,13 @@ fn any_ask() -> impl Strategy<Value = Ask> {
         peer_tunnel,
         peer_session,
     });
-    let connect = (any::<(bool, u8, i32)>(), ids, any_descriptor());
-    let connect = connect.prop_map(|((privileged, version, fd), ids, socket)| {
+    let connect = (any::<(bool, u8, i32, i32)>(), ids, any_descriptor());
+    let connect = connect.prop_map(|((privileged, version, process, fd), ids, socket)| {
         Ask::Connect(Connect {
             privileged,
             version,
             ids,
+            process,
             fd,
             socket,
         })
@@ -90,6 +92,13 @@ fn any_say() -> impl Strategy<Value = Say> {
         any::<Vec<u8>>().prop_map(Say::Text),
         any::<Vec<u64>>().prop_map(Say::Counters),
         any_endpoint().prop_map(Say::Endpoint),
+        any::<(i32, i32, u64)>().prop_map(|(process, fd, cookie)| {
+            Say::Released(TunnelSocket {
+                process,
+                fd,
+                cookie,
+            })
+        }),
         any::<(u8, [u8; 16], u16, i32)>().prop_map(|(version, address, port, fd)| {
             let peer = SocketAddr::from((address, port));
             let ids = Ids::default();

@@ -3,6 +3,7 @@
 
 use super::netlink::NetlinkSocket;
 use super::objects::Known;
+use super::release::release;
 use crate::protocol::{self, Answer, Ask, HELLO, PACKET_OCTETS, Question, Say};
 use crate::sys::socket::{receive, watch};
 use adit_wire::netlink::Errno;
@@ -226,6 +227,10 @@ impl Line {
             Say::Closed(number) => {
                 let object = self.objects.borrow_mut().remove(number);
                 drop(object);
+                return;
+            }
+            Say::Released(socket) => {
+                release(*socket);
                 return;
             }
             Say::Datagram(_) | Say::Text(_) => false,

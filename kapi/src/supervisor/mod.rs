@@ -19,6 +19,7 @@ mod netlink;
 mod objects;
 mod ppp;
 mod pppox;
+mod release;
 mod requests;
 mod taken;
 

@@ -1,9 +1,9 @@
 //! Tunnels that a program's own socket carries.
 
-use super::{Managed, State};
+use super::{Adopted, Managed, Owner, State};
 use crate::daemon::sys;
 use adit_datapath::spec::{Encap, TunnelSpec, TunnelTuning, TxChecksum, UdpChecksum};
-use adit_kapi::protocol::{Connect, Descriptor};
+use adit_kapi::protocol::{Connect, Descriptor, TunnelSocket};
 use adit_wire::l2tp::TunnelId;
 use adit_wire::netlink::{Encapsulation, Errno};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -23,6 +23,8 @@ pub(in crate::daemon) struct Wanted {
     pub(in crate::daemon) encap: Encapsulation,
     /// The socket's descriptor, as the program numbers it.
     pub(in crate::daemon) fd: i32,
+    /// The program's process.
+    pub(in crate::daemon) process: i32,
 }
 
 impl Wanted {
@@ -38,6 +40,7 @@ impl Wanted {
 pub(super) fn adopt_for(
     connect: Connect,
     socket: Option<OwnedFd>,
+    owner: Owner,
     state: &mut State,
 ) -> Result<(), Errno> {
     let wanted = Wanted {
@@ -46,8 +49,9 @@ pub(super) fn adopt_for(
         version: connect.version,
         encap: Encapsulation::Udp,
         fd: connect.fd,
+        process: connect.process,
     };
-    adopt(wanted, connect.socket, socket, state)
+    adopt(wanted, connect.socket, socket, Some(owner), state)
 }
 
 /// Makes a tunnel that a program's socket carries. It lives as long as the socket.
@@ -55,6 +59,7 @@ pub(in crate::daemon) fn adopt(
     wanted: Wanted,
     descriptor: Descriptor,
     socket: Option<OwnedFd>,
+    owner: Option<Owner>,
     state: &mut State,
 ) -> Result<(), Errno> {
     let socket = match (descriptor, socket) {
@@ -65,7 +70,7 @@ pub(in crate::daemon) fn adopt(
     };
     let encap = inspect(&socket, wanted.encap, state)?;
     let cookie = sockopt::socket_cookie(&socket).map_err(errno)?;
-    if state.programs.managed.contains_key(&cookie) {
+    if state.programs.adopted.contains_key(&cookie) {
         return Err(Errno::EBUSY);
     }
     let spec = spec(wanted, encap);
@@ -73,7 +78,17 @@ pub(in crate::daemon) fn adopt(
         .engine
         .adopt_tunnel(spec, Some(socket))
         .map_err(said)?;
-    state.programs.managed.insert(cookie, wanted.managed());
+    let adopted = Adopted {
+        carried: wanted.managed(),
+        socket: TunnelSocket {
+            process: wanted.process,
+            fd: wanted.fd,
+            cookie,
+        },
+        is_closed: false,
+        owner,
+    };
+    state.programs.adopted.insert(cookie, adopted);
     Ok(())
 }
 

@@ -16,7 +16,7 @@ use super::engine::Engine;
 use super::state::State;
 use adit_datapath::ppp::{File, OnClose, Ppp};
 use adit_datapath::spec::{Change, SessionKey};
-use adit_kapi::protocol::{Ask, Question, Say};
+use adit_kapi::protocol::{Ask, Question, Say, TunnelSocket};
 use adit_wire::l2tp::TunnelId;
 use adit_wire::netlink::Errno;
 use ip::IpSocket;
@@ -29,9 +29,18 @@ use std::sync::Arc;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
-/// Tells a supervisor which of its objects has been closed. Nobody else may ask about them: numbers
-/// are easy to guess.
-pub(super) type Owner = UnboundedSender<u32>;
+/// Tells a supervisor what has become of what its programs have. Nobody else may ask about their
+/// objects: numbers are easy to guess.
+pub(super) type Owner = UnboundedSender<Told>;
+
+/// What a supervisor is told unasked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Told {
+    /// The object of this number has been closed.
+    Closed(u32),
+    /// A socket carries its tunnel no longer.
+    Released(TunnelSocket),
+}
 
 /// What programs hold.
 pub(super) struct Programs {
@@ -45,7 +54,7 @@ pub(super) struct Programs {
     files: BTreeMap<u32, OpenFile>,
     ips: BTreeMap<u32, IpSocket>,
     /// The tunnels that programs' UDP sockets carry, by the cookie that tells a socket from others.
-    managed: BTreeMap<u64, Managed>,
+    adopted: BTreeMap<u64, Adopted>,
     last: u32,
     closed: UnboundedSender<Closed>,
 }
@@ -81,6 +90,16 @@ struct Managed {
     fd: i32,
 }
 
+/// A program's UDP socket that carries a tunnel.
+struct Adopted {
+    carried: Managed,
+    socket: TunnelSocket,
+    /// Whether the program has closed the socket.
+    is_closed: bool,
+    /// Whose program it is.
+    owner: Option<Owner>,
+}
+
 struct OpenFile {
     file: Arc<File>,
     owner: Owner,
@@ -100,7 +119,7 @@ impl Programs {
             managers: BTreeMap::new(),
             files: BTreeMap::new(),
             ips: BTreeMap::new(),
-            managed: BTreeMap::new(),
+            adopted: BTreeMap::new(),
             last: 0,
             closed,
         }
@@ -132,7 +151,8 @@ impl Programs {
             .ips
             .values()
             .filter_map(|socket| socket.carries.as_ref());
-        let mut all = self.managed.values().chain(ips);
+        let adopted = self.adopted.values().map(|adopted| &adopted.carried);
+        let mut all = adopted.chain(ips);
         all.find(|managed| managed.tunnel == tunnel)
     }
 
@@ -187,16 +207,17 @@ fn object_closed(number: u32, state: &mut State) {
             state.changed.notify_one();
         }
         // The supervisor may have gone before its programs.
-        let _ = socket.owner.send(number);
+        let _ = socket.owner.send(Told::Closed(number));
     }
     if let Some(file) = state.programs.files.remove(&number) {
-        let _ = file.owner.send(number);
+        let _ = file.owner.send(Told::Closed(number));
     }
 }
 
 fn tunnel_closed(tunnel: TunnelId, state: &mut State) {
-    let mut managed = state.programs.managed.values();
-    if managed.any(|managed| managed.tunnel == tunnel) {
+    let mut adopted = state.programs.adopted.values_mut();
+    if let Some(adopted) = adopted.find(|adopted| adopted.carried.tunnel == tunnel) {
+        adopted.is_closed = true;
         let _ = change(&Change::RemoveTunnel(tunnel), state);
     }
 }

@@ -2,7 +2,7 @@
 //! the session until its socket is closed, though nothing comes of it any more.
 
 use super::sockets::{name, tuning_of};
-use super::{Socket, State};
+use super::{Socket, State, Told};
 use crate::daemon::engine::Object;
 use adit_datapath::spec::{Change, SessionTuning};
 use adit_kapi::protocol::Name;
@@ -52,7 +52,14 @@ impl super::Programs {
     /// Notes a change that has been made: sockets may have lost what they stood for.
     pub(in crate::daemon) fn note(&mut self, change: &Change, lost: Lost) {
         if let Change::RemoveTunnel(id) = change {
-            self.managed.retain(|_, managed| managed.tunnel != *id);
+            self.adopted.retain(|_, adopted| {
+                let stays = adopted.carried.tunnel != *id;
+                if let (false, false, Some(owner)) = (stays, adopted.is_closed, &adopted.owner) {
+                    // Its program may have no supervisor any more.
+                    let _ = owner.send(Told::Released(adopted.socket));
+                }
+                stays
+            });
             for socket in self.ips.values_mut() {
                 socket.carries = socket.carries.filter(|carried| carried.tunnel != *id);
             }

@@ -30,6 +30,11 @@ impl Programs {
         self.managers.contains_key(&tunnel)
     }
 
+    /// Whether the socket of this cookie carries a tunnel.
+    pub(in crate::daemon) fn carries(&self, cookie: u64) -> bool {
+        self.adopted.contains_key(&cookie)
+    }
+
     /// The sessions that Linux makes of management sockets: the first behind `after`.
     pub(in crate::daemon) fn management_behind(
         &self,

@@ -56,7 +56,7 @@ pub(super) fn connect(
     match (exists, connect.ids.is_management()) {
         (true, _) => {}
         (false, false) => return Err(Errno::ENOENT),
-        (false, true) => super::managed::adopt_for(connect, socket, state)?,
+        (false, true) => super::managed::adopt_for(connect, socket, owner.clone(), state)?,
     }
     let end = end.ok_or(Errno::EBUSY)?;
     name_peer(tunnel, TunnelId(connect.ids.peer_tunnel), state);

@@ -133,6 +133,7 @@ impl NetlinkSocket {
             extended: self.extended.get(),
             capped: self.capped.get(),
             message: message.to_vec(),
+            process: sender.unwrap_or_default(),
             socket: descriptor,
         });
         let descriptors: Vec<_> = tunnel.iter().map(AsFd::as_fd).collect();

@@ -218,6 +218,7 @@ impl PppoxSocket {
             privileged: caller.is_admin(&*self.namespace),
             version: address.version,
             ids: address.ids,
+            process: process_of(caller.tid()).unwrap_or_default(),
             fd: address.fd,
             socket: descriptor,
         };
@@ -290,6 +291,9 @@ fn forget_sent(ours: &AsyncFd<OwnedFd>) {
 
 /// A copy of the descriptor `fd` of a process.
 pub(super) fn borrow(process: i32, fd: i32) -> Result<OwnedFd, Errno> {
+    if process <= 0 || fd < 0 {
+        return Err(Errno::EBADF);
+    }
     let process = Pid::from_raw(process).ok_or(Errno::EBADF)?;
     let opened = pidfd_open(process, PidfdFlags::empty());
     let opened = opened.map_err(|err| errno(&err.into()))?;

@@ -28,6 +28,7 @@ pub(crate) fn cases() -> Vec<Entry> {
         entry("tunnel_fd.attributes_unread", attributes_unread),
         entry("tunnel_fd.closed", closed),
         entry("tunnel_fd.deleted", deleted),
+        entry("tunnel_fd.data_after_deletion", data_after_deletion),
         entry("tunnel_fd.checksums", checksums),
         entry("tunnel_fd.control_packets_pass", control_packets_pass),
     ];
@@ -145,6 +146,22 @@ fn deleted(case: &mut Case) {
     gone(case, 1);
     case.did("send", sys::send(&socket, b"x", 0));
     case.ask("again", &managed(2, 3, 0, socket.as_raw_fd()));
+}
+
+/// Without a tunnel a socket gets everything, data too.
+fn data_after_deletion(case: &mut Case) {
+    let socket = case.have(udp_connected());
+    let peer = case.have(udp_at([127, 0, 0, 2], 1702));
+    let near = in4([127, 0, 0, 1], 1701);
+    case.ask("create", &managed(1, 2, 0, socket.as_raw_fd()));
+    case.ask("session", &ppp(1, 5));
+    let data = [0, 2, 0, 1, 0, 5, 0xff, 3, 0xc0, 0x21, 9, 1, 0, 4];
+    case.did("data", sys::send_to(&peer, &data, 0, &near));
+    arrives(case, "data arrives", &socket);
+    case.ask("delete", &of_tunnel(command::TUNNEL_DELETE, 1));
+    gone(case, 1);
+    case.did("data then", sys::send_to(&peer, &data, 0, &near));
+    arrives(case, "data then arrives", &socket);
 }
 
 /// Waits for what goes by itself.
