@@ -81,14 +81,21 @@ impl End {
     /// An empty message reads like the end. A program that has shut its side down for writing has
     /// closed it as far as frames go.
     pub(super) fn is_closed(&self) -> bool {
+        End::is_any_closed(&[self])
+    }
+
+    /// Whether the program has closed one of these.
+    pub(super) fn is_any_closed(ends: &[&End]) -> bool {
         use rustix::event::{PollFd, PollFlags, Timespec, poll};
         let closed = PollFlags::HUP | PollFlags::RDHUP | PollFlags::ERR;
-        let mut fds = [PollFd::new(&self.socket, closed)];
+        let fds = ends.iter().map(|end| PollFd::new(&end.socket, closed));
+        let mut fds: Vec<PollFd<'_>> = fds.collect();
         let now = Timespec {
             tv_sec: 0,
             tv_nsec: 0,
         };
-        poll(&mut fds, Some(&now)).is_err() || fds[0].revents().intersects(closed)
+        let seen = |fd: &PollFd<'_>| fd.revents().intersects(closed);
+        poll(&mut fds, Some(&now)).is_err() || fds.iter().any(seen)
     }
 }
 

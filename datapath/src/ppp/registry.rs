@@ -13,6 +13,7 @@ use crate::user::workers::Workers;
 use adit_wire::netlink::Errno;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::ops::RangeInclusive;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
@@ -305,8 +306,8 @@ impl Ppp {
     /// The registry, once no former unit is in the way of a new one.
     fn wait_for(&self, wanted: Option<u32>) -> MutexGuard<'_, Registry> {
         let in_the_way = |registry: &mut Registry| match wanted {
-            Some(index) => registry.is_ending(index),
-            None => (0..=registry.lowest_from(0)).any(|index| registry.is_ending(index)),
+            Some(index) => registry.is_any_ending(index..=index),
+            None => registry.is_any_ending(0..=registry.lowest_from(0)),
         };
         let registry = self.lock();
         let waited = self
@@ -423,10 +424,11 @@ impl Registry {
         Ok(channel)
     }
 
-    /// Whether there will soon be no unit of this number, nor its device.
-    fn is_ending(&self, index: u32) -> bool {
-        let unit = self.units.get(&index);
-        self.dying.contains(&index) || unit.is_some_and(|unit| unit.is_deserted())
+    /// Whether one of these numbers will soon be free, as its unit or what is left of it goes.
+    fn is_any_ending(&self, numbers: RangeInclusive<u32>) -> bool {
+        let units = self.units.range(numbers.clone());
+        let owners: Vec<&End> = units.filter_map(|(_, unit)| unit.owner()).collect();
+        self.dying.range(numbers).next().is_some() || End::is_any_closed(&owners)
     }
 
     /// The lowest number from `lowest` on that no unit has.

@@ -129,9 +129,9 @@ impl Unit {
         let _ = self.owner.set(end);
     }
 
-    /// Whether the program has closed the file that made the unit, which is about to end.
-    pub(super) fn is_deserted(&self) -> bool {
-        self.owner.get().is_some_and(|end| end.is_closed())
+    /// The end of the file that made the unit: once the program has closed it the unit ends.
+    pub(super) fn owner(&self) -> Option<&End> {
+        self.owner.get().map(|end| &**end)
     }
 
     fn lock_device(&self) -> MutexGuard<'_, Option<Arc<Interface>>> {
