@@ -18,6 +18,8 @@ pub enum Limit {
     Uso,
     /// Data leaves by the socket that it comes in by.
     Outlet,
+    /// The device has no more than so many queues.
+    Queues(usize),
 }
 
 impl Limit {
@@ -29,6 +31,7 @@ impl Limit {
             Limit::UdpGro => 2,
             Limit::Uso => 4,
             Limit::Outlet => 8,
+            Limit::Queues(_) => 16,
         };
         if TOLD.fetch_or(bit, Relaxed) & bit == 0 {
             tracing::warn!("degraded: {self}");
@@ -47,6 +50,8 @@ impl fmt::Display for Limit {
             Limit::UdpGro => write!(f, "no UDP_GRO, packets are received one by one"),
             Limit::Uso => write!(f, "no USO, UDP frames reach the device one by one"),
             Limit::Outlet => write!(f, "no second socket to send by"),
+            Limit::Queues(1) => write!(f, "no multi-queue device, one thread sends its frames"),
+            Limit::Queues(queues) => write!(f, "no more than {queues} queues of the device"),
         }
     }
 }
@@ -63,6 +68,8 @@ pub struct Without {
     pub uso: bool,
     /// `outlet`: a second socket to send by.
     pub outlet: bool,
+    /// `multi-queue`: devices of several queues.
+    pub queues: bool,
 }
 
 impl FromStr for Without {
@@ -76,9 +83,11 @@ impl FromStr for Without {
                 "udp-gro" => &mut without.gro,
                 "uso" => &mut without.uso,
                 "outlet" => &mut without.outlet,
+                "multi-queue" => &mut without.queues,
                 _ => {
                     return Err(format!(
-                        "{name:?} is no feature; use udp-segment, udp-gro, uso, outlet"
+                        "{name:?} is no feature; use udp-segment, udp-gro, uso, outlet, \
+                         multi-queue"
                     ));
                 }
             };

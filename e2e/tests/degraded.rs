@@ -9,11 +9,12 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 
 /// Each feature, and what is said where it is missing.
-const FEATURES: [(&str, &str); 4] = [
+const FEATURES: [(&str, &str); 5] = [
     ("udp-segment", "no UDP_SEGMENT"),
     ("udp-gro", "no UDP_GRO"),
     ("uso", "no USO"),
     ("outlet", "no second socket"),
+    ("multi-queue", "no multi-queue device"),
 ];
 
 pub(crate) fn tests() -> Vec<Trial> {
@@ -37,7 +38,7 @@ pub(crate) fn tests() -> Vec<Trial> {
 /// miss it.
 fn without(features: &str, said: &[&str]) -> Test {
     let mut pair = Pair::idle();
-    pair.a.start(&["--without", features]);
+    pair.a.start(&["--queues", "2", "--without", features]);
     pair.b.start(&[]);
     pair.connect(&Setup::new(Encap::Udp, Family::V4));
     pair.await_ping();

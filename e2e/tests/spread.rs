@@ -1,6 +1,7 @@
-//! Sessions of one tunnel on several threads.
+//! Sessions of one tunnel, and flows of one session, on several threads.
 
 use adit_e2e::{Encap, Family, Host, Pair, Setup, Side, Test, test};
+use adit_lab::Namespace;
 use libtest_mimic::Trial;
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,24 +15,30 @@ use std::time::{Duration, Instant};
 const SESSIONS: u32 = 8;
 /// The session whose device is down at the far end.
 const DOWN: u32 = 8;
+/// Flows of one session.
+const FLOWS: u16 = 16;
 const WORKERS: &str = "4";
-/// Datagrams of each session, and how many of them may be on their way.
+/// Datagrams of each flow, and how many of them may be on their way.
 const DATAGRAMS: u64 = 2000;
 const WINDOW: u64 = 32;
 
 pub(crate) fn tests() -> Vec<Trial> {
-    let test_of = |encap| {
-        let name = format!("spread::order_is_kept_and_no_session_stalls_another::{encap:?}");
-        test(name, move || {
-            order_is_kept_and_no_session_stalls_another(encap)
-        })
-    };
-    [Encap::Udp, Encap::Ip].map(test_of).into()
+    let mut tests = Vec::new();
+    for encap in [Encap::Udp, Encap::Ip] {
+        let name = format!("spread::sessions_keep_their_order_and_stall_nobody::{encap:?}");
+        let run = move || sessions_keep_their_order_and_stall_nobody(encap);
+        tests.push(test(name, run));
+    }
+    for seq in ["none", "both"] {
+        let name = format!("spread::flows_keep_their_order::seq_{seq}");
+        tests.push(test(name, move || flows_keep_their_order(seq)));
+    }
+    tests
 }
 
 /// Datagrams of seven sessions arrive whole and in order though the eighth's device takes nothing,
 /// and all threads have work. Sequence numbers tell the daemon itself of what is out of order.
-fn order_is_kept_and_no_session_stalls_another(encap: Encap) -> Test {
+fn sessions_keep_their_order_and_stall_nobody(encap: Encap) -> Test {
     let mut pair = Pair::idle();
     pair.a.start(&["--workers", WORKERS]);
     pair.b.start(&["--workers", WORKERS]);
@@ -43,40 +50,131 @@ fn order_is_kept_and_no_session_stalls_another(encap: Encap) -> Test {
     pair.b.set_down(&device(DOWN))?;
 
     let before = [times(&pair.a, "tx"), times(&pair.b, "rx")];
-    let received: Vec<AtomicU64> = (1..=SESSIONS).map(|_| AtomicU64::new(0)).collect();
-    let received = &received[..];
-    thread::scope(|scope| -> io::Result<()> {
-        let alive = (1..=SESSIONS).filter(|number| *number != DOWN);
-        let sockets: Vec<_> = alive
-            .map(|number| pair.b.run(|| listen(number)).map(|socket| (number, socket)))
-            .collect::<Result<_, _>>()?;
-        let listeners: Vec<_> = sockets
-            .into_iter()
-            .map(|(number, socket)| {
-                scope.spawn(move || receive(&socket, &received[number as usize - 1]))
-            })
-            .collect();
-        let sent = pair.a.run(|| send(received));
-        for listener in listeners {
-            listener.join().expect("no panic")?;
-        }
-        sent
-    })?;
-
-    let after = [times(&pair.a, "tx"), times(&pair.b, "rx")];
-    for (before, after) in before.iter().zip(&after) {
-        assert_eq!(after.len().to_string(), WORKERS);
-        let worked = |name: &String| after[name] - before[name];
-        let all: u64 = after.keys().map(worked).sum();
-        let idle = after.keys().find(|name| worked(name) < all / 100);
-        let times = format!("{before:?} {after:?}");
-        assert_eq!(idle, None, "a thread had nothing to do: {times}");
+    let flow = |number| Flow {
+        from: "0.0.0.0:0".to_owned(),
+        // A broadcast needs no neighbour.
+        to: format!(
+            "10.50.{number}.{}:9000",
+            if number == DOWN { 255 } else { 2 }
+        ),
+        arrives: number != DOWN,
+        arrived: AtomicU64::new(0),
+    };
+    let flows: Vec<_> = (1..=SESSIONS).map(flow).collect();
+    run(&pair, &flows)?;
+    for (before, after) in before
+        .iter()
+        .zip([times(&pair.a, "tx"), times(&pair.b, "rx")])
+    {
+        assert_eq!(
+            busy(before, &after).to_string(),
+            WORKERS,
+            "{before:?} {after:?}"
+        );
     }
     assert!(pair.b.counter(2000 + DOWN, "rx_device_down") > 0);
     for number in (1..=SESSIONS).filter(|number| *number != DOWN) {
-        for reason in ["rx_seq_discards", "rx_seq_window", "rx_backlog"] {
-            let count = pair.b.counter(2000 + number, reason);
-            assert_eq!(count, 0, "{reason} of {number}");
+        assert_in_order(&pair.b, 2000 + number);
+    }
+    Ok(())
+}
+
+/// Datagrams of the flows of one session arrive whole and in order, and so do their answers' next
+/// ones, though several threads send them.
+fn flows_keep_their_order(seq: &str) -> Test {
+    let mut pair = Pair::idle();
+    pair.a.start(&["--workers", WORKERS, "--queues", WORKERS]);
+    pair.b.start(&["--workers", WORKERS]);
+    pair.connect(&Setup::new(Encap::Udp, Family::V4).session(&format!("seq {seq}")));
+    pair.await_ping();
+    let shown = pair.a.adit("-s show session");
+    assert!(!shown.contains("multi-queue"), "{shown}");
+
+    let before = times(&pair.a, "tx");
+    let flow = |number: u16| Flow {
+        from: format!("{}:{}", Side::A.inner(Family::V4), 9100 + number),
+        to: format!("{}:{}", Side::B.inner(Family::V4), 9200 + number),
+        arrives: true,
+        arrived: AtomicU64::new(0),
+    };
+    let flows: Vec<_> = (1..=FLOWS).map(flow).collect();
+    run(&pair, &flows)?;
+    let after = times(&pair.a, "tx");
+    assert!(busy(&before, &after) > 1, "{before:?} {after:?}");
+    assert_in_order(&pair.b, Side::B.session());
+    Ok(())
+}
+
+/// Datagrams from A to B.
+struct Flow {
+    from: String,
+    to: String,
+    /// Whether they have somebody to receive them.
+    arrives: bool,
+    arrived: AtomicU64,
+}
+
+/// Sends all datagrams of flows, which each bear their numbers, and sees that they arrive as they
+/// were sent.
+fn run(pair: &Pair, flows: &[Flow]) -> io::Result<()> {
+    thread::scope(|scope| {
+        let mut receivers = Vec::new();
+        for flow in flows.iter().filter(|flow| flow.arrives) {
+            let socket = bind(&pair.b, &flow.to)?;
+            receivers.push(scope.spawn(move || receive(&socket, &flow.arrived)));
+        }
+        let sockets = flows.iter().map(|flow| bind(&pair.a, &flow.from));
+        let sent = send(flows, &sockets.collect::<Result<Vec<_>, _>>()?);
+        for receiver in receivers {
+            receiver.join().expect("no panic")?;
+        }
+        sent
+    })
+}
+
+fn bind(namespace: &Namespace, address: &str) -> io::Result<UdpSocket> {
+    let socket = namespace.run(|| UdpSocket::bind(address))?;
+    socket.set_broadcast(true)?;
+    socket.set_read_timeout(Some(Duration::from_secs(30)))?;
+    Ok(socket)
+}
+
+/// Receives the datagrams of a flow and answers them, which nobody needs to hear.
+fn receive(socket: &UdpSocket, arrived: &AtomicU64) -> io::Result<()> {
+    let mut octets = [0; 2000];
+    for number in 0..DATAGRAMS {
+        let (len, from) = socket.recv_from(&mut octets)?;
+        let (got, _) = octets[..len].split_first_chunk().expect("a number");
+        let got = u64::from_be_bytes(*got);
+        if got != number {
+            let text = format!("{socket:?}: {got} instead of {number}");
+            return Err(io::Error::other(text));
+        }
+        arrived.store(number + 1, Release);
+        socket.send_to(&got.to_be_bytes(), from)?;
+    }
+    Ok(())
+}
+
+/// Sends every flow its datagrams, in turn.
+fn send(flows: &[Flow], sockets: &[UdpSocket]) -> io::Result<()> {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    for number in 0..DATAGRAMS {
+        for (flow, socket) in flows.iter().zip(sockets) {
+            let room = || match flow.arrived.load(Acquire) {
+                // What waits for the neighbour's address may be overtaken by what does not.
+                0 => number == 0,
+                arrived => number < arrived + WINDOW,
+            };
+            while flow.arrives && !room() {
+                if Instant::now() > deadline {
+                    return Err(io::ErrorKind::TimedOut.into());
+                }
+                thread::sleep(Duration::from_micros(50));
+            }
+            let mut octets = [0; 1000];
+            octets[..8].copy_from_slice(&number.to_be_bytes());
+            socket.send_to(&octets, &flow.to)?;
         }
     }
     Ok(())
@@ -88,11 +186,7 @@ fn device(number: u32) -> String {
 
 fn add_session(host: &Host, side: Side, number: u32) {
     let (tunnel, peer) = (side.tunnel(), side.other());
-    let seq = if number.is_multiple_of(2) {
-        "both"
-    } else {
-        "none"
-    };
+    let seq = ["both", "none"][number as usize % 2];
     host.adit(&format!(
         "add session tunnel_id {tunnel} session_id {} peer_session_id {} name {} seq {seq}",
         side.session() + number,
@@ -110,55 +204,12 @@ fn add_session(host: &Host, side: Side, number: u32) {
         .expect("a device that comes up");
 }
 
-fn listen(number: u32) -> io::Result<UdpSocket> {
-    let socket = UdpSocket::bind(format!("10.50.{number}.2:9000"))?;
-    socket.set_read_timeout(Some(Duration::from_secs(30)))?;
-    Ok(socket)
-}
-
-/// Receives all datagrams of a session, which bear the numbers from 0 on.
-fn receive(socket: &UdpSocket, received: &AtomicU64) -> io::Result<()> {
-    let mut octets = [0; 2000];
-    for number in 0..DATAGRAMS {
-        let len = socket.recv(&mut octets)?;
-        let (got, _) = octets[..len].split_first_chunk().expect("a number");
-        let got = u64::from_be_bytes(*got);
-        if got != number {
-            let text = format!("{socket:?}: {got} instead of {number}");
-            return Err(io::Error::other(text));
-        }
-        received.store(number + 1, Release);
+#[track_caller]
+fn assert_in_order(host: &Host, session: u32) {
+    for reason in ["rx_seq_discards", "rx_seq_window", "rx_backlog"] {
+        let count = host.counter(session, reason);
+        assert_eq!(count, 0, "{reason} of {session}");
     }
-    Ok(())
-}
-
-/// Sends every session its datagrams, in turn. What goes to the device that is down is broadcast,
-/// which needs no neighbour.
-fn send(received: &[AtomicU64]) -> io::Result<()> {
-    let socket = UdpSocket::bind("0.0.0.0:0")?;
-    socket.set_broadcast(true)?;
-    let deadline = Instant::now() + Duration::from_secs(30);
-    for number in 0..DATAGRAMS {
-        for session in 1..=SESSIONS {
-            let host = if session == DOWN { 255 } else { 2 };
-            let arrived = &received[session as usize - 1];
-            let room = || match arrived.load(Acquire) {
-                // What waits for the neighbour's address may be overtaken by what does not.
-                0 => number == 0,
-                arrived => number < arrived + WINDOW,
-            };
-            while session != DOWN && !room() {
-                if Instant::now() > deadline {
-                    return Err(io::ErrorKind::TimedOut.into());
-                }
-                thread::sleep(Duration::from_micros(50));
-            }
-            let mut octets = [0; 1000];
-            octets[..8].copy_from_slice(&number.to_be_bytes());
-            socket.send_to(&octets, format!("10.50.{session}.{host}:9000"))?;
-        }
-    }
-    Ok(())
 }
 
 /// The nanoseconds that each thread of this kind of a daemon has run.
@@ -174,4 +225,11 @@ fn times(host: &Host, kind: &str) -> BTreeMap<String, u64> {
             name.starts_with(kind).then_some((name, ran))
         })
         .collect()
+}
+
+/// How many threads have done a hundredth of the work and more.
+fn busy(before: &BTreeMap<String, u64>, after: &BTreeMap<String, u64>) -> usize {
+    let worked: Vec<_> = after.iter().map(|(name, now)| now - before[name]).collect();
+    let all: u64 = worked.iter().sum();
+    worked.iter().filter(|one| **one > all / 100).count()
 }

@@ -141,11 +141,16 @@ fn run() -> Command {
                 .value_name("N")
                 .value_parser(value_parser!(u16).range(1..=1024))
                 .help("Threads that receive, and as many that send [default: one a processor, at most 16]"),
+            Arg::new("queues")
+                .long("queues")
+                .value_name("N")
+                .value_parser(value_parser!(u16).range(1..=64))
+                .help("Queues of each new device, so that so many threads send what flows through one session [default: 1]"),
             Arg::new("without")
                 .long("without")
                 .value_name("FEATURE,..")
                 .value_parser(<Without as std::str::FromStr>::from_str)
-                .help("Do without udp-segment, udp-gro, uso or outlet, as where the kernel lacks them"),
+                .help("Do without udp-segment, udp-gro, uso, outlet or multi-queue, as where the kernel lacks them"),
         ])
 }
 

@@ -107,6 +107,7 @@ fn daemon_options(matches: &ArgMatches, socket: Address) -> daemon::Options {
         socket,
         state: path(matches, "state"),
         workers: matches.get_one::<u16>("workers").map(|n| usize::from(*n)),
+        queues: matches.get_one::<u16>("queues").map(|n| usize::from(*n)),
         without: matches.get_one("without").copied().unwrap_or_default(),
     }
 }

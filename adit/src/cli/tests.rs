@@ -245,13 +245,13 @@ fn the_daemon_is_run_as_asked() {
     };
     let plain = options("run");
     assert_eq!(
-        (plain.config, plain.state, plain.workers),
-        (None, None, None)
+        (plain.config, plain.state, plain.workers, plain.queues),
+        (None, None, None, None)
     );
-    let asked = options("run --config /c --state none --workers 3");
+    let asked = options("run --config /c --state none --workers 3 --queues 2");
     assert_eq!(asked.config, Some("/c".into()));
     assert_eq!(asked.state, Some("none".into()));
-    assert_eq!(asked.workers, Some(3));
+    assert_eq!((asked.workers, asked.queues), (Some(3), Some(2)));
 }
 
 proptest! {

@@ -50,6 +50,8 @@ pub struct Options {
     pub state: Option<PathBuf>,
     /// Threads that receive, and as many that send; `None` chooses by the processors.
     pub workers: Option<usize>,
+    /// Queues of each device that sessions get.
+    pub queues: Option<usize>,
     /// Features of the kernel to do without.
     pub without: Without,
 }

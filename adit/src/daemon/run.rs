@@ -126,6 +126,7 @@ fn datapath(
     let datapath = UserDatapath::new(user::Options {
         workers: workers.transpose()?,
         without: options.without,
+        queues: options.queues.and_then(NonZeroUsize::new),
         notify: Arc::new(move |event| match event {
             user::Event::DeviceLost(session) => devices.lost(session),
             user::Event::DeviceSwitched(session, up) => devices.switched(session, up),

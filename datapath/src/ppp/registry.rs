@@ -4,6 +4,7 @@ use super::file::{File, Role, Shared};
 use super::terminal::Terminal;
 use super::unit::{Unit, UnitStatistics};
 use super::worker::{EndOrder, Owner};
+use crate::limits::Without;
 use crate::spec::SessionKey;
 use crate::user::devices::Devices;
 use crate::user::port::{Interface, Port};
@@ -57,7 +58,7 @@ impl Ppp {
             reaped: Condvar::new(),
             reaper,
             workers: OnceLock::new(),
-            devices: Mutex::new(Devices::open(false)?),
+            devices: Mutex::new(Devices::open(1, Without::default())?),
             watched,
         }));
         let inner = Arc::downgrade(&ppp.0);
@@ -373,7 +374,7 @@ impl Ppp {
         let first = unit.sender().map(|channel| channel.stage());
         let device = unit.device().ok_or(Errno::ENXIO)?;
         let source = match first {
-            Some(Stage::Unit(port)) => Source::Port(port),
+            Some(Stage::Unit(port)) => Source::Port(port, 0),
             Some(_) | None => Source::Idle(unit.clone(), device),
         };
         let workers = self.workers()?;

@@ -8,6 +8,7 @@ pub(crate) mod echo;
 pub(crate) mod error_queue;
 pub(crate) mod filter;
 pub(crate) mod socket;
+mod steer;
 pub(crate) mod tap;
 
 use std::io;

@@ -1,4 +1,4 @@
-use super::check;
+use super::{check, steer};
 use std::fs::{File, OpenOptions};
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -17,17 +17,29 @@ pub(crate) enum Layer {
 const TCP_OFFLOADS: libc::c_uint =
     libc::TUN_F_CSUM | libc::TUN_F_TSO4 | libc::TUN_F_TSO6 | libc::TUN_F_TSO_ECN;
 
+/// The system makes room for many queues then, which takes some MiB.
+const MULTI_QUEUE: libc::c_int = libc::IFF_MULTI_QUEUE;
+
 /// One open TAP or TUN device, which goes with the process unless [`Tap::keep`] was called.
 #[derive(Debug)]
 pub(crate) struct Tap {
+    /// The first queue, by which everything is asked and written.
     file: File,
+    /// Those beyond the first.
+    others: Vec<File>,
     layer: Layer,
     joins_udp: bool,
 }
 
 impl Tap {
-    /// Makes a device of this name. EBUSY when the name is taken.
-    pub(crate) fn create(name: &str) -> io::Result<Tap> {
+    /// Makes a device of this name, with so many queues where the system has that. EBUSY when the
+    /// name is taken.
+    pub(crate) fn create(name: &str, queues: usize) -> io::Result<Tap> {
+        if queues > 1
+            && let Ok(tap) = Tap::open(name, Layer::Ethernet, libc::IFF_TUN_EXCL | MULTI_QUEUE)
+        {
+            return Ok(tap.widened(queues));
+        }
         Tap::open(name, Layer::Ethernet, libc::IFF_TUN_EXCL)
     }
 
@@ -40,33 +52,63 @@ impl Tap {
         Ok(tun)
     }
 
-    /// Takes over a device that an earlier process left behind.
-    pub(crate) fn adopt(name: &str) -> io::Result<Tap> {
-        Tap::open(name, Layer::Ethernet, 0)
+    /// Takes over a device that an earlier process left behind, with so many queues where it was
+    /// made for several.
+    pub(crate) fn adopt(name: &str, queues: usize) -> io::Result<Tap> {
+        match Tap::open(name, Layer::Ethernet, 0) {
+            // The system says so of one that has room for several.
+            Err(e) if e.raw_os_error() == Some(libc::EINVAL) => {
+                Ok(Tap::open(name, Layer::Ethernet, MULTI_QUEUE)?.widened(queues))
+            }
+            opened => opened,
+        }
+    }
+
+    /// This with so many queues, or with as many as can be had. Frames of one flow leave by one.
+    fn widened(mut self, queues: usize) -> Tap {
+        if queues < 2 {
+            return self;
+        }
+        let flags = libc::IFF_TAP | libc::IFF_NO_PI | libc::IFF_VNET_HDR | MULTI_QUEUE;
+        let more = || -> io::Result<Vec<File>> {
+            steer::by_flow(self.as_fd())?;
+            let name = self.name()?;
+            (1..queues).map(|_| attach(&name, flags)).collect()
+        };
+        self.others = more().unwrap_or_default();
+        self
     }
 
     fn open(name: &str, layer: Layer, flags: libc::c_int) -> io::Result<Tap> {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .custom_flags(libc::O_NONBLOCK | libc::O_CLOEXEC)
-            .open("/dev/net/tun")?;
-        let mut request = interface_request(name)?;
         let kind = match layer {
             Layer::Ethernet => libc::IFF_TAP,
             Layer::Ip => libc::IFF_TUN,
         };
         let flags = kind | libc::IFF_NO_PI | libc::IFF_VNET_HDR | flags;
-        request.ifr_ifru.ifru_flags = flags as libc::c_short;
-        // SAFETY: TUNSETIFF reads and writes one ifreq, which `request` is.
-        check(unsafe { libc::ioctl(file.as_raw_fd(), libc::TUNSETIFF, &raw mut request) })?;
         let mut tap = Tap {
-            file,
+            file: attach(name, flags)?,
+            others: Vec::new(),
             layer,
             joins_udp: true,
         };
         tap.joins_udp = tap.offer()?;
         Ok(tap)
+    }
+
+    /// How many queues there are.
+    pub(crate) fn queues(&self) -> usize {
+        1 + self.others.len()
+    }
+
+    /// A queue, to wait for.
+    pub(crate) fn queue(&self, number: usize) -> BorrowedFd<'_> {
+        self.file_of(number).as_fd()
+    }
+
+    /// The file of a queue, or of the first one where there is none of that number.
+    fn file_of(&self, number: usize) -> &File {
+        let other = number.checked_sub(1).and_then(|at| self.others.get(at));
+        other.unwrap_or(&self.file)
     }
 
     /// Whether it takes several UDP frames as one.
@@ -148,10 +190,16 @@ impl Tap {
         Ok(())
     }
 
-    /// Reads a virtio header and one frame into the two buffers and gives the octets of both;
-    /// WouldBlock when there is none.
-    pub(crate) fn read(&self, header: &mut [u8], frame: &mut [u8]) -> io::Result<usize> {
-        (&self.file).read_vectored(&mut [IoSliceMut::new(header), IoSliceMut::new(frame)])
+    /// Reads a virtio header and one frame of a queue into the two buffers and gives the octets of
+    /// both; WouldBlock when there is none.
+    pub(crate) fn read(
+        &self,
+        queue: usize,
+        header: &mut [u8],
+        frame: &mut [u8],
+    ) -> io::Result<usize> {
+        let pieces = &mut [IoSliceMut::new(header), IoSliceMut::new(frame)];
+        self.file_of(queue).read_vectored(pieces)
     }
 
     /// Writes a virtio header and one frame, in pieces.
@@ -164,6 +212,20 @@ impl AsFd for Tap {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.file.as_fd()
     }
+}
+
+/// Opens a device of this name, or another queue of it.
+fn attach(name: &str, flags: libc::c_int) -> io::Result<File> {
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .custom_flags(libc::O_NONBLOCK | libc::O_CLOEXEC)
+        .open("/dev/net/tun")?;
+    let mut request = interface_request(name)?;
+    request.ifr_ifru.ifru_flags = flags as libc::c_short;
+    // SAFETY: TUNSETIFF reads and writes one ifreq, which `request` is.
+    check(unsafe { libc::ioctl(file.as_raw_fd(), libc::TUNSETIFF, &raw mut request) })?;
+    Ok(file)
 }
 
 fn interface_request(name: &str) -> io::Result<libc::ifreq> {

@@ -43,6 +43,9 @@ const MAX_WORKERS: usize = 16;
 pub struct Options {
     /// Threads for each direction; `None` takes as many as there are processors, at most 16.
     pub workers: Option<NonZeroUsize>,
+    /// Queues of each device that sessions get, each with a sending thread as far as these reach;
+    /// `None` is one.
+    pub queues: Option<NonZeroUsize>,
     /// Where events go.
     pub notify: Notify,
     /// What to do without.
@@ -94,8 +97,8 @@ struct Member {
 /// What a session carries frames for.
 #[derive(Debug)]
 enum Attachment {
-    /// A device of its own, and its number.
-    Device(Arc<Port>, u64),
+    /// A device of its own, and the numbers of its queues.
+    Device(Arc<Port>, Vec<u64>),
     /// PPP.
     Channel(Arc<Channel>),
 }
@@ -128,7 +131,8 @@ impl UserDatapath {
             sessions: BTreeMap::new(),
             keys: BTreeMap::new(),
             listeners: BTreeMap::new(),
-            devices: Devices::open(options.without.uso).map_err(failed)?,
+            devices: Devices::open(options.queues.map_or(1, NonZeroUsize::get), options.without)
+                .map_err(failed)?,
             watched,
             closing,
             paths: Paths::start().map_err(failed)?,
@@ -281,9 +285,8 @@ impl Datapath for UserDatapath {
     }
 
     fn limits(&mut self, key: SessionKey) -> Vec<Limit> {
-        self.sessions
-            .get(&key)
-            .map_or_else(Vec::new, Member::limits)
+        let member = self.sessions.get(&key);
+        member.map_or_else(Vec::new, |member| member.limits(&self.devices))
     }
 
     fn session_counters(&mut self, key: SessionKey) -> Result<Counters, Error> {

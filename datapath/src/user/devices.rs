@@ -1,10 +1,10 @@
 //! The devices of sessions: made, taken over, adjusted, removed.
 
 use crate::Error;
-use crate::limits::Limit;
+use crate::limits::{Limit, Without};
 use crate::link::{Link, Links};
 use crate::spec::Device;
-use crate::sys::tap::Tap;
+use crate::sys::tap::{Layer, Tap};
 use crate::user::line::Line;
 use crate::user::outbox::MAX_SEGMENTS;
 use crate::user::port::Interface;
@@ -35,16 +35,21 @@ pub(crate) struct Devices {
     links: Links,
     /// Whether devices do without joined UDP frames.
     no_uso: bool,
+    /// How many queues devices shall have, and how many they are made with.
+    queues: (usize, usize),
     /// Every smaller number of an `l2tpethN` was taken when last looked at. The kernel could find
     /// the first free one, but it looks through all devices each time.
     first_free: u32,
 }
 
 impl Devices {
-    pub(crate) fn open(no_uso: bool) -> io::Result<Devices> {
+    /// Devices with so many queues.
+    pub(crate) fn open(queues: usize, without: Without) -> io::Result<Devices> {
+        let made_with = if without.queues { 1 } else { queues };
         Ok(Devices {
             links: Links::open()?,
-            no_uso,
+            no_uso: without.uso,
+            queues: (queues, made_with),
             first_free: 0,
         })
     }
@@ -97,10 +102,19 @@ impl Devices {
         {
             tracing::warn!(%error, "a device keeps its UDP offloads");
         }
-        if !tap.joins_udp() {
-            Limit::Uso.warn();
-        }
+        self.limits(&tap).into_iter().for_each(Limit::warn);
         tap
+    }
+
+    /// What a session's device has to do without.
+    pub(crate) fn limits(&self, tap: &Tap) -> Vec<Limit> {
+        let queues = tap.queues();
+        let lacks = [
+            (!tap.joins_udp()).then_some(Limit::Uso),
+            (tap.layer() == Layer::Ethernet && queues < self.queues.0)
+                .then_some(Limit::Queues(queues)),
+        ];
+        lacks.into_iter().flatten().collect()
     }
 
     fn create(&mut self, name: &str) -> Result<Tap, Error> {
@@ -108,7 +122,7 @@ impl Devices {
         if self.links.by_name(name).is_ok() {
             return Err(name_taken(name));
         }
-        Tap::create(name).map_err(|e| match e.raw_os_error() {
+        Tap::create(name, self.queues.1).map_err(|e| match e.raw_os_error() {
             Some(libc::EBUSY) => name_taken(name),
             _ => Error::system(&e, "name", &format!("cannot make device {name}")),
         })
@@ -147,7 +161,7 @@ impl Devices {
         let (name, index) = (&device.name, device.index);
         let failed = |e| Error::system(&e, "name", &format!("cannot take over {name} ({index})"));
         let link = self.links.by_index(index).map_err(failed)?;
-        let tap = self.restrict(Tap::adopt(&link.name).map_err(failed)?);
+        let tap = self.restrict(Tap::adopt(&link.name, self.queues.1).map_err(failed)?);
         let link = self.adjust(&tap, Vec::new()).map_err(failed)?;
         Ok((tap, link))
     }
@@ -158,7 +172,7 @@ impl Devices {
         let Ok(link) = self.links.by_index(device.index) else {
             return Ok(());
         };
-        let outcome = Tap::adopt(&link.name).and_then(|tap| tap.forget());
+        let outcome = Tap::adopt(&link.name, 1).and_then(|tap| tap.forget());
         match outcome.as_ref().map_err(|e| e.raw_os_error()) {
             Ok(()) | Err(Some(libc::EBUSY | libc::EINVAL)) => Ok(()),
             Err(_) => outcome.map_err(|e| {

@@ -96,14 +96,14 @@ impl Outbox {
         self.octets.clear();
     }
 
-    /// Reads frames from the device and makes packets of them.
-    pub(crate) fn fill(&mut self, port: &Port) -> Supply {
+    /// Reads frames from a queue of the device and makes packets of them.
+    pub(crate) fn fill(&mut self, port: &Port, queue: usize) -> Supply {
         self.clear();
         let loops = OwnOuter::of(&port.line);
         let layer = port.device.tap.layer();
         while self.octets.len() < FULL && self.packets.len() < MAX_PACKETS {
             let mut virtio = [0; HEADER_LEN];
-            let len = match read(&port.device, &mut virtio, &mut self.frame) {
+            let len = match read(&port.device, queue, &mut virtio, &mut self.frame) {
                 Ok(len) => len,
                 Err(supply) => return supply,
             };
@@ -175,7 +175,7 @@ impl Outbox {
     pub(crate) fn drain(&mut self, unit: &Unit, device: &Interface) -> Supply {
         for _ in 0..MAX_PACKETS {
             let mut virtio = [0; HEADER_LEN];
-            let len = match read(device, &mut virtio, &mut self.frame) {
+            let len = match read(device, 0, &mut virtio, &mut self.frame) {
                 Ok(len) => len,
                 Err(supply) => return supply,
             };
@@ -225,10 +225,11 @@ fn refuse(
 /// Reads a virtio header and a frame; gives the frame's octets, or what the device has instead.
 fn read(
     device: &Interface,
+    queue: usize,
     virtio: &mut [u8; HEADER_LEN],
     frame: &mut [u8],
 ) -> Result<usize, Supply> {
-    match device.tap.read(virtio, frame) {
+    match device.tap.read(queue, virtio, frame) {
         Ok(len) => Ok(len.saturating_sub(HEADER_LEN)),
         Err(e) if e.raw_os_error() == Some(libc::EBADFD) => Err(Supply::Gone),
         Err(_) => Err(Supply::Dry),

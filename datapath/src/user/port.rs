@@ -12,7 +12,7 @@ use crate::user::session::Session;
 use std::io::IoSlice;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU32};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A device and the session that carries its frames to a peer.
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub(crate) struct Port {
     pub(crate) device: Arc<Interface>,
     /// For a device of PPP, whose packets it is.
     unit: Option<Arc<Unit>>,
+    /// Held by the one of several sending threads that numbers packets.
+    numbering: Mutex<()>,
 }
 
 impl Port {
@@ -30,6 +32,7 @@ impl Port {
             line,
             device,
             unit: None,
+            numbering: Mutex::new(()),
         }
     }
 
@@ -39,7 +42,20 @@ impl Port {
             line,
             device,
             unit: Some(unit),
+            numbering: Mutex::new(()),
         }
+    }
+
+    /// What a sending thread holds from before it takes frames until their packets have left, where
+    /// the session numbers packets and other threads send some of them.
+    pub(crate) fn turn(&self) -> Option<MutexGuard<'_, ()>> {
+        let shared = self.device.tap.queues() > 1 && self.line.session.numbers();
+        let turn = || {
+            self.numbering
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+        };
+        shared.then(turn)
     }
 
     /// Octets between the L2TP header and a frame of the device: PPP's Address, Control and

@@ -208,15 +208,20 @@ impl Session {
         written.unwrap_or(0)
     }
 
-    /// The next packet's number, when it gets one.
-    fn number(&self) -> Option<Sequence> {
+    /// Whether it numbers packets now.
+    pub(crate) fn numbers(&self) -> bool {
         let room = match self.format {
             Format::V2 { .. } => true,
             Format::V3 { sublayer, .. } => sublayer == Sublayer::Default,
         };
-        let numbered = room && self.tuning.send_seq.load(Relaxed);
+        room && self.tuning.send_seq.load(Relaxed)
+    }
+
+    /// The next packet's number, when it gets one.
+    fn number(&self) -> Option<Sequence> {
         let mask = self.width().mask();
-        numbered.then(|| Sequence(self.next_ns.fetch_add(1, Relaxed) & mask))
+        self.numbers()
+            .then(|| Sequence(self.next_ns.fetch_add(1, Relaxed) & mask))
     }
 
     /// Whether a line of `class` is wanted by this session or its tunnel, and affordable now.

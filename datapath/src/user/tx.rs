@@ -6,6 +6,7 @@ use crate::user::port::{Interface, Port};
 use crate::user::worker::{Poll, Work};
 use crate::user::{Event, Notify};
 use rustc_hash::FxHashMap;
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
 /// Batches that one device may have in a row before others get their turn.
@@ -23,8 +24,8 @@ pub(crate) enum TxOrder {
 /// A device, and what becomes of its packets.
 #[derive(Debug)]
 pub(crate) enum Source {
-    /// They go to a peer.
-    Port(Arc<Port>),
+    /// Those of a queue of it go to a peer.
+    Port(Arc<Port>, usize),
     /// The device is of a PPP unit that has no channel.
     Idle(Arc<Unit>, Arc<Interface>),
 }
@@ -52,14 +53,14 @@ impl Work for Tx {
     fn obey(&mut self, poll: &Poll, order: TxOrder) {
         match order {
             TxOrder::Attach(number, source) => {
-                if let Err(error) = poll.add(&source.device().tap, number) {
+                if let Err(error) = poll.add(source.queue(), number) {
                     tracing::error!(%error, "cannot wait for a session's device");
                 }
                 self.sources.insert(number, source);
             }
             TxOrder::Detach(number) => {
                 if let Some(source) = self.sources.remove(&number) {
-                    poll.remove(&source.device().tap);
+                    poll.remove(source.queue());
                 }
             }
         }
@@ -71,8 +72,10 @@ impl Work for Tx {
         };
         for _ in 0..BATCHES_A_TURN {
             let supply = match source {
-                Source::Port(port) => {
-                    let supply = self.outbox.fill(port);
+                Source::Port(port, queue) => {
+                    // Numbers that one thread has given leave before another gives some.
+                    let _turn = port.turn();
+                    let supply = self.outbox.fill(port, *queue);
                     self.outbox.send(&port.line, Some(port));
                     supply
                 }
@@ -83,7 +86,7 @@ impl Work for Tx {
                 Supply::Dry => return,
                 Supply::Gone => {
                     source.lose(&self.notify);
-                    poll.remove(&source.device().tap);
+                    poll.remove(source.queue());
                     self.sources.remove(&token);
                     return;
                 }
@@ -95,19 +98,27 @@ impl Work for Tx {
 impl Source {
     fn device(&self) -> &Interface {
         match self {
-            Source::Port(port) => &port.device,
+            Source::Port(port, _) => &port.device,
             Source::Idle(_, device) => device,
         }
+    }
+
+    fn queue(&self) -> BorrowedFd<'_> {
+        let queue = match self {
+            Source::Port(_, queue) => *queue,
+            Source::Idle(..) => 0,
+        };
+        self.device().tap.queue(queue)
     }
 
     /// Notes that the device has gone. That of a unit is not anybody's to bring back.
     fn lose(&self, notify: &Notify) {
         let first = self.device().lose();
         match self {
-            Source::Port(port) if first && port.unit().is_none() => {
+            Source::Port(port, _) if first && port.unit().is_none() => {
                 notify(Event::DeviceLost(port.line.session.key));
             }
-            Source::Port(_) | Source::Idle(..) => {}
+            Source::Port(..) | Source::Idle(..) => {}
         }
     }
 }

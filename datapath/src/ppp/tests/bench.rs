@@ -39,6 +39,7 @@ impl Bench {
     pub(super) fn new(version: u8) -> Bench {
         let mut datapath = UserDatapath::new(Options {
             without: Default::default(),
+            queues: None,
             workers: NonZeroUsize::new(1),
             notify: Arc::new(|_| {}),
         })

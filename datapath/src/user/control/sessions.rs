@@ -7,7 +7,7 @@ use crate::counters::Counters;
 use crate::limits::Limit;
 use crate::ppp::Channel;
 use crate::spec::{DebugMask, Pseudowire, Retuning, Sequencing, SessionKey, SessionSpec};
-use crate::user::devices::mtu_of;
+use crate::user::devices::{Devices, mtu_of};
 use crate::user::line::Line;
 use crate::user::path::PathOrder;
 use crate::user::port::{Interface, Port};
@@ -53,7 +53,7 @@ impl UserDatapath {
         let Some(member) = self.sessions.get(&spec.key) else {
             return Ok(());
         };
-        let Attachment::Device(port, number) = &member.end else {
+        let Attachment::Device(port, queues) = &member.end else {
             return Ok(());
         };
         let (session, lost) = (member.line.session.clone(), port.device.link());
@@ -62,9 +62,11 @@ impl UserDatapath {
         // So is the new one until somebody brings it up.
         session.switch(false);
         self.paths.follower.order(PathOrder::Forget(port.clone()));
-        let tx = self.workers.tx_of(*number);
-        tx.order(TxOrder::Detach(*number));
-        tx.settle();
+        for number in queues {
+            let tx = self.workers.tx_of(*number);
+            tx.order(TxOrder::Detach(*number));
+            tx.settle();
+        }
         self.install(&before, session, Old::Lost(&lost))?;
         let change = Retuning::between(&before.tuning, &spec.tuning);
         self.tune_session(spec.key, &change)
@@ -134,12 +136,16 @@ impl UserDatapath {
             self.watched.see(&device, link);
         }
         let port = Arc::new(Port::new(line, device));
-        let number = self.workers.number();
-        let tx = self.workers.tx_of(number);
-        tx.order(TxOrder::Attach(number, Source::Port(port.clone())));
-        tx.settle();
+        let mut queues = Vec::new();
+        for queue in 0..port.device.tap.queues() {
+            let number = self.workers.number();
+            let tx = self.workers.tx_of(number);
+            tx.order(TxOrder::Attach(number, Source::Port(port.clone(), queue)));
+            tx.settle();
+            queues.push(number);
+        }
         self.paths.follower.order(PathOrder::Follow(port.clone()));
-        Ok(Attachment::Device(port, number))
+        Ok(Attachment::Device(port, queues))
     }
 
     fn attach_ppp(&self, line: Arc<Line>) -> Attachment {
@@ -234,9 +240,11 @@ impl UserDatapath {
         self.workers.detach(member.home, carrier, wire_key);
         member.line.carrier.sessions.fetch_sub(1, Relaxed);
         match &member.end {
-            Attachment::Device(port, number) => {
-                let tx = self.workers.tx_of(*number);
-                tx.order(TxOrder::Detach(*number));
+            Attachment::Device(port, queues) => {
+                for number in queues {
+                    let tx = self.workers.tx_of(*number);
+                    tx.order(TxOrder::Detach(*number));
+                }
                 self.watched.remove(port.device.index);
                 self.paths.follower.order(PathOrder::Forget(port.clone()));
             }
@@ -262,12 +270,10 @@ impl UserDatapath {
 
 impl Member {
     /// What the session has to do without.
-    pub(super) fn limits(&self) -> Vec<Limit> {
+    pub(super) fn limits(&self, devices: &Devices) -> Vec<Limit> {
         let mut limits = self.line.carrier.limits();
-        if let Attachment::Device(port, _) = &self.end
-            && !port.device.tap.joins_udp()
-        {
-            limits.push(Limit::Uso);
+        if let Attachment::Device(port, _) = &self.end {
+            limits.extend(devices.limits(&port.device.tap));
         }
         limits
     }

@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 fn datapath() -> UserDatapath {
     UserDatapath::new(Options {
         without: Default::default(),
+        queues: None,
         workers: NonZeroUsize::new(1),
         notify: Arc::new(|_| {}),
     })

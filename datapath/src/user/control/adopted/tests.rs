@@ -32,6 +32,7 @@ fn bench(peer: &str) -> Option<Bench> {
     let (tell, events) = channel();
     let datapath = UserDatapath::new(Options {
         without: Default::default(),
+        queues: None,
         workers: NonZeroUsize::new(1),
         notify: Arc::new(move |event| {
             let _ = tell.send(event);

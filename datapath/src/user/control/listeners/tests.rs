@@ -16,6 +16,7 @@ const ZLB: [u8; 12] = [0xc8, 2, 0, 12, 0, 1, 0, 0, 0, 0, 0, 0];
 fn datapath() -> UserDatapath {
     UserDatapath::new(Options {
         without: Default::default(),
+        queues: None,
         workers: NonZeroUsize::new(1),
         notify: Arc::new(|_| {}),
     })
