@@ -26,9 +26,14 @@ mod ear;
 
 use ear::{Ear, Place, Served, Way};
 
-/// Room for the longest datagram, or for datagrams that come as one, and how many of these.
+/// Room for the longest datagram, or for datagrams that come as one, and how many of these: as many
+/// MTU-sized frames as one super-frame may stand for come in one call.
 const SLOT: usize = 1 << 16;
-const SLOTS: usize = 32;
+const SLOTS: usize = BATCH;
+
+/// From one slot to the next. A round number would put the beginnings of all slots into few lines
+/// of the processor's caches.
+const STRIDE: usize = SLOT + 33 * 64;
 
 /// Batches that one socket may have in a row before others get their turn.
 const BATCHES_A_TURN: usize = 8;
@@ -104,7 +109,7 @@ impl Rx {
         Rx {
             ears: FxHashMap::default(),
             due: BinaryHeap::new(),
-            arena: vec![0; SLOTS * SLOT].into(),
+            arena: vec![0; SLOTS * STRIDE].into(),
             outbox: Outbox::new(),
             dealer: Dealer::default(),
             notify,
@@ -198,7 +203,7 @@ impl Work for Rx {
             std::thread::sleep(PAUSE);
         }
         let mut messages = 0;
-        let slots = self.arena.chunks_exact_mut(SLOT);
+        let slots = self.arena.chunks_exact_mut(STRIDE);
         let mut slots: Vec<_> = slots.map(IoSliceMut::new).collect();
         for _ in 0..BATCHES_A_TURN {
             let mut received = [Received::default(); BATCH];
