@@ -67,6 +67,7 @@ impl ControlSocket {
             segment: None,
             to: target.as_ref(),
             class: None,
+            hops: None,
         };
         batch::send(self.socket.as_fd(), &[out]).map(drop)
     }
@@ -134,6 +135,7 @@ impl ProgramEnd {
             segment: None,
             to: Some(&target),
             class: None,
+            hops: None,
         };
         batch::send(self.socket.as_fd(), &[out]).map(drop)
     }

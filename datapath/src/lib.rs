@@ -173,6 +173,11 @@ pub trait Datapath: Send {
         Vec::new()
     }
 
+    /// Octets of the longest IP packet that the path to a tunnel's peer takes, as far as is known.
+    fn path_mtu(&mut self, _tunnel: TunnelId) -> Option<u32> {
+        None
+    }
+
     /// The counters of a session.
     fn session_counters(&mut self, session: SessionKey) -> Result<Counters, Error>;
 }

@@ -7,6 +7,7 @@ pub use outer::{Pmtudisc, Tos, TunnelRetuning, TunnelTuning};
 use adit_wire::l2tp::{Cookie, Sequence, SessionId, Sublayer, TunnelId};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU8;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -254,6 +255,12 @@ pub struct SessionTuning {
     /// How large TCP segments may be that hosts agree on through the session, both ways; `None`
     /// leaves it to them.
     pub mss: Option<Mss>,
+    /// The codepoint of outer packets; `None` is the tunnel's.
+    pub tos: Option<Tos>,
+    /// Whether congestion is told through the session; `None` is as the tunnel has it.
+    pub ecn: Option<bool>,
+    /// The outer packets' TTL or hop limit; `None` is the tunnel's.
+    pub ttl: Option<NonZeroU8>,
     /// Log lines wanted.
     pub debug: DebugMask,
 }
@@ -274,6 +281,12 @@ pub struct Retuning {
     pub mtu: Option<Option<u16>>,
     /// How large TCP segments may be; `Some(None)` leaves it to the hosts again.
     pub mss: Option<Option<Mss>>,
+    /// The codepoint of outer packets; `Some(None)` is the tunnel's again.
+    pub tos: Option<Option<Tos>>,
+    /// Whether congestion is told through the session; `Some(None)` is as the tunnel has it.
+    pub ecn: Option<Option<bool>>,
+    /// The outer packets' TTL or hop limit; `Some(None)` is the tunnel's again.
+    pub ttl: Option<Option<NonZeroU8>>,
     /// Log lines wanted.
     pub debug: Option<DebugMask>,
 }
@@ -288,6 +301,9 @@ impl Retuning {
             reorder_timeout: change(old.reorder_timeout, new.reorder_timeout),
             mtu: change(old.mtu, new.mtu),
             mss: change(old.mss, new.mss),
+            tos: change(old.tos, new.tos),
+            ecn: change(old.ecn, new.ecn),
+            ttl: change(old.ttl, new.ttl),
             debug: change(old.debug, new.debug),
         }
     }
@@ -301,6 +317,9 @@ impl Retuning {
             reorder_timeout: self.reorder_timeout.unwrap_or(old.reorder_timeout),
             mtu: self.mtu.unwrap_or(old.mtu),
             mss: self.mss.unwrap_or(old.mss),
+            tos: self.tos.unwrap_or(old.tos),
+            ecn: self.ecn.unwrap_or(old.ecn),
+            ttl: self.ttl.unwrap_or(old.ttl),
             debug: self.debug.unwrap_or(old.debug),
         }
     }

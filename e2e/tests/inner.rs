@@ -127,6 +127,12 @@ fn each_packet_has_its_class(encap: Encap, family: Family) -> Test {
     pair.a.adit("set tunnel tid 3000 tos 0x48 ecn off");
     sockets[0].0.send_to(&[7; 200], sockets[0].1)?;
     assert_eq!(next_classes(&capture), Some((0x48, classes[0])));
+    for (own, outer) in [("0x28", 0x28), ("inherit", classes[0]), ("tunnel", 0x48)] {
+        let session = "set session tid 3000 sid 1000";
+        pair.a.adit(&format!("{session} tos {own}"));
+        sockets[0].0.send_to(&[7; 200], sockets[0].1)?;
+        assert_eq!(next_classes(&capture), Some((outer, classes[0])), "{own}");
+    }
     Ok(())
 }
 
@@ -166,6 +172,12 @@ fn marks_arrive(encap: Encap, family: Family) -> Test {
     assert_eq!(send(&mut probe, 0xbb, 0x48), Some(marked(0xb8)));
     probe.host.adit("set tunnel tid 3000 tos 0");
     assert_eq!(send(&mut probe, 0xbb, 0x48), Some(marked(0x48)));
+    let own = "set session tid 3000 sid 1000";
+    probe.host.adit(&format!("{own} ecn on"));
+    assert_eq!(send(&mut probe, 0x03, 0xba), Some(marked(0xbb)));
+    probe.host.adit(&format!("{own} ecn off tos uniform"));
+    probe.host.adit("set tunnel tid 3000 ecn on");
+    assert_eq!(send(&mut probe, 0xbb, 0x4a), Some(marked(0xba)));
     Ok(())
 }
 
@@ -212,6 +224,13 @@ fn a_ttl_is_set() -> Test {
         pair.await_ping();
         let hops = capture.find(PATIENCE, |frame| Some(outer(frame)?.0.hops))?;
         assert_eq!(hops, Some(33), "{encap:?} {family:?}");
+        pair.a.adit("set session tid 3000 sid 1000 ttl 44");
+        eventually("the session's own", || {
+            pair.await_ping();
+            let hops = capture.find(PATIENCE, |frame| Some(outer(frame)?.0.hops));
+            hops.is_ok_and(|hops| hops == Some(44))
+        });
+        pair.a.adit("set session tid 3000 sid 1000 ttl tunnel");
         pair.a.adit("set tunnel tid 3000 ttl auto");
         eventually("the system's own", || {
             pair.await_ping();

@@ -69,6 +69,9 @@ fn the_device_follows(encap: Encap, family: Family, overhead: u32) -> Test {
         .connect(&Setup::new(encap, family).tunnel("pmtudisc do"));
     routed.pair.await_ping();
     assert_eq!((mtu(a), mtu(b)), (WIDE - overhead, WIDE - overhead));
+    for shown in [a.session(1000), a.list("tunnel").remove(0)] {
+        assert_eq!(shown["path_mtu"], WIDE, "{shown}");
+    }
     transfer(a, b, Side::B, Family::V4)?;
     transfer(b, a, Side::A, Family::V6)?;
     // What was learnt is forgotten soon here, so that traffic has to go on.

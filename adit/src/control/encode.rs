@@ -1,4 +1,4 @@
-use super::{AUTOMATIC_MSS, AUTOMATIC_MTU, TOS_INHERIT, TOS_UNIFORM};
+use super::{AUTOMATIC_MSS, AUTOMATIC_MTU, ECN_OF_TUNNEL, TOS_INHERIT, TOS_OF_TUNNEL, TOS_UNIFORM};
 use adit_datapath::spec::{
     Encap, Mss, Pmtudisc, Pseudowire, Retuning, SessionKey, SessionSpec, SessionTuning, Tos,
     TunnelRetuning, TunnelSpec, TunnelTuning, TxChecksum, UdpChecksum,
@@ -207,6 +207,15 @@ pub fn modify_session(session: &SessionSelector, change: &Retuning, seq: u32) ->
     if let Some(mss) = change.mss {
         writer = writer.half(Attr::Mss, mss_number(mss));
     }
+    if let Some(tos) = change.tos {
+        writer = writer.half(Attr::Tos, tos.map_or(TOS_OF_TUNNEL, tos_number));
+    }
+    if let Some(ecn) = change.ecn {
+        writer = writer.octet(Attr::Ecn, ecn.map_or(ECN_OF_TUNNEL, u8::from));
+    }
+    if let Some(ttl) = change.ttl {
+        writer = writer.octet(Attr::Ttl, ttl.map_or(0, NonZeroU8::get));
+    }
     if let Some(debug) = change.debug {
         writer = writer.word(Attr::Debug, debug.0);
     }
@@ -303,8 +312,23 @@ fn tuning(mut writer: Writer, tuning: &SessionTuning) -> Writer {
     if tuning.mss.is_some() {
         writer = writer.half(Attr::Mss, mss_number(tuning.mss));
     }
+    writer = session_marks(writer, tuning);
     if tuning.debug.0 != 0 {
         writer = writer.word(Attr::Debug, tuning.debug.0);
+    }
+    writer
+}
+
+/// What outer packets bear of a session's own.
+pub(crate) fn session_marks(mut writer: Writer, tuning: &SessionTuning) -> Writer {
+    if let Some(tos) = tuning.tos {
+        writer = writer.half(Attr::Tos, tos_number(tos));
+    }
+    if let Some(ecn) = tuning.ecn {
+        writer = writer.octet(Attr::Ecn, ecn.into());
+    }
+    if let Some(ttl) = tuning.ttl {
+        writer = writer.octet(Attr::Ttl, ttl.get());
     }
     writer
 }

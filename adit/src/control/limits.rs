@@ -14,6 +14,10 @@ pub const MTU: RangeInclusive<u16> = 68..=65521;
 pub const TOS_INHERIT: u16 = 0x100;
 /// See [`TOS_INHERIT`].
 pub const TOS_UNIFORM: u16 = 0x101;
+/// The value of a session's TOS attribute that leaves it to the tunnel.
+pub const TOS_OF_TUNNEL: u16 = 0x102;
+/// The value of a session's ECN attribute that leaves it to the tunnel.
+pub const ECN_OF_TUNNEL: u8 = 2;
 
 /// The value of the MSS attribute for an automatic one, and the values of others.
 pub const AUTOMATIC_MSS: u16 = 0xffff;

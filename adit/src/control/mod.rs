@@ -15,10 +15,10 @@ pub use encode::{
     delete_tunnel, dump_connections, dump_sessions, dump_tunnels, get_tunnel, modify_session,
     modify_tunnel, reload,
 };
-pub(crate) use encode::{encapsulation, mss_number, outer_tuning, zero_checksums6};
+pub(crate) use encode::{encapsulation, mss_number, outer_tuning, session_marks, zero_checksums6};
 pub use limits::{
-    AUTOMATIC_MSS, AUTOMATIC_MTU, MSS, MTU, REORDER_TIMEOUT_MAX, TOS_INHERIT, TOS_UNIFORM,
-    interface_name,
+    AUTOMATIC_MSS, AUTOMATIC_MTU, ECN_OF_TUNNEL, MSS, MTU, REORDER_TIMEOUT_MAX, TOS_INHERIT,
+    TOS_OF_TUNNEL, TOS_UNIFORM, interface_name,
 };
 
 #[cfg(test)]

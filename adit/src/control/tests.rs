@@ -4,6 +4,7 @@ use adit_wire::l2tp::{Cookie, SessionId, Sublayer, TunnelId};
 use adit_wire::netlink::{Attributes, Command, Frames};
 use proptest::prelude::*;
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU8;
 use std::time::Duration;
 
 /// The command and attributes of one message.
@@ -25,9 +26,12 @@ prop_compose! {
     fn tuning()(
         recv_seq: bool, send_seq: bool, lns_mode: bool, ms: u32,
         mtu: Option<u16>, mss: Option<u16>, debug: u32,
+        codepoint: Option<u8>, ecn: Option<bool>, ttl: u8,
     ) -> SessionTuning {
         SessionTuning {
-            recv_seq, send_seq, lns_mode, mtu,
+            recv_seq, send_seq, lns_mode, mtu, ecn,
+            tos: codepoint.map(|octet| if octet == 1 { Tos::Uniform } else { Tos::Fixed(octet & 0xfc) }),
+            ttl: NonZeroU8::new(ttl),
             mss: mss.map(|octets| if octets > 9000 { Mss::Auto } else { Mss::Octets(octets) }),
             reorder_timeout: Duration::from_millis(ms.into()),
             debug: DebugMask(debug),
@@ -80,6 +84,12 @@ fn session_of(a: &Attributes) -> SessionSpec {
                 AUTOMATIC_MSS => Mss::Auto,
                 octets => Mss::Octets(octets),
             }),
+            tos: a.tos.map(|number| match number {
+                TOS_UNIFORM => Tos::Uniform,
+                octet => Tos::Fixed(octet as u8),
+            }),
+            ecn: a.ecn.map(|on| on == 1),
+            ttl: a.ttl.and_then(NonZeroU8::new),
             debug: DebugMask(a.debug.unwrap_or_default()),
         },
     }

@@ -93,8 +93,10 @@ impl Engine {
             Object::Tunnel(_) => Vec::new(),
             Object::Session(key) => self.datapath.limits(key),
         };
+        let (Object::Tunnel(tunnel) | Object::Session(SessionKey { tunnel, .. })) = object;
         Extra {
             limits,
+            path_mtu: self.datapath.path_mtu(tunnel),
             // An object that waits has counted nothing.
             counters: counters.unwrap_or_default(),
             configured: self.configured.contains(&object),

@@ -118,17 +118,20 @@ pub(super) fn any_tunnel() -> impl Strategy<Value = TunnelSpec> {
     })
 }
 
-fn any_tunnel_tuning() -> impl Strategy<Value = TunnelTuning> {
-    let tos = prop_oneof![
+fn any_tos() -> impl Strategy<Value = Tos> {
+    prop_oneof![
         (0..64u8).prop_map(|codepoint| Tos::Fixed(codepoint * 4)),
         Just(Tos::Inherit),
         Just(Tos::Uniform),
-    ];
+    ]
+}
+
+fn any_tunnel_tuning() -> impl Strategy<Value = TunnelTuning> {
     let all = (
         any::<u32>(),
         0..4u8,
         any::<u8>(),
-        tos,
+        any_tos(),
         any::<bool>(),
         any::<u16>(),
     );
@@ -160,10 +163,15 @@ pub(super) fn any_session() -> impl Strategy<Value = SessionSpec> {
             Just(Mss::Auto),
             (64..=65495u16).prop_map(Mss::Octets)
         ]),
+        (
+            proptest::option::of(any_tos()),
+            any::<Option<bool>>(),
+            0..=255u8,
+        ),
         any::<u32>(),
     );
     (ids, name, any_cookie(), any_cookie(), flags, numbers).prop_map(
-        |(ids, ifname, cookie, peer_cookie, flags, (timeout, mtu, mss, debug))| {
+        |(ids, ifname, cookie, peer_cookie, flags, (timeout, mtu, mss, marks, debug))| {
             let sublayer = match flags.3 {
                 true => Sublayer::Default,
                 false => Sublayer::None,
@@ -187,6 +195,9 @@ pub(super) fn any_session() -> impl Strategy<Value = SessionSpec> {
                     reorder_timeout: Duration::from_millis(timeout),
                     mtu,
                     mss,
+                    tos: marks.0,
+                    ecn: marks.1,
+                    ttl: NonZeroU8::new(marks.2),
                     debug: DebugMask(debug),
                 },
             }

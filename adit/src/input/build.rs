@@ -69,6 +69,9 @@ pub fn session(tunnel: u32, fields: &Fields) -> Result<SessionSpec, FieldError> 
             reorder_timeout: fields.get(&REORDER_TIMEOUT)?.unwrap_or_default(),
             mtu: fields.get(&MTU)?.flatten(),
             mss: fields.get(&MSS)?.flatten(),
+            tos: fields.get(&SESSION_TOS)?.flatten(),
+            ecn: fields.get(&SESSION_ECN)?,
+            ttl: fields.get(&SESSION_TTL)?.flatten(),
             debug: fields.get(&DEBUG)?.unwrap_or_default(),
         },
     })
@@ -95,10 +98,14 @@ pub fn session_change(fields: &Fields) -> Result<Retuning, FieldError> {
         reorder_timeout: fields.get(&REORDER_TIMEOUT)?,
         mtu: fields.get(&MTU)?,
         mss: fields.get(&MSS)?,
+        tos: fields.get(&SESSION_TOS)?,
+        ecn: fields.get(&SESSION_ECN)?.map(Some),
+        ttl: fields.get(&SESSION_TTL)?,
         debug: fields.get(&DEBUG)?,
     };
     if change == Retuning::default() {
-        let text = "nothing to change; give seq, lns_mode, reorder_timeout, mtu, mss or debug";
+        let text = "nothing to change; give seq, lns_mode, reorder_timeout, mtu, mss, tos, ecn, ttl \
+                    or debug";
         return Err(FieldError::new("set session", text));
     }
     Ok(change)

@@ -109,7 +109,8 @@ form! {
     ADD_SESSION {
         TUNNEL_ID Required, SESSION_ID Required, PEER_SESSION_ID Required,
         PSEUDOWIRE Optional, NAME Optional, COOKIE Optional, PEER_COOKIE Optional,
-        L2SPEC_TYPE Optional, SEQ Optional, LNS_MODE Optional, REORDER_TIMEOUT Optional, MTU Optional, MSS Optional, DEBUG Optional,
+        L2SPEC_TYPE Optional, SEQ Optional, LNS_MODE Optional, REORDER_TIMEOUT Optional, MTU Optional, MSS Optional,
+        SESSION_TOS Optional, SESSION_ECN Optional, SESSION_TTL Optional, DEBUG Optional,
         OFFSET Optional, PEER_OFFSET Optional,
     }
 }
@@ -119,7 +120,8 @@ form! {
     CONFIG_SESSION {
         SESSION_ID Required, PEER_SESSION_ID Required,
         PSEUDOWIRE Optional, NAME Optional, COOKIE Optional, PEER_COOKIE Optional,
-        L2SPEC_TYPE Optional, SEQ Optional, LNS_MODE Optional, REORDER_TIMEOUT Optional, MTU Optional, MSS Optional, DEBUG Optional,
+        L2SPEC_TYPE Optional, SEQ Optional, LNS_MODE Optional, REORDER_TIMEOUT Optional, MTU Optional, MSS Optional,
+        SESSION_TOS Optional, SESSION_ECN Optional, SESSION_TTL Optional, DEBUG Optional,
     }
 }
 
@@ -144,7 +146,8 @@ form! {
     /// `set session`.
     SET_SESSION {
         TUNNEL_ID ById, SESSION_ID ById, NAME ByName,
-        SEQ Optional, LNS_MODE Optional, REORDER_TIMEOUT Optional, MTU Optional, MSS Optional, DEBUG Optional,
+        SEQ Optional, LNS_MODE Optional, REORDER_TIMEOUT Optional, MTU Optional, MSS Optional,
+        SESSION_TOS Optional, SESSION_ECN Optional, SESSION_TTL Optional, DEBUG Optional,
     }
 }
 

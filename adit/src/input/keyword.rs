@@ -165,6 +165,12 @@ keywords! {
         "the network device's MTU: 68 to 65521, or auto, what the path admits (default auto)";
     MSS: Option<Mss> = "mss", "N|auto|off", NumberOrText, mss,
         "the largest TCP segments that hosts agree on through the session: 64 to 65495, or auto, what the MTU admits (default off)";
+    SESSION_TOS: Option<Tos> = "tos", "0xNN|inherit|uniform", NumberOrText, session_tos,
+        "the outer packets' TOS or traffic class, or that of the frame's IP packet, taken over outward or both ways, or tunnel, what the tunnel has (default tunnel)";
+    SESSION_ECN: bool = "ecn", "on|off", Boolean, switch,
+        "congestion marks pass through the session; the same at both ends (default as the tunnel has it)";
+    SESSION_TTL: Option<NonZeroU8> = "ttl", "N|tunnel", NumberOrText, session_ttl,
+        "the outer packets' TTL or hop limit: 1 to 255, or tunnel, what the tunnel has (default tunnel)";
     CONNECTION: String = "connection", "NAME", Text, name,
         "the connection of the configuration file";
     CALL: String = "call", "NAME", Text, name,

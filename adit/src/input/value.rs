@@ -84,6 +84,23 @@ pub(super) fn tos(text: &str) -> Result<Tos, String> {
     }
 }
 
+/// A session's TTL, `None` when it is the tunnel's.
+pub(super) fn session_ttl(text: &str) -> Result<Option<NonZeroU8>, String> {
+    if text.eq_ignore_ascii_case("tunnel") {
+        return Ok(None);
+    }
+    let hops = number(text, 1, u8::MAX.into(), "a TTL").map(NonZeroU8::new);
+    hops.map_err(|refusal| format!("{refusal}, or tunnel"))
+}
+
+/// The codepoint of a session's outer packets, `None` when it is the tunnel's.
+pub(super) fn session_tos(text: &str) -> Result<Option<Tos>, String> {
+    if text.eq_ignore_ascii_case("tunnel") {
+        return Ok(None);
+    }
+    tos(text).map(Some)
+}
+
 /// Seconds between probes, 0 for none.
 pub(super) fn probe(text: &str) -> Result<u16, String> {
     if text.eq_ignore_ascii_case("off") {

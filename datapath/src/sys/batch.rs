@@ -19,6 +19,15 @@ pub(crate) struct Message<'a> {
     /// The TOS octet or traffic class of IPv4 or IPv6 packets, where they shall have another than
     /// 0.
     pub(crate) class: Option<Class>,
+    /// The TTL or hop limit, where it shall not be the socket's.
+    pub(crate) hops: Option<Hops>,
+}
+
+/// A TTL of IPv4 or a hop limit of IPv6.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hops {
+    V4(u8),
+    V6(u8),
 }
 
 /// A TOS octet of IPv4 or a traffic class of IPv6.
@@ -135,6 +144,11 @@ pub(crate) fn send(socket: BorrowedFd<'_>, out: &[Message<'_>]) -> io::Result<us
         match one.class {
             Some(Class::V4(class)) => len = control.class(len, true, class),
             Some(Class::V6(class)) => len = control.class(len, false, class),
+            None => {}
+        }
+        match one.hops {
+            Some(Hops::V4(hops)) => len = control.hops(len, true, hops),
+            Some(Hops::V6(hops)) => len = control.hops(len, false, hops),
             None => {}
         }
         if let Some(target) = one.to {

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Room for all that is sent or asked for with one packet.
-pub(super) const ROOM: usize = 96;
+pub(super) const ROOM: usize = 120;
 
 const HEADER: usize = size_of::<libc::cmsghdr>();
 
@@ -46,6 +46,16 @@ impl Controls {
             (libc::SOL_IPV6, libc::IPV6_TCLASS)
         };
         self.push(len, level, kind, &i32::from(class).to_ne_bytes())
+    }
+
+    /// Has the packet leave with this TTL or hop limit.
+    pub(super) fn hops(&mut self, len: usize, v4: bool, hops: u8) -> usize {
+        let (level, kind) = if v4 {
+            (libc::SOL_IP, libc::IP_TTL)
+        } else {
+            (libc::SOL_IPV6, libc::IPV6_HOPLIMIT)
+        };
+        self.push(len, level, kind, &i32::from(hops).to_ne_bytes())
     }
 
     /// Has the packet leave from this address.

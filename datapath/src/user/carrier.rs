@@ -1,7 +1,7 @@
 use crate::counters::Tally;
 use crate::limits::{Limit, Without};
 use crate::spec::{DebugMask, Encap, ListenerId, Tos, TunnelSpec, TunnelTuning};
-use crate::sys::batch::{self, BATCH, Class, Message, Target};
+use crate::sys::batch::{self, BATCH, Class, Hops, Message, Target};
 use crate::sys::{error_queue, socket};
 use crate::user::log::{LogBudget, LookBudget};
 use crate::user::outlet::Outlet;
@@ -34,6 +34,8 @@ pub(crate) struct Carrier {
     /// The version of all its tunnels; a listener's may be of any.
     version: Option<u8>,
     debug: AtomicU32,
+    /// A session has asked for its packets' classes.
+    tells: AtomicBool,
     /// How many sessions it carries.
     pub(crate) sessions: AtomicUsize,
     /// For a tunnel that does not mind checksums: whether the socket now adds them.
@@ -190,6 +192,7 @@ impl Carrier {
                     pieces,
                     segment: None,
                     class: None,
+                    hops: None,
                     to: Some(target),
                 })
                 .collect();
@@ -259,6 +262,14 @@ impl Carrier {
         })
     }
 
+    /// A session's own TTL or hop limit, for its messages.
+    pub(crate) fn hops(&self, ttl: Option<u8>) -> Option<Hops> {
+        Some(match self.encap.local() {
+            IpAddr::V4(_) => Hops::V4(ttl?),
+            IpAddr::V6(_) => Hops::V6(ttl?),
+        })
+    }
+
     /// What stands in front of the L2TP header in what the socket gives.
     pub(crate) fn framing(&self) -> Framing {
         match (self.is_udp(), self.encap.local().is_ipv4()) {
@@ -300,8 +311,14 @@ impl Carrier {
             socket::set_discovery(socket, v4, tuning.pmtudisc)?;
             socket::set_ttl(socket, v4, tuning.ttl)?;
         }
-        let tells = tuning.ecn || tuning.tos == Tos::Uniform;
+        let tells = tuning.ecn || tuning.tos == Tos::Uniform || self.tells.load(Relaxed);
         socket::tell_class(&self.socket, v4, tells)
+    }
+
+    /// Has the socket tell of each packet's class from now on, for a session that wants it.
+    pub(crate) fn tell_class(&self) -> io::Result<()> {
+        self.tells.store(true, Relaxed);
+        socket::tell_class(&self.socket, self.encap.local().is_ipv4(), true)
     }
 }
 

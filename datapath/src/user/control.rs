@@ -289,6 +289,10 @@ impl Datapath for UserDatapath {
         member.map_or_else(Vec::new, |member| member.limits(&self.devices))
     }
 
+    fn path_mtu(&mut self, tunnel: TunnelId) -> Option<u32> {
+        Some(self.tunnels.get(&tunnel)?.outer.path.mtu())
+    }
+
     fn session_counters(&mut self, key: SessionKey) -> Result<Counters, Error> {
         let member = self.sessions.get(&key).ok_or_else(|| no_session(key))?;
         Ok(member.counters())

@@ -2,10 +2,10 @@ use crate::counters::DropReason;
 use crate::user::inner::clamp::clamp;
 use crate::user::inner::class;
 use crate::user::line::Line;
+use crate::user::marks::Arrival;
 use crate::user::offload::merge::{Bundle, Merger};
 use crate::user::order::Payload;
 use crate::user::outbox::Outbox;
-use crate::user::outer::Arrival;
 use crate::user::port::Port;
 use crate::user::{Event, Notify};
 use adit_wire::netlink::Stat;
@@ -51,7 +51,7 @@ impl<'a> Delivery<'a> {
     /// Takes what the port's device takes as it is, but for its class and what hosts agree on in it.
     pub(crate) fn take_packet(&mut self, port: &Arc<Port>, mut frame: Payload<'a>) {
         let layer = port.device.tap.layer();
-        match port.line.outer.arrived(layer, &frame, frame.class) {
+        match port.line.mark().arrived(layer, &frame, frame.class) {
             Arrival::AsItIs => {}
             Arrival::Marked(class) => class::set(layer, frame.octets.to_mut(), class),
             Arrival::Dropped => return port.line.drop_received(DropReason::Congestion, 1, None),

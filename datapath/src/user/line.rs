@@ -1,6 +1,8 @@
+use crate::Error;
 use crate::counters::DropReason;
 use crate::spec::{DebugMask, SessionKey};
 use crate::user::carrier::Carrier;
+use crate::user::marks::Mark;
 use crate::user::outer::Outer;
 use crate::user::remote::Remote;
 use crate::user::session::Session;
@@ -41,6 +43,21 @@ impl Line {
             Some(remote) => remote.peer().endpoints(),
             None => self.carrier.endpoints(),
         }
+    }
+
+    /// Has the socket tell of packets' classes if the session by itself wants to know.
+    pub(crate) fn ask_for_classes(&self) -> Result<(), Error> {
+        if !self.session.tuning.marks.wants_class() {
+            return Ok(());
+        }
+        let text = "the tunnel's socket does not tell of packets' classes";
+        let told = self.carrier.tell_class();
+        told.map_err(|e| Error::system(&e, "tos", text))
+    }
+
+    /// What outer packets bear.
+    pub(crate) fn mark(&self) -> Mark {
+        self.session.tuning.marks.over(&self.outer.marks)
     }
 
     /// Octets of headers in front of a payload that is sent, the outer IP header among them.

@@ -22,6 +22,7 @@ mod inner;
 pub(crate) mod key;
 pub(crate) mod line;
 mod log;
+mod marks;
 pub(crate) mod offload;
 pub(crate) mod order;
 pub(crate) mod outbox;

@@ -78,7 +78,7 @@ impl Outbox {
         append(&mut self.octets, &mut self.packets, line, pieces);
         // What is no IP packet does not look like one.
         let information = pieces.last().copied().unwrap_or_default();
-        self.classes.push(line.outer.class(Layer::Ip, information));
+        self.classes.push(line.mark().class(Layer::Ip, information));
         self.line = Some(line.clone());
     }
 
@@ -125,7 +125,7 @@ impl Outbox {
         len: usize,
     ) -> Result<(), DropReason> {
         let layer = port.device.tap.layer();
-        let class = port.line.outer.class(layer, &self.frame[..len]);
+        let class = port.line.mark().class(layer, &self.frame[..len]);
         let made = self.pack(port, virtio, len);
         self.classes.resize(self.packets.len(), class);
         made

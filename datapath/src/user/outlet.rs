@@ -101,6 +101,7 @@ mod tests {
             pieces: &[IoSlice::new(b"there")],
             segment: None,
             class: None,
+            hops: None,
             to: outlet.target.as_ref(),
         };
         assert_eq!(send(outlet.socket.as_fd(), &[message]).unwrap(), 1);

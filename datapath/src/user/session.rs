@@ -5,6 +5,7 @@ use crate::spec::{
 use crate::user::carrier::Carrier;
 use crate::user::key::Key;
 use crate::user::log::{AnswerBudget, LogBudget};
+use crate::user::marks::Marks;
 use crate::user::order::Width;
 use adit_wire::l2tp::{Cookie, Sequence, SessionId, Sublayer, TunnelId, V2DataHeader, write_v3};
 use std::sync::atomic::Ordering::Relaxed;
@@ -64,6 +65,7 @@ pub(crate) struct Tuning {
     debug: AtomicU32,
     /// 0 where there is no bound, [`AUTOMATIC`] for an automatic one.
     mss: AtomicU32,
+    pub(crate) marks: Marks,
 }
 
 /// The value of [`Tuning::mss`] beyond those of a size.
@@ -259,6 +261,7 @@ impl Tuning {
             reorder_timeout_ns: nanoseconds(tuning.reorder_timeout).into(),
             debug: tuning.debug.0.into(),
             mss: mss_number(tuning.mss).into(),
+            marks: Marks::new(tuning.tos, tuning.ecn, tuning.ttl),
         }
     }
 
@@ -281,6 +284,7 @@ impl Tuning {
         if let Some(debug) = change.debug {
             self.debug.store(debug.0, Relaxed);
         }
+        self.marks.change(change);
         if let Some(mss) = change.mss {
             self.mss.store(mss_number(mss), Relaxed);
         }

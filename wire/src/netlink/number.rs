@@ -192,12 +192,14 @@ numbers! {
         UdpNoCsum = 0x1006,
         /// Adit, u8: whether outer packets may be fragmented, in the numbers of IP_MTU_DISCOVER.
         Pmtudisc = 0x1010,
-        /// Adit, u8: the outer packets' TTL or hop limit; 0 is the system's.
+        /// Adit, u8: the outer packets' TTL or hop limit; 0 is the system's, for a session the
+        /// tunnel's.
         Ttl = 0x1011,
         /// Adit, u16: the outer packets' TOS octet, 0x100 to take over the frame's, 0x101 to do so
-        /// both ways.
+        /// both ways, for a session 0x102 to have the tunnel's.
         Tos = 0x1012,
-        /// Adit, u8: whether congestion is told through the tunnel.
+        /// Adit, u8: whether congestion is told through the tunnel or the session, for which 2 is
+        /// as the tunnel has it.
         Ecn = 0x1013,
         /// Adit, u16: the largest TCP segment size; 0 is none, 0xffff an automatic one.
         Mss = 0x1014,
@@ -231,6 +233,8 @@ numbers! {
         PeerCircuit = 0x102c,
         /// Adit, string: what the session has to do without.
         Limits = 0x1030,
+        /// Adit, u32: octets of the longest IP packet that the path to the peer takes, as known.
+        PathMtu = 0x1031,
         /// Adit, string: a peer that a connection may be opened to, by name or address.
         Host = 0x1040,
         /// Adit, u16: its priority; lower ones go first.

@@ -49,6 +49,9 @@ pub(super) fn json(object: &Attributes, in_full: bool) -> Map<String, Value> {
     if let Some(mtu) = object.mtu {
         out.insert("mtu".to_owned(), json!(mtu));
     }
+    if let Some(mtu) = object.path_mtu {
+        out.insert("path_mtu".to_owned(), json!(mtu));
+    }
     if let Some(mode) = object.pmtudisc.and_then(Pmtudisc::from_number) {
         out.insert("pmtudisc".to_owned(), json!(mode.name()));
     }
@@ -61,8 +64,8 @@ pub(super) fn json(object: &Attributes, in_full: bool) -> Map<String, Value> {
     if let Some(tos) = object.tos {
         out.insert("tos".to_owned(), json!(tos_name(tos)));
     }
-    if is_on(object.ecn) {
-        out.insert("ecn".to_owned(), json!(true));
+    if let Some(on) = ecn(object) {
+        out.insert("ecn".to_owned(), json!(on));
     }
     if let Some(mss) = object.mss {
         out.insert("mss".to_owned(), json!(mss_name(mss)));
@@ -99,6 +102,9 @@ fn settings(object: &Attributes) -> Vec<(&'static str, String)> {
     if let Some(mtu) = object.mtu {
         out.push(("mtu", mtu.to_string()));
     }
+    if let Some(mtu) = object.path_mtu {
+        out.push(("path mtu", mtu.to_string()));
+    }
     if is_on(object.lns_mode) {
         out.push(("lns_mode", "on".to_owned()));
     }
@@ -114,8 +120,8 @@ fn settings(object: &Attributes) -> Vec<(&'static str, String)> {
     if let Some(tos) = object.tos {
         out.push(("tos", tos_name(tos)));
     }
-    if is_on(object.ecn) {
-        out.push(("ecn", "on".to_owned()));
+    if let Some(on) = ecn(object) {
+        out.push(("ecn", if on { "on" } else { "off" }.to_owned()));
     }
     if let Some(mss) = object.mss {
         out.push(("mss", mss_name(mss)));
@@ -124,6 +130,12 @@ fn settings(object: &Attributes) -> Vec<(&'static str, String)> {
         out.push(("debug", debug_names(DebugMask(mask))));
     }
     out
+}
+
+/// Whether congestion is told through it. A session may be without where its tunnel is not.
+fn ecn(object: &Attributes) -> Option<bool> {
+    let on = is_on(object.ecn);
+    (on || object.ecn.is_some() && object.session_id.is_some()).then_some(on)
 }
 
 fn tos_name(number: u16) -> String {

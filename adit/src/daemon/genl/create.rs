@@ -2,8 +2,8 @@
 
 use super::{keyword, missing};
 use crate::control::{
-    AUTOMATIC_MSS, AUTOMATIC_MTU, MSS, MTU, REORDER_TIMEOUT_MAX, TOS_INHERIT, TOS_UNIFORM,
-    interface_name,
+    AUTOMATIC_MSS, AUTOMATIC_MTU, ECN_OF_TUNNEL, MSS, MTU, REORDER_TIMEOUT_MAX, TOS_INHERIT,
+    TOS_OF_TUNNEL, TOS_UNIFORM, interface_name,
 };
 use adit_datapath::Error;
 use adit_datapath::spec::{
@@ -129,6 +129,14 @@ fn tos(number: u16) -> Result<Tos, Error> {
             );
             Err(Error::new(Errno::EINVAL, keyword(Attr::Tos), text))
         }
+    }
+}
+
+/// A session's codepoint, or none of its own.
+fn session_tos(number: u16) -> Result<Option<Tos>, Error> {
+    match number {
+        TOS_OF_TUNNEL => Ok(None),
+        number => tos(number).map(Some),
     }
 }
 
@@ -308,6 +316,11 @@ pub(super) fn retuning(a: &Attributes) -> Result<Retuning, Error> {
         reorder_timeout: a.recv_timeout,
         mtu,
         mss: a.mss.map(mss).transpose()?,
+        tos: a.tos.map(session_tos).transpose()?,
+        ecn: a
+            .ecn
+            .map(|value| (value != ECN_OF_TUNNEL).then_some(value != 0)),
+        ttl: a.ttl.map(NonZeroU8::new),
         debug: a.debug.map(DebugMask),
     })
 }

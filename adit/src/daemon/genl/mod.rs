@@ -84,6 +84,7 @@ fn keyword(attr: Attr) -> &'static str {
         | Attr::Problem
         | Attr::Text
         | Attr::Limits
+        | Attr::PathMtu
         | Attr::Ifindex
         | Attr::State
         | Attr::Origin

@@ -1,7 +1,7 @@
 //! Objects as messages: Linux's attributes in Linux's order, then Adit's own.
 
 use super::Dialect;
-use crate::control::{encapsulation, mss_number, outer_tuning, zero_checksums6};
+use crate::control::{encapsulation, mss_number, outer_tuning, session_marks, zero_checksums6};
 use crate::daemon::plane::{ConnectionDetails, Details};
 use adit_datapath::counters::{Counters, DropReason};
 use adit_datapath::limits::Limit;
@@ -47,6 +47,8 @@ pub struct Extra {
     pub details: Option<Details>,
     /// What it has to do without.
     pub limits: Vec<Limit>,
+    /// The path's MTU, as far as it is known.
+    pub path_mtu: Option<u32>,
 }
 
 /// A tunnel. A single one's header has the ACK flag, as Linux's has.
@@ -145,6 +147,7 @@ pub fn session(
     if spec.tuning.mss.is_some() {
         writer = writer.half(Attr::Mss, mss_number(spec.tuning.mss));
     }
+    writer = session_marks(writer, &spec.tuning);
     if let Some(device) = device {
         writer = writer
             .half(Attr::Mtu, device.mtu.try_into().unwrap_or(u16::MAX))
@@ -193,6 +196,9 @@ fn own(mut writer: Writer, extra: &Extra) -> Writer {
     }
     if let Some(problem) = &extra.problem {
         writer = writer.string(Attr::Problem, cut(problem, PROBLEM_OCTETS));
+    }
+    if let Some(mtu) = extra.path_mtu {
+        writer = writer.word(Attr::PathMtu, mtu);
     }
     if !extra.limits.is_empty() {
         let limits: Vec<_> = extra.limits.iter().map(Limit::to_string).collect();

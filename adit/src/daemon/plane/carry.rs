@@ -180,6 +180,9 @@ fn tuning(path: &DataPath, terms: &SessionTerms) -> SessionTuning {
         reorder_timeout: terms.reorder_timeout,
         mtu: terms.mtu,
         mss: terms.mss,
+        tos: None,
+        ecn: None,
+        ttl: None,
         debug: terms.debug,
     }
 }

@@ -120,6 +120,7 @@ impl Carrier {
             encap,
             version,
             debug: AtomicU32::new(0),
+            tells: AtomicBool::new(false),
             sessions: AtomicUsize::new(0),
             spare_checksums: spares(&encap).then(|| Mutex::new(false)),
             longest_segment: AtomicUsize::new(longest_segment(&encap)),

@@ -93,6 +93,7 @@ impl UserDatapath {
         if owner.is_some_and(|owner| *owner != key) {
             return Err(session_exists(key));
         }
+        line.ask_for_classes()?;
         let end = match spec.pseudowire {
             Pseudowire::Ethernet => self.attach_device(spec, line.clone(), old)?,
             Pseudowire::Ppp => self.attach_ppp(line.clone()),
@@ -202,6 +203,7 @@ impl UserDatapath {
             }
         }
         member.line.session.tuning.change(change);
+        member.line.ask_for_classes()?;
         member.spec.tuning = change.of(&member.spec.tuning);
         Ok(())
     }

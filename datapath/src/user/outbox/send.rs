@@ -50,6 +50,7 @@ impl Outbox {
                 segment: segments[at],
                 to,
                 class: line.carrier.class(classes[at]),
+                hops: line.carrier.hops(line.session.tuning.marks.ttl()),
             };
             let messages: [Message<'_>; BATCH] = std::array::from_fn(message);
             sent = self.send_messages(line, port, &messages[..count], &ends[..count], sent);

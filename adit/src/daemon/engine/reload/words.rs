@@ -150,6 +150,9 @@ fn tuning_difference(change: &Retuning) -> Vec<&'static str> {
         ("reorder_timeout", change.reorder_timeout.is_some()),
         ("mtu", change.mtu.is_some()),
         ("mss", change.mss.is_some()),
+        ("tos", change.tos.is_some()),
+        ("ecn", change.ecn.is_some()),
+        ("ttl", change.ttl.is_some()),
         ("debug", change.debug.is_some()),
     ])
 }
