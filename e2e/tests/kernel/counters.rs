@@ -118,10 +118,14 @@ fn stats(rig: &Rig) -> Result<Value, Box<dyn Error>> {
 /// expected and the next to send.
 fn kernel(rig: &mut Rig) -> Result<(Counts, [u64; 2]), Box<dyn Error>> {
     let dump = rig.guest("cat /sys/kernel/debug/l2tp/tunnels")?;
+    // Behind the legend, and but for session 0, which is a management socket's, there is one.
+    let mut sessions = dump.split("  SESSION ");
+    let session = sessions.find(|text| text.starts_with(|digit| matches!(digit, '1'..='9')));
     // The line `   <nr>/<ns> tx <packets>/<bytes>/<errors> rx <packets>/<bytes>/<errors>`.
-    let line = dump
+    let line = session
+        .unwrap_or_default()
         .lines()
-        .rfind(|line| line.contains(" tx ") && line.contains(" rx "));
+        .find(|line| line.contains(" tx ") && line.contains(" rx "));
     let words: Vec<_> = line.unwrap_or_default().split_whitespace().collect();
     let [numbers, "tx", sent, "rx", received] = words.as_slice() else {
         return Err(format!("no counters in {dump}").into());
