@@ -82,10 +82,7 @@ impl Call<'_> {
     }
 
     pub(crate) fn inside(&self, side: Side) -> Ipv4Addr {
-        match side {
-            Side::Adit => self.role.inside(),
-            Side::Kernel => self.role.other().inside(),
-        }
+        inside(self.role, side)
     }
 
     /// Waits until packets pass.
@@ -136,6 +133,14 @@ impl Drop for Call<'_> {
     }
 }
 
+/// The address of a side inside the call, Adit's being the end that `role` says.
+pub(crate) fn inside(role: Role, side: Side) -> Ipv4Addr {
+    match side {
+        Side::Adit => role.inside(),
+        Side::Kernel => role.other().inside(),
+    }
+}
+
 fn says(log: &str, text: &str) -> Test {
     match log.contains(text) {
         true => Ok(()),
@@ -147,18 +152,22 @@ fn says(log: &str, text: &str) -> Test {
 pub(crate) fn carries(rig: &mut Rig, role: Role) -> Test {
     let mut call = Call::place(rig, role, [UNCOMPRESSED; 2])?;
     call.await_answer()?;
+    everything_passes(call.rig, role)?;
+    call.hang_up(HANGUPS[0].1)?;
+    call.await_end()
+}
+
+/// Packets of all sizes pass both ways, and both sides count and name the same.
+pub(crate) fn everything_passes(rig: &mut Rig, role: Role) -> Test {
     // 28 octets of headers around what fills the link; more travels in pieces.
     for size in [56, MRU - 28, MRU - 27] {
         for from in [Side::Adit, Side::Kernel] {
-            let target = call.inside(from.other());
-            traffic::ping(call.rig, from, target, size)?;
+            traffic::ping(rig, from, inside(role, from.other()), size)?;
         }
     }
-    traffic::transfer(call.rig, call.inside(Side::Kernel))?;
-    counters::agree(call.rig, false)?;
-    ids_agree(call.rig)?;
-    call.hang_up(HANGUPS[0].1)?;
-    call.await_end()
+    traffic::transfer(rig, inside(role, Side::Kernel))?;
+    counters::agree(rig, false)?;
+    ids_agree(rig)
 }
 
 /// However a call ends, both sides are as they were before.
@@ -206,12 +215,13 @@ pub(crate) fn supervised(rig: &Rig, line: &str) -> Result<String, Box<dyn Error>
 }
 
 /// Ends what is left of other calls.
-fn clear(rig: &mut Rig) -> Test {
+pub(crate) fn clear(rig: &mut Rig) -> Test {
+    rig.configure("");
     dialer::kill(rig)?;
     insist(|| no_call(rig).and_then(|()| no_tunnel(rig)))
 }
 
-fn no_call(rig: &mut Rig) -> Test {
+pub(crate) fn no_call(rig: &mut Rig) -> Test {
     let adit = rig.host.list("session");
     if !adit.is_empty() || rig.host.link(DEVICE).is_ok() {
         return Err(format!("left on Adit's side: {adit:?}").into());
@@ -225,7 +235,7 @@ fn no_call(rig: &mut Rig) -> Test {
     }
 }
 
-fn no_tunnel(rig: &mut Rig) -> Test {
+pub(crate) fn no_tunnel(rig: &mut Rig) -> Test {
     for side in [Side::Adit, Side::Kernel] {
         let left = rig.l2tp(side, "show tunnel")?;
         if !left.is_empty() {

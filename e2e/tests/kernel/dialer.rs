@@ -21,6 +21,18 @@ pub(crate) fn logs(rig: &mut Rig) -> String {
     logs.unwrap_or_else(|error| error.to_string())
 }
 
+/// Does something with the two, and tells what they and Adit's daemon have written if it fails.
+pub(crate) fn telling(rig: &mut Rig, body: impl FnOnce(&mut Rig) -> Test) -> Test {
+    body(rig).map_err(|error| {
+        let daemon = rig.host.log();
+        format!(
+            "{error}\n--- the daemon:\n{daemon}--- the kernel's side:\n{}",
+            logs(rig)
+        )
+        .into()
+    })
+}
+
 /// Sends a signal to one of the two, which must run.
 pub(crate) fn signal(rig: &mut Rig, program: &str, signal: &str) -> Test {
     rig.guest(&format!("killall -{signal} {program}")).map(drop)

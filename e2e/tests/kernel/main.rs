@@ -5,6 +5,7 @@
 mod calls;
 mod compression;
 mod conform;
+mod control;
 mod counters;
 mod dialer;
 mod guest;
@@ -105,6 +106,10 @@ fn on_calls() -> Vec<Trial> {
     let shared = Shared::new("calls");
     let mut tests = Vec::new();
     for (name, role) in [("adit_calls", Role::Lac), ("adit_is_called", Role::Lns)] {
+        let body = move |rig: &mut Rig| control::carries(rig, role);
+        tests.push(shared.test(format!("control::{name}"), body));
+        let body = move |rig: &mut Rig| control::ends(rig, role);
+        tests.push(shared.test(format!("control::{name}_and_the_kernel_ends"), body));
         let carries = move |rig: &mut Rig| calls::carries(rig, role);
         tests.push(shared.test(format!("calls::{name}"), carries));
         for (what, body) in compression::tests() {

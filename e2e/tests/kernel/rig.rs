@@ -28,7 +28,9 @@ pub(crate) struct Rig {
 impl Rig {
     /// Starts the daemon and boots the guest, whose console goes to a file called after the rig.
     pub(crate) fn new(name: &str) -> Result<Rig, Box<dyn Error>> {
-        let host = Host::new("adit");
+        let mut host = Host::idle("adit");
+        host.set_ppp_files([("options", String::new())]);
+        host.start_configured("");
         let console = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-console.log"));
         let conform = Path::new(env!("CARGO_BIN_EXE_adit-conform"));
         let guest = Guest::boot_with(&Kit::find()?, &[conform], &host, TAP, &console)?;
@@ -46,6 +48,13 @@ impl Rig {
             insist(|| rig.guest(&format!("ping -q -c 1 -W 1 {address}")))?;
         }
         Ok(rig)
+    }
+
+    /// Gives the daemon another configuration file. An empty one ends all that it has set up by
+    /// protocol.
+    pub(crate) fn configure(&self, text: &str) {
+        self.host.configure(text);
+        self.host.adit("reload");
     }
 
     /// Makes the pseudowire on both sides, with addresses on the devices, in place of any other.
