@@ -37,9 +37,29 @@ pub fn needing(
 
 /// Where `.ci/run` puts Python's packages.
 pub fn python_packages() -> PathBuf {
+    cache().join("python")
+}
+
+/// A file of a Debian package that `e2e/programs` has unpacked into `folder`.
+pub fn unpacked(folder: &str, file: &str) -> PathBuf {
+    cache().join("programs").join(folder).join(file)
+}
+
+fn cache() -> PathBuf {
     let cache = env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let home = || PathBuf::from(env::var_os("HOME").unwrap_or_default()).join(".cache");
-    cache.unwrap_or_else(home).join("adit/python")
+    cache.unwrap_or_else(home).join("adit")
+}
+
+/// A test that needs a program that [`unpacked`] names, as [`needing`] does.
+pub fn needing_unpacked(
+    program: &Path,
+    name: &str,
+    body: impl FnOnce() -> Test + Send + 'static,
+) -> Trial {
+    let missing = !program.exists();
+    let reason = missing.then(|| format!("{} is missing", program.display()));
+    unless(reason, name, body)
 }
 
 /// A test that needs Python and a `package` of it among [`python_packages`], as [`needing`] does.

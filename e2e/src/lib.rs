@@ -21,7 +21,8 @@ mod xl2tpd;
 pub use capture::Capture;
 pub use dialup::{Dialup, LAC_INSIDE, LNS_INSIDE, MRU, Proof, Role, UNCOMPRESSED, ppp_devices};
 pub use harness::{
-    Test, eventually, needing, needing_python, python_packages, run, run_where, test,
+    Test, eventually, needing, needing_python, needing_unpacked, python_packages, run, run_where,
+    test, unpacked,
 };
 pub use host::{Host, Refusal};
 pub use pair::{Encap, Family, Pair, Setup, Side, address_device};

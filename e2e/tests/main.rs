@@ -12,12 +12,14 @@ mod exec;
 mod hostile;
 mod inner;
 mod interop;
+mod iproute2;
 mod l2tpip;
 mod lab;
 mod lifecycle;
 mod many;
 mod matrix;
 mod mtu;
+mod networkd;
 mod path;
 mod ppp;
 mod pppd;
@@ -65,6 +67,8 @@ fn main() -> ExitCode {
             scripted::tests(),
             many::tests(),
             pyroute2::tests(),
+            iproute2::tests(),
+            networkd::tests(),
             l2tpip::tests(),
             refusals::tests(),
             demo::tests(),
