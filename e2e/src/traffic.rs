@@ -282,7 +282,8 @@ pub fn odd(random: &mut Random, number: u8, mtu: usize) -> Vec<u8> {
     };
     frame.extend(SOURCE);
     frame.push(number);
-    let len = random.below(mtu);
+    // Linux itself drops what has fewer than two octets behind a VLAN tag's EtherType.
+    let len = 2 + random.below(mtu);
     let fragment = [
         0x45, 0, 0, 60, 1, 2, 0x20, 0, 64, 17, 0, 0, 10, 77, 0, 1, 10, 77, 1, 9,
     ];
