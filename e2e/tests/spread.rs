@@ -33,6 +33,7 @@ pub(crate) fn tests() -> Vec<Trial> {
         let name = format!("spread::flows_keep_their_order::seq_{seq}");
         tests.push(test(name, move || flows_keep_their_order(seq)));
     }
+    tests.push(test("spread::queues_are_taken_over", queues_are_taken_over));
     tests
 }
 
@@ -102,6 +103,31 @@ fn flows_keep_their_order(seq: &str) -> Test {
     let after = times(&pair.a, "tx");
     assert!(busy(&before, &after) > 1, "{before:?} {after:?}");
     assert_in_order(&pair.b, Side::B.session());
+    Ok(())
+}
+
+/// The next daemon takes a device over whether it was made for several queues or for one, and says
+/// where it has to do with fewer than it is to have.
+fn queues_are_taken_over() -> Test {
+    let mut pair = Pair::idle();
+    pair.a.start(&["--queues", "3"]);
+    pair.b.start(&[]);
+    pair.connect(&Setup::new(Encap::Udp, Family::V4));
+    pair.await_ping();
+    let index = pair.a.link("l2tpeth0")?.index;
+    for arguments in [&["--queues", "3"][..], &[], &["--queues", "2"]] {
+        pair.a.kill();
+        pair.a.start(arguments);
+        pair.await_ping();
+        assert_eq!(pair.a.link("l2tpeth0")?.index, index);
+        let shown = pair.a.adit("-s show session");
+        assert!(!shown.contains("multi-queue"), "{arguments:?}: {shown}");
+    }
+    pair.b.kill();
+    pair.b.start(&["--queues", "2"]);
+    pair.await_ping();
+    let shown = pair.b.adit("-s show session");
+    assert!(shown.contains("no multi-queue device"), "{shown}");
     Ok(())
 }
 

@@ -132,3 +132,6 @@ pub(crate) enum Arrival {
     /// Its sender would not understand that the path was congested.
     Dropped,
 }
+
+#[cfg(test)]
+mod tests;
