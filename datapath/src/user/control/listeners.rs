@@ -3,7 +3,7 @@
 use super::UserDatapath;
 use super::refusal::{listener_error, no_listener, no_tunnel};
 use crate::counters::Counters;
-use crate::spec::{Encap, ListenerAddress, ListenerId, ListenerSpec};
+use crate::spec::{Encap, ListenerAddress, ListenerId, ListenerSpec, TunnelTuning};
 use crate::sys::socket;
 use crate::user::carrier::Carrier;
 use crate::user::rx::RxOrder;
@@ -19,6 +19,8 @@ pub(super) struct Listener {
     spec: ListenerSpec,
     pub(super) carrier: Arc<Carrier>,
     pub(super) carrier_number: u64,
+    /// How the tunnels that use it have tuned it, once one has.
+    pub(super) tuned: Option<TunnelTuning>,
 }
 
 impl Listener {
@@ -56,6 +58,7 @@ impl UserDatapath {
                 spec: spec.clone(),
                 carrier,
                 carrier_number: number,
+                tuned: None,
             },
         );
         Ok(address)

@@ -92,6 +92,15 @@ impl UserDatapath {
         tunnel.spec.tuning = change.of(&tunnel.spec.tuning);
         tunnel.outer.tune(&tunnel.spec.tuning);
         let path = tunnel.outer.path.clone();
+        let (via, own) = (tunnel.spec.via, tunnel.spec.tuning);
+        let listener = via.and_then(|via| self.listeners.get(&via.listener));
+        let tuned = listener.and_then(|listener| listener.tuned);
+        let is_change = *change != TunnelRetuning::default();
+        if tuned.is_some_and(|tuned| !is_change && together([tuned, own].into_iter()) == tuned) {
+            // One of thousands that share the socket asks for nothing that it has not got.
+            path.probe(own.pmtu_probe);
+            return Ok(());
+        }
         let number = tunnel.carrier_number;
         let carrier = tunnel.carrier.clone();
         let sharing = self
@@ -105,10 +114,15 @@ impl UserDatapath {
             .filter(|tunnel| Arc::ptr_eq(&tunnel.outer.path, &path))
             .map(|tunnel| tunnel.spec.tuning.pmtu_probe);
         path.probe(probing.filter(|every| *every != 0).min().unwrap_or(0));
-        carrier.tune(&together(sharing)).map_err(|e| {
+        let tuned = together(sharing);
+        carrier.tune(&tuned).map_err(|e| {
             let text = format!("cannot change tunnel {id}'s socket");
             Error::system(&e, "tunnel_id", &text)
-        })
+        })?;
+        if let Some(listener) = via.and_then(|via| self.listeners.get_mut(&via.listener)) {
+            listener.tuned = Some(tuned);
+        }
+        Ok(())
     }
 
     pub(super) fn remove_tunnel(&mut self, id: TunnelId) {
