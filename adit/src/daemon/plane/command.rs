@@ -28,7 +28,10 @@ impl Plane {
     pub fn start(&mut self, target: &Target, engine: &mut Engine) -> Result<(), Error> {
         let now = Instant::now();
         match target {
-            Target::Connection(name) => self.dial(name)?.start(now),
+            Target::Connection(name) => {
+                self.dial(name)?.start(now);
+                self.note(name);
+            }
             Target::Call(name, call) => {
                 let tunnel = self.dial(name)?.tunnel();
                 let tunnel = tunnel.ok_or_else(|| not_up(name))?;

@@ -1,10 +1,12 @@
 //! Tunnels that this host opens: whom to call, when, and what to do when it fails.
 
+mod agenda;
 mod calls;
 mod choice;
 mod open;
 mod view;
 
+pub(super) use agenda::Agenda;
 pub(super) use view::Intent;
 
 use crate::policy::Connection;
@@ -176,12 +178,29 @@ impl Dial {
     }
 
     /// When there is something to do.
+    #[cfg(test)]
     pub(super) fn due(&self) -> Option<Instant> {
         match &self.state {
             State::Waiting(due) => Some(*due),
             State::Idle | State::Resolving => None,
             State::Open(_, None) => None,
             State::Open(_, Some(_)) => self.calls.values().filter_map(|call| call.due).min(),
+        }
+    }
+
+    /// Notes all that there is to do.
+    pub(super) fn note(&self, agenda: &mut Agenda) {
+        let name = &self.connection.name;
+        match &self.state {
+            State::Waiting(due) => agenda.attempt(*due, name),
+            State::Idle | State::Resolving | State::Open(_, None) => {}
+            State::Open(_, Some(_)) => {
+                for (call, state) in &self.calls {
+                    if let Some(due) = state.due {
+                        agenda.call(due, name, call);
+                    }
+                }
+            }
         }
     }
 }

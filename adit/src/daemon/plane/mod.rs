@@ -35,7 +35,7 @@ use adit_proto::l2tp::{
 };
 use adit_wire::l2tp::TunnelId;
 use adit_wire::l2tp::avp::StopCode;
-use dial::Dial;
+use dial::{Agenda, Dial};
 use listeners::Listeners;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -69,6 +69,7 @@ pub struct Plane {
     by_id: BTreeMap<TunnelId, TunnelKey>,
     by_ids: BTreeMap<DataKey, SessionKey>,
     dials: BTreeMap<String, Dial>,
+    agenda: Agenda,
     /// Tunnels of connections that are not established yet.
     opening: BTreeSet<TunnelKey>,
     traffic: Traffic,
@@ -134,6 +135,7 @@ impl Plane {
             by_id: BTreeMap::new(),
             by_ids: BTreeMap::new(),
             dials: BTreeMap::new(),
+            agenda: Agenda::default(),
             opening: BTreeSet::new(),
             traffic: Traffic::default(),
             lookups: Vec::new(),
@@ -152,8 +154,9 @@ impl Plane {
             let payload = &letter.octets;
             let now = self.now();
             self.node.handle(now, Input::Datagram { path, payload });
-            self.settle(engine);
         }
+        // Answers leave together.
+        self.settle(engine);
     }
 
     /// Does what is due.
@@ -175,8 +178,7 @@ impl Plane {
         let node = self.node.deadline().map(|(due, _)| due);
         let node = node.into_iter().chain(self.traffic.due()).min();
         let node = node.map(|due| self.epoch + due.since_epoch());
-        let waits = |dial: &&Dial| dial.tunnel().is_some() || self.may_open();
-        let dials = self.dials.values().filter(waits).filter_map(Dial::due);
+        let dials = self.agenda.due(self.may_open());
         let listeners = self.listeners.due();
         node.into_iter().chain(dials).chain(listeners).min()
     }

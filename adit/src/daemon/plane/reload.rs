@@ -116,6 +116,7 @@ impl Plane {
             match (self.dials.get_mut(name), wanted) {
                 (Some(dial), Some(wanted)) if same_tunnel(dial.connection(), &wanted) => {
                     let gone = dial.adjust(wanted, now);
+                    dial.note(&mut self.agenda);
                     let now = self.now();
                     let code = ResultCode::disconnect(
                         adit_wire::l2tp::avp::DisconnectCode::ADMINISTRATIVE,
@@ -129,7 +130,9 @@ impl Plane {
                     self.dials.remove(name);
                     self.close(tunnel.as_slice(), engine);
                     if let Some(wanted) = wanted {
-                        self.dials.insert(name.clone(), Dial::new(wanted, now));
+                        let dial = Dial::new(wanted, now);
+                        dial.note(&mut self.agenda);
+                        self.dials.insert(name.clone(), dial);
                     }
                 }
             }

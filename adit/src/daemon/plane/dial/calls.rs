@@ -1,9 +1,8 @@
 //! Placing a connection's calls.
 
-use super::CallState;
 use super::choice::{backoff, is_stable};
+use super::{CallState, State};
 use crate::daemon::plane::{Origin, Plane};
-use crate::policy::Call;
 use adit_proto::l2tp::{SessionKey, TunnelKey};
 use std::time::Instant;
 
@@ -15,33 +14,59 @@ impl Plane {
         tunnel: TunnelKey,
         now: Instant,
     ) {
+        let Some(dial) = self.dials.get(name) else {
+            return;
+        };
+        let due = dial.calls.iter().filter(|(_, state)| state.is_due(now));
+        let due: Vec<String> = due.map(|(call, _)| call.clone()).collect();
+        for call in due {
+            self.place_call(name, &call, tunnel, now);
+        }
+    }
+
+    /// Places a call that is due, if it still is.
+    pub(in crate::daemon::plane) fn place_one(&mut self, name: &str, call: &str, now: Instant) {
+        let Some(dial) = self.dials.get(name) else {
+            return;
+        };
+        let due = dial.calls.get(call).is_some_and(|state| state.is_due(now));
+        if let (State::Open(tunnel, Some(_)), true) = (&dial.state, due) {
+            self.place_call(name, call, *tunnel, now);
+        }
+    }
+
+    fn place_call(&mut self, name: &str, call: &str, tunnel: TunnelKey, now: Instant) {
         let Some(dial) = self.dials.get_mut(name) else {
             return;
         };
-        let mut due: Vec<Call> = Vec::new();
-        for (call, state) in &mut dial.calls {
-            if state.due.is_some_and(|due| due <= now) {
-                state.due = None;
-                due.extend(dial.connection.calls.get(call).cloned());
-            }
+        if let Some(state) = dial.calls.get_mut(call) {
+            state.due = None;
         }
-        for call in due {
-            let placed = self.place(tunnel, &call.name, &call.terms);
-            let Some(dial) = self.dials.get_mut(name) else {
-                return;
-            };
-            let redial = dial.connection.redial;
-            let Some(state) = dial.calls.get_mut(&call.name) else {
-                continue;
-            };
-            match placed {
-                Ok(key) => state.session = Some(key),
-                Err(refused) => {
-                    tracing::warn!("connection {name}: call {}: {refused}", call.name);
-                    state.failures = state.failures.saturating_add(1);
-                    state.due = Some(now + backoff(state.failures, redial, &mut self.random));
-                    state.problem = Some(refused.to_string());
-                }
+        let Some(terms) = dial
+            .connection
+            .calls
+            .get(call)
+            .map(|call| call.terms.clone())
+        else {
+            return;
+        };
+        let placed = self.place(tunnel, call, &terms);
+        let Some(dial) = self.dials.get_mut(name) else {
+            return;
+        };
+        let redial = dial.connection.redial;
+        let Some(state) = dial.calls.get_mut(call) else {
+            return;
+        };
+        match placed {
+            Ok(key) => state.session = Some(key),
+            Err(refused) => {
+                tracing::warn!("connection {name}: call {call}: {refused}");
+                state.failures = state.failures.saturating_add(1);
+                let due = now + backoff(state.failures, redial, &mut self.random);
+                state.due = Some(due);
+                state.problem = Some(refused.to_string());
+                self.agenda.call(due, name, call);
             }
         }
     }
@@ -88,6 +113,9 @@ impl Plane {
                 problem: Some(why.to_owned()),
                 ..CallState::default()
             };
+            if let Some(due) = due {
+                self.agenda.call(due, &name, call);
+            }
         }
     }
 
@@ -97,5 +125,11 @@ impl Plane {
             return None;
         };
         self.dials.get_mut(name)?.calls.get_mut(call)
+    }
+}
+
+impl CallState {
+    fn is_due(&self, now: Instant) -> bool {
+        self.due.is_some_and(|due| due <= now)
     }
 }

@@ -17,17 +17,24 @@ const OPENING: usize = 100;
 impl Plane {
     /// Makes the attempts that are due.
     pub(in crate::daemon::plane) fn dial_due(&mut self, now: Instant, engine: &mut Engine) {
-        let due = |(name, dial): (&String, &Dial)| {
-            let due = dial.due().is_some_and(|due| due <= now);
-            due.then(|| name.clone())
-        };
-        let due: Vec<String> = self.dials.iter().filter_map(due).collect();
-        for name in due {
-            match self.dials.get(&name).and_then(Dial::tunnel) {
-                Some(tunnel) => self.place_due(&name, tunnel, now),
-                None if self.may_open() => self.attempt(&name, now, engine),
-                None => {}
+        while let Some((name, call)) = self.agenda.next_call(now) {
+            self.place_one(&name, &call, now);
+        }
+        while self.may_open() {
+            let Some(name) = self.agenda.next_attempt(now) else {
+                return;
+            };
+            let dial = self.dials.get(&name);
+            if dial.is_some_and(|dial| matches!(dial.state, State::Waiting(due) if due <= now)) {
+                self.attempt(&name, now, engine);
             }
+        }
+    }
+
+    /// Notes what is to be done about a connection.
+    pub(in crate::daemon::plane) fn note(&mut self, name: &str) {
+        if let Some(dial) = self.dials.get(name) {
+            dial.note(&mut self.agenda);
         }
     }
 
@@ -100,6 +107,7 @@ impl Plane {
                 tracing::warn!("connection {name}: {problem}");
             }
             dial.failed(problem, now, &mut self.random);
+            self.note(name);
         }
     }
 
@@ -174,6 +182,7 @@ impl Plane {
             if let Some(dial) = self.dials.get_mut(name) {
                 dial.failed(why, now, &mut self.random);
             }
+            self.note(name);
         }
     }
 
