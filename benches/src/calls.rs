@@ -17,6 +17,11 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(120);
 const PAUSE: Duration = Duration::from_millis(20);
 
+/// The pause between two looks at so many sessions: each look costs the daemon in proportion.
+fn pause(sessions: usize) -> Duration {
+    PAUSE.max(Duration::from_micros(2 * sessions as u64))
+}
+
 /// What is set up.
 #[derive(Args, Debug)]
 pub(crate) struct Calls {
@@ -97,7 +102,7 @@ fn row(version: u8, size: Size, program: &Path) -> anyhow::Result<String> {
         let ended = near.try_wait()?.or(far.try_wait()?);
         ensure!(ended.is_none(), "a daemon ended: {ended:?}");
         ensure!(elapsed < PATIENCE, "only {count} of {all} sessions came up");
-        thread::sleep(PAUSE);
+        thread::sleep(pause(all));
     };
     let used = memory(&far)?.saturating_sub(idle);
     for daemon in [&mut near, &mut far] {
