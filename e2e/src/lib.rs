@@ -16,6 +16,7 @@ mod program;
 mod relay;
 mod routed;
 mod supervisor;
+mod translator;
 mod xl2tpd;
 
 pub use capture::Capture;
@@ -31,4 +32,5 @@ pub use program::program;
 pub use relay::{Disturbance, Relay, apart, lose_every, relayed, swap_every};
 pub use routed::Routed;
 pub use supervisor::kill_supervisors;
+pub use translator::Translator;
 pub use xl2tpd::Xl2tpd;

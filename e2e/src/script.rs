@@ -124,6 +124,12 @@ impl Script {
         self.connection = u32::from_be_bytes(octets);
     }
 
+    /// Gives what is sent from now on this TOS octet.
+    pub fn set_class(&self, class: u8) -> io::Result<()> {
+        rustix::net::sockopt::set_ip_tos(&self.socket, class)?;
+        Ok(())
+    }
+
     /// Sends a data message: what follows the word that says so.
     pub fn send_data(&self, octets: &[u8]) -> io::Result<()> {
         self.socket.send(&[&[0, 3, 0, 0], octets].concat())?;

@@ -1,6 +1,6 @@
 //! Tunnels and sessions that two daemons set up by protocol.
 
-use adit_e2e::{Family, Host, Pair, Side, Test, eventually, test};
+use adit_e2e::{Family, Host, Pair, Side, Test, Translator, eventually, test};
 use libtest_mimic::Trial;
 
 pub(crate) fn tests() -> Vec<Trial> {
@@ -37,6 +37,10 @@ pub(crate) fn tests() -> Vec<Trial> {
         test(
             "control::another_server_takes_over",
             another_server_takes_over,
+        ),
+        test(
+            "control::a_translator_forgets_the_port",
+            a_translator_forgets_the_port,
         ),
         test("control::version_2", version_2),
         test("control::many_calls", many_calls),
@@ -448,5 +452,38 @@ fn another_server_takes_over() -> Test {
     assert_eq!(connection(&pair.a)["state"], "draining");
     pair.a.adit("stop session connection lns call blue");
     eventually("it is idle", || connection(&pair.a)["state"] == "idle");
+    Ok(())
+}
+
+/// The peer behind a translator that forgets its port is followed when its messages prove who it
+/// is, or when the policy does not mind; else it is another peer, and its old tunnel dies.
+fn a_translator_forgets_the_port() -> Test {
+    let secret = "secret = \"s3cret\"\n";
+    for (version, roaming, follows) in [
+        (3, "authenticated", true),
+        (2, "always", true),
+        (3, "never", false),
+    ] {
+        let (mut pair, translator) = Translator::between();
+        let terms = format!("version = {version}\n{secret}{IMPATIENT}");
+        let call = "[[connection.session]]\nremote_end_id = \"blue\"\n";
+        pair.b
+            .start_configured(&called(UDP, &format!("roaming = \"{roaming}\"\n{terms}")));
+        pair.a.start_configured(&calling(UDP, &(terms + call)));
+        let before = await_session(&pair.b);
+        if version == 3 {
+            await_ping(&pair);
+        }
+        let port = translator.forget();
+        let now = |session: &serde_json::Value| session["session_id"] == before["session_id"];
+        eventually("the peer is there by its new port", || {
+            let tunnels = pair.b.list("tunnel");
+            let there = tunnels.iter().any(|one| one["peer_port"] == port);
+            there && pair.b.list("session").iter().any(now) == follows
+        });
+        if version == 3 && follows {
+            pair.await_ping();
+        }
+    }
     Ok(())
 }

@@ -1,8 +1,11 @@
 //! Peers that Adit is none of: their messages are written by hand.
 
 use adit_e2e::script::{Avps, Script, avp, cisco_avp, message};
-use adit_e2e::{Family, Pair, Side, Test, address_device, eventually, frame, test};
+use adit_e2e::{Capture, Family, Pair, Side, Test, address_device, eventually, frame, test};
 use libtest_mimic::Trial;
+use rustix::net::sockopt;
+use std::net::UdpSocket;
+use std::time::Duration;
 
 pub(crate) fn tests() -> Vec<Trial> {
     vec![
@@ -13,6 +16,10 @@ pub(crate) fn tests() -> Vec<Trial> {
         test(
             "scripted::each_end_has_the_sublayer_that_it_wants",
             each_end_has_the_sublayer_that_it_wants,
+        ),
+        test(
+            "scripted::congestion_is_told_once_both_ends_have_agreed",
+            congestion_is_told_once_both_ends_have_agreed,
         ),
     ]
 }
@@ -39,6 +46,7 @@ const PW_TYPE: u16 = 68;
 const SUBLAYER: u16 = 69;
 const SEQUENCING: u16 = 70;
 const CIRCUIT_STATUS: u16 = 71;
+const ECN_CAPABILITY: u16 = 103;
 
 /// The script's ids and cookie.
 const CONNECTION: [u8; 4] = [0, 0, 0x47, 0x11];
@@ -74,13 +82,13 @@ fn sccrq(write: Write, connection: u16, capabilities: u16) -> Vec<u8> {
     )
 }
 
-/// Has the control connection established.
-fn connect(script: &mut Script, sccrq: &[u8]) -> Test {
+/// Has the control connection established, and gives the SCCRP.
+fn connect(script: &mut Script, sccrq: &[u8]) -> Result<Avps, Box<dyn std::error::Error>> {
     script.say(sccrq)?;
     let sccrp = script.hear(SCCRP)?.ok_or("an SCCRP")?;
     script.address(&sccrp[&ASSIGNED_CONNECTION]);
     script.say(&message(SCCCN, &[]))?;
-    Ok(())
+    Ok(sccrp)
 }
 
 /// Numbers of the AVPs of an ICRQ, and how they are written.
@@ -196,4 +204,84 @@ fn each_end_has_the_sublayer_that_it_wants() -> Test {
     let own = pair.a.link("l2tpeth0")?.mac;
     assert_eq!(data[head.len() + 6..][..6], own);
     Ok(())
+}
+
+/// Marks of ECN (RFC 3168): capable, and congestion experienced.
+const ECT_0: u8 = 2;
+const CE: u8 = 3;
+
+/// What the inner packets carry, to be known by.
+const TOKEN: &[u8] = b"an inner packet's content";
+
+/// RFC 9601: marks are carried over to the outer header, and back as RFC 6040 has it, if both ends
+/// sent ECN Capability; otherwise the outer header bears none, and what it bears is not heeded.
+fn congestion_is_told_once_both_ends_have_agreed() -> Test {
+    for agreed in [true, false] {
+        let (pair, mut script) = scene(
+            "session_profile = \"s\"\n[[session_profile]]\nname = \"s\"\ncookie_octets = 0\n",
+        )?;
+        let mut sccrq = sccrq(avp, ASSIGNED_CONNECTION, PW_CAPABILITIES);
+        if agreed {
+            sccrq.extend(avp(ECN_CAPABILITY, &[]));
+        }
+        let sccrp = connect(&mut script, &sccrq)?;
+        assert_eq!(sccrp.contains_key(&ECN_CAPABILITY), agreed);
+        let icrp = RFC.call(&mut script)?;
+        eventually("there is a device", || pair.a.link("l2tpeth0").is_ok());
+        address_device(&pair.a, Side::A);
+        for mark in [0, ECT_0, CE] {
+            let outer = outer_mark(&pair, mark)?;
+            assert_eq!(outer, if agreed { mark } else { 0 }, "{agreed} {mark}");
+        }
+        // The network experienced congestion on the way here.
+        for (mark, combined) in [(ECT_0, CE), (CE, CE)] {
+            let heard = Capture::new(&pair.a)?;
+            script.set_class(CE)?;
+            let data = [&icrp[&LOCAL_SESSION][..], &broadcast(mark)].concat();
+            script.send_data(&data)?;
+            let inner = heard.find(Duration::from_secs(10), |frame| {
+                let known = frame.ends_with(TOKEN) && frame[..6] == [0xff; 6];
+                known.then(|| frame[15] & 3)
+            })?;
+            let expected = if agreed { combined } else { mark };
+            assert_eq!(inner, Some(expected), "{agreed} {mark}");
+            script.set_class(0)?;
+        }
+    }
+    Ok(())
+}
+
+/// The mark on the outer header of a packet that bears this one.
+fn outer_mark(pair: &Pair, mark: u8) -> Result<u8, Box<dyn std::error::Error>> {
+    let heard = Capture::new(&pair.b)?;
+    let own = (Side::A.inner(Family::V4), 0);
+    let socket = pair.a.run(|| UdpSocket::bind(own))?;
+    socket.set_broadcast(true)?;
+    sockopt::set_ip_tos(&socket, mark)?;
+    socket.send_to(TOKEN, ("10.42.1.255", 9))?;
+    let outer = heard.find(Duration::from_secs(10), |frame| {
+        frame.ends_with(TOKEN).then(|| frame[15] & 3)
+    })?;
+    Ok(outer.ok_or("the packet")?)
+}
+
+/// An Ethernet frame to everybody, with an IPv4 packet that bears this mark.
+fn broadcast(mark: u8) -> Vec<u8> {
+    let length = (20 + 8 + TOKEN.len()) as u16;
+    let mut ip = vec![0x45, mark];
+    ip.extend(length.to_be_bytes());
+    ip.extend([0, 1, 0, 0, 64, 17, 0, 0, 10, 42, 1, 2, 10, 42, 1, 255]);
+    let words = ip
+        .chunks(2)
+        .map(|pair| u32::from(pair[0]) << 8 | u32::from(pair[1]));
+    let sum: u32 = words.sum();
+    let sum = (sum & 0xffff) + (sum >> 16);
+    ip[10..12].copy_from_slice(&(!(sum as u16)).to_be_bytes());
+    // UDP without a checksum.
+    ip.extend([0, 9, 0, 9]);
+    ip.extend((8 + TOKEN.len() as u16).to_be_bytes());
+    ip.extend([0, 0]);
+    ip.extend(TOKEN);
+    let ethernet = [&[0xff; 6][..], &[2, 0, 0, 0, 0, 2], &[8, 0]].concat();
+    [ethernet, ip].concat()
 }
