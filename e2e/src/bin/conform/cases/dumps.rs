@@ -7,6 +7,9 @@ use crate::ppp::link;
 use crate::pppox::{Form, joined};
 use crate::sys;
 use std::ffi::CStr;
+use std::io;
+use std::thread::sleep;
+use std::time::Duration;
 
 const PROC: &CStr = c"/proc/net/pppol2tp";
 const DEBUGFS: &CStr = c"/sys/kernel/debug/l2tp/tunnels";
@@ -58,6 +61,7 @@ pub(crate) fn cases() -> Vec<Entry> {
             let link = link(case, Form::V2);
             let frame = [0xc0, 0x21, 9, 1, 0, 4];
             sys::write(&link.channel, &frame).expect("a write");
+            await_counted();
             both(case);
         }),
         entry("dumps.linked_v2in6", |case| {
@@ -78,17 +82,30 @@ fn both(case: &mut Case) {
     show(case, "debugfs", DEBUGFS, 11);
 }
 
-fn show(case: &mut Case, question: &str, path: &CStr, legend: usize) {
-    let text = sys::open(path, libc::O_RDONLY).and_then(|file| {
-        let mut all = Vec::new();
-        loop {
-            match sys::read(&file, 65536)? {
-                end if end.is_empty() => return Ok(all),
-                more => all.extend(more),
-            }
+/// Waits until a session has sent a packet: a write is done before the packet is counted, except in
+/// a kernel.
+fn await_counted() {
+    for _ in 0..100 {
+        if text(DEBUGFS).is_ok_and(|text| String::from_utf8_lossy(&text).contains(" tx 1/")) {
+            return;
         }
-    });
-    match text {
+        sleep(Duration::from_millis(50));
+    }
+}
+
+fn text(path: &CStr) -> io::Result<Vec<u8>> {
+    let file = sys::open(path, libc::O_RDONLY)?;
+    let mut all = Vec::new();
+    loop {
+        match sys::read(&file, 65536)? {
+            end if end.is_empty() => return Ok(all),
+            more => all.extend(more),
+        }
+    }
+}
+
+fn show(case: &mut Case, question: &str, path: &CStr, legend: usize) {
+    match text(path) {
         Ok(text) => {
             for line in String::from_utf8_lossy(&text).lines().skip(legend) {
                 case.say(question, format!("|{line}|"));
