@@ -141,7 +141,8 @@ pub(crate) fn inside(role: Role, side: Side) -> Ipv4Addr {
     }
 }
 
-fn says(log: &str, text: &str) -> Test {
+/// Whether a log has a text in it.
+pub(crate) fn says(log: &str, text: &str) -> Test {
     match log.contains(text) {
         true => Ok(()),
         false => Err(format!("nobody says: {text}").into()),

@@ -1,7 +1,7 @@
 //! Adit's own control plane and xl2tpd on the kernel's driver: Adit runs a pppd for each call, and
 //! xl2tpd does.
 
-use crate::calls::{clear, everything_passes, inside, no_call, no_tunnel};
+use crate::calls::{clear, everything_passes, inside, no_call, no_tunnel, says};
 use crate::dialer;
 use crate::rig::{Rig, insist};
 use crate::side::Side;
@@ -134,8 +134,5 @@ fn hello(frame: &[u8]) -> Option<u16> {
 fn ended(rig: &mut Rig, why: &str) -> Test {
     insist(|| no_call(rig))?;
     insist(|| no_tunnel(rig))?;
-    match dialer::logs(rig).contains(why) {
-        true => Ok(()),
-        false => Err(format!("xl2tpd does not say: {why}").into()),
-    }
+    insist(|| says(&dialer::logs(rig), why))
 }
