@@ -5,6 +5,7 @@
 use adit_e2e::{Host, Test, program, test};
 use libtest_mimic::Trial;
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;
@@ -36,37 +37,122 @@ const GROUPS: &[&str] = &[
 /// An answer by case and question.
 type Answers<'a> = BTreeMap<(&'a str, &'a str), &'a str>;
 
+/// What is answered otherwise with `--strict`, of the cases that are named so: the case, the
+/// question, and what the two answers are like. docs/exec.md has the list in words.
+const STRICT: &[[&str; 4]] = &[
+    [
+        "tunnel.udp4_csum_0",
+        "tunnels",
+        "…UDP_CSUM=1:1…",
+        "…UDP_CSUM=0:1…",
+    ],
+    ["tunnel_change.get", "good", "…flags=4 …", "…flags=0 …"],
+    [
+        "session_change.get_selectors",
+        "empty name",
+        "command=8 …",
+        "ENODEV",
+    ],
+    [
+        "pppox_data.sent_v3…",
+        "sent",
+        "00030000000003edff03…",
+        "00030000000003ed00000000ff03…",
+    ],
+    [
+        "pppox_data.sent_v3…",
+        "session",
+        "…[1=1 2=20 …",
+        "…[1=1 2=24 …",
+    ],
+    [
+        "pppox_data.sent_v3…",
+        "tunnel",
+        "…flags=4 …[1=1 2=20 …",
+        "…flags=0 …[1=1 2=24 …",
+    ],
+    [
+        "pppox_calls.requests_management",
+        "GCHAN",
+        "ffffffff",
+        "ENOSYS",
+    ],
+    [
+        "ip_sockets.names",
+        "connected, peer's",
+        "ENOTCONN",
+        "020000007f000002…",
+    ],
+];
+
 pub(crate) fn tests() -> Vec<Trial> {
-    vec![test(
-        "conform::adit_answers_as_linux",
-        adit_answers_as_linux,
-    )]
+    vec![
+        test("conform::adit_answers_as_linux", adit_answers_as_linux),
+        test(
+            "conform::strict_answers_differ_in_this",
+            strict_answers_differ_in_this,
+        ),
+    ]
 }
 
-fn adit_answers_as_linux() -> Test {
+/// What the questions of these groups or cases are answered under `adit exec` with `options`.
+fn ask(options: &[&str], names: &[&str]) -> Result<(String, String), Box<dyn Error>> {
     let host = Host::new("conform");
     let output = host
         .command(program())
-        .args(["exec", "--proc", "--"])
+        .arg("exec")
+        .args(options)
+        .arg("--")
         .arg(env!("CARGO_BIN_EXE_adit-conform"))
-        .args(GROUPS)
+        .args(names)
         .stdin(Stdio::null())
         .env_remove("ADIT_SOCKET")
         .env("RUST_BACKTRACE", "0")
         .output()?;
-    let found = String::from_utf8(output.stdout)?;
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{}: {errors}", output.status);
+    Ok((String::from_utf8(output.stdout)?, errors))
+}
+
+fn adit_answers_as_linux() -> Test {
+    let (found, errors) = ask(&["--proc"], GROUPS)?;
     fs::write(
         Path::new(env!("CARGO_TARGET_TMPDIR")).join("conform.txt"),
         &found,
     )?;
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{}: {errors}", output.status);
     let complaints = complaints(
         &of_groups(answers(KERNEL)),
         &answers(&found),
         &listed(DIFFERENCES),
     );
     assert!(complaints.is_empty(), "{}\n{errors}", complaints.join("\n"));
+    Ok(())
+}
+
+fn strict_answers_differ_in_this() -> Test {
+    let cases = STRICT.iter().map(|[case, ..]| case.trim_end_matches('…'));
+    let cases: Vec<&str> = cases.collect();
+    let (usual, _) = ask(&[], &cases)?;
+    let (strict, errors) = ask(&["--strict"], &cases)?;
+    let (usual, strict) = (answers(&usual), answers(&strict));
+    let mut seen = vec![false; STRICT.len()];
+    let keys = usual.keys().chain(strict.keys());
+    let keys: BTreeMap<_, ()> = keys.map(|key| (*key, ())).collect();
+    for key in keys.into_keys() {
+        let [usual, strict] = [&usual, &strict].map(|all| all.get(&key).copied());
+        if usual == strict {
+            continue;
+        }
+        let (usual, strict) = (usual.unwrap_or("not asked"), strict.unwrap_or("not asked"));
+        let (case, question) = key;
+        let place = STRICT.iter().position(|[of, asked, was, is]| {
+            alike(of, case) && *asked == question && alike(was, usual) && alike(is, strict)
+        });
+        let place =
+            place.ok_or_else(|| format!("{case}, {question}\n  {usual}\n  {strict}\n{errors}"))?;
+        seen[place] = true;
+    }
+    assert!(!seen.contains(&false), "no difference: {seen:?}");
     Ok(())
 }
 

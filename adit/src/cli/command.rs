@@ -199,6 +199,10 @@ fn exec() -> Command {
                 .help(
                     "Serve /proc/net/pppol2tp and debugfs l2tp/tunnels too, which slows every open",
                 ),
+            Arg::new("strict")
+                .long("strict")
+                .action(ArgAction::SetTrue)
+                .help("Leave out what looks like accidents of Linux's, which programs may rely on"),
             Arg::new("check")
                 .long("check")
                 .action(ArgAction::SetTrue)

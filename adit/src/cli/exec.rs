@@ -28,6 +28,7 @@ pub(super) fn run(below: &ArgMatches, socket: &Address) -> Result<ExitCode, Fail
         arguments: words.cloned().collect(),
         daemon: Daemon {
             address: address(socket)?,
+            strict: below.get_flag("strict"),
         },
         scope: Scope {
             files: below.get_flag("proc"),
@@ -44,6 +45,7 @@ pub(super) fn run(below: &ArgMatches, socket: &Address) -> Result<ExitCode, Fail
 fn check(socket: &Address) -> Result<ExitCode, Failure> {
     let daemon = Daemon {
         address: address(socket)?,
+        strict: false,
     };
     let findings = adit_kapi::check(&daemon);
     let findings = findings.map_err(|err| Failure::refused(format!("check: {err}")))?;

@@ -165,7 +165,7 @@ fn unprivileged() -> Error {
 }
 
 fn error(packet: &[u8], manner: Manner, refused: &Error) -> Vec<u8> {
-    if manner.dialect == Dialect::Linux {
+    if manner.dialect.is_linux() {
         return linux_answer(packet, manner, Some(refused.errno));
     }
     let portid = Request::read(packet).map_or(0, |request| request.portid);
@@ -258,7 +258,7 @@ fn act(
         }
     };
     let ack = || match manner.dialect {
-        Dialect::Linux => linux_answer(packet, manner, None),
+        Dialect::Linux | Dialect::Strict => linux_answer(packet, manner, None),
         Dialect::Adit => Writer::answer(packet, header.portid, None, None).finish(),
     };
     let ack = request.ack.then(ack);
@@ -331,7 +331,7 @@ fn sessions(
         let made = sessions.range((behind, Unbounded)).next();
         let made = made.map(|(key, _)| *key);
         let managing = match header.dialect {
-            Dialect::Linux => state.programs.management_behind(after),
+            Dialect::Linux | Dialect::Strict => state.programs.management_behind(after),
             Dialect::Adit => None,
         };
         let key = made.into_iter().chain(managing).min()?;
@@ -350,7 +350,7 @@ fn fill<K: Copy>(
 ) -> (Vec<u8>, Option<K>) {
     let (most, message_octets) = match header.dialect {
         Dialect::Adit => (PACKET_OCTETS, MESSAGE_OCTETS),
-        Dialect::Linux => (LINUX_PACKET_OCTETS, LINUX_MESSAGE_OCTETS),
+        Dialect::Linux | Dialect::Strict => (LINUX_PACKET_OCTETS, LINUX_MESSAGE_OCTETS),
     };
     let mut packet = Vec::with_capacity(most);
     while packet.len() + message_octets <= most {
@@ -360,7 +360,7 @@ fn fill<K: Copy>(
                 after = Some(key);
             }
             // Linux ends a dump in a packet of its own.
-            None if header.dialect == Dialect::Linux && !packet.is_empty() => break,
+            None if header.dialect.is_linux() && !packet.is_empty() => break,
             None => {
                 packet.extend(Writer::done(header.seq, header.portid).finish());
                 return (packet, None);

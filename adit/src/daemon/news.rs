@@ -44,7 +44,7 @@ pub(super) fn change(
 fn refuse_taken_connection(change: &Change, header: Header, state: &State) -> Result<(), Error> {
     if let Change::AddTunnel(spec) = change
         && let Encap::Ip { local, .. } = spec.encap
-        && header.dialect == Dialect::Linux
+        && header.dialect.is_linux()
         && state.programs.has_connection(local, spec.id.0)
     {
         let text = format!("{} is bound by a program's socket; give another", spec.id);

@@ -5,7 +5,7 @@ use super::peer::Authority;
 use super::socket::{Connection, Listener};
 use super::state::State;
 use super::supervised;
-use adit_kapi::protocol::HELLO;
+use adit_kapi::protocol::{HELLO, HELLO_STRICT};
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::rc::Rc;
@@ -68,7 +68,10 @@ async fn client(
         let octets = connection.receive(&mut buffer).await?;
         let mut answer = match buffer.get(..octets) {
             Some([]) => return Ok(()),
-            Some(HELLO) => return supervised::serve(connection, privileged, state).await,
+            Some(hello @ (HELLO | HELLO_STRICT)) => {
+                let strict = hello == HELLO_STRICT;
+                return supervised::serve(connection, privileged, strict, state).await;
+            }
             Some(packet) => {
                 let mut state = state.borrow_mut();
                 state.changed.notify_one();

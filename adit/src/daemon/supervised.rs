@@ -30,17 +30,18 @@ struct Supervisor {
     /// Whether it has CAP_NET_ADMIN itself: a program has no more power here than its supervisor.
     privileged: bool,
     state: Rc<RefCell<State>>,
-    /// Told what becomes of what the supervisor's programs have.
+    /// What the supervisor's programs hold is known by it.
     owner: Owner,
     /// Whether it hears of changes.
     subscribed: Cell<bool>,
 }
 
-/// Serves a supervisor. Its questions are answered beside each other, because one program shall not
-/// wait for another's answer.
+/// Serves a supervisor, strictly if it has said so in its hello. Its questions are answered beside
+/// each other, because one program shall not wait for another's answer.
 pub(super) async fn serve(
     connection: Rc<Connection>,
     privileged: bool,
+    strict: bool,
     state: Rc<RefCell<State>>,
 ) -> io::Result<()> {
     let (owner, mut told) = unbounded_channel();
@@ -49,7 +50,10 @@ pub(super) async fn serve(
         outbox,
         privileged,
         state,
-        owner,
+        owner: Owner {
+            told: owner,
+            strict,
+        },
         subscribed: Cell::new(false),
     });
     let outcome = converse(&connection, &supervisor, &mut out, &mut told).await;
@@ -152,7 +156,10 @@ impl Supervisor {
 
     async fn netlink(&self, id: u32, asked: NetlinkMessage, mut descriptors: Vec<OwnedFd>) {
         let manner = Manner {
-            dialect: Dialect::Linux,
+            dialect: match self.owner.strict {
+                true => Dialect::Strict,
+                false => Dialect::Linux,
+            },
             privileged: self.privileged && asked.privileged,
             port: Some(asked.port),
             capped: asked.capped,

@@ -13,6 +13,10 @@ use std::net::{IpAddr, SocketAddr};
 /// this protocol starts otherwise.
 pub const HELLO: &[u8] = b"adit supervisor 1";
 
+/// The first packet of a supervisor whose programs are to be answered without what looks like
+/// accidents of Linux's.
+pub const HELLO_STRICT: &[u8] = b"adit supervisor 1 strict";
+
 /// The longest packet either way.
 pub const PACKET_OCTETS: usize = 160 << 10;
 

@@ -4,7 +4,7 @@
 use super::netlink::NetlinkSocket;
 use super::objects::Known;
 use super::release::release;
-use crate::protocol::{self, Answer, Ask, HELLO, PACKET_OCTETS, Question, Say};
+use crate::protocol::{self, Answer, Ask, HELLO, HELLO_STRICT, PACKET_OCTETS, Question, Say};
 use crate::sys::socket::{receive, watch};
 use adit_wire::netlink::Errno;
 use rustix::net::sockopt::socket_peercred;
@@ -28,6 +28,8 @@ use tokio::task::{JoinHandle, spawn_local};
 pub struct Daemon {
     /// A Unix address: an abstract name means another daemon in each network namespace.
     pub address: SocketAddrUnix,
+    /// Whether programs are answered without what looks like accidents of Linux's.
+    pub strict: bool,
 }
 
 impl Daemon {
@@ -41,7 +43,11 @@ impl Daemon {
         if !uid.is_root() && uid != rustix::process::geteuid() {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
-        send(&socket, HELLO, SendFlags::NOSIGNAL)?;
+        let hello = match self.strict {
+            true => HELLO_STRICT,
+            false => HELLO,
+        };
+        send(&socket, hello, SendFlags::NOSIGNAL)?;
         Ok(socket)
     }
 }

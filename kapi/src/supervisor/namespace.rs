@@ -27,6 +27,11 @@ impl Namespaces {
         })
     }
 
+    /// Whether programs are answered without what looks like accidents of Linux's.
+    pub(super) fn are_strict(&self) -> bool {
+        self.daemon.strict
+    }
+
     /// The namespace that `file` names.
     pub(super) fn get(&self, file: File) -> io::Result<Rc<Namespace>> {
         let identity = identity(&file)?;

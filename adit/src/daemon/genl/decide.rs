@@ -1,7 +1,7 @@
 //! What a request comes to, given the objects that exist.
 
 use super::create::{fits, retuning, session_spec, session_tunnel, tunnel_retuning, tunnel_spec};
-use super::{Dialect, Request, keyword, linux, missing};
+use super::{Request, keyword, linux, missing};
 use crate::daemon::plane::Target;
 use adit_datapath::Error;
 use adit_datapath::spec::{Change, Inventory, SessionKey, SessionSpec, TunnelSpec};
@@ -66,7 +66,7 @@ pub fn decide(
     name: &mut dyn FnMut(&SessionSpec) -> Option<String>,
 ) -> Result<Action, Error> {
     request.servable()?;
-    if request.dialect == Dialect::Linux {
+    if request.dialect.is_linux() {
         return linux::decide(request, state, name);
     }
     let a = &request.attributes()?;

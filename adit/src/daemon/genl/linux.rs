@@ -1,10 +1,11 @@
 //! What a request comes to by Linux's habits: its checks, in its order, and none beside them.
 //!
-//! Refusals carry a text all the same, for the log.
+//! Refusals carry a text all the same, for the log. To be strict is to leave out what looks like an
+//! accident of Linux's.
 
 use super::create::{addresses, checksum};
-use super::decide::{find_session, find_tunnel, free_session_id, no_tunnel};
-use super::{Action, Request, keyword, missing};
+use super::decide::{find_session, find_tunnel, free_session_id, no_name, no_tunnel};
+use super::{Action, Dialect, Request, keyword, missing};
 use crate::control::REORDER_TIMEOUT_MAX;
 use adit_datapath::Error;
 use adit_datapath::spec::{
@@ -28,7 +29,10 @@ pub(super) fn decide(
         (true, Command::SessionGet) => return Ok(Action::Sessions),
         _ => {}
     }
-    let a = &request.attributes()?;
+    let a = &match request.dialect {
+        Dialect::Strict => strictly(request.attributes()?)?,
+        Dialect::Adit | Dialect::Linux => request.attributes()?,
+    };
     // An empty name is that of every session without an interface.
     let named =
         &mut |session: &SessionSpec, wanted: &str| name(session).unwrap_or_default() == wanted;
@@ -55,6 +59,18 @@ pub(super) fn decide(
             Action::Change(Change::TuneSession(key, retuning(a)))
         }
         Command::SessionGet => Action::Session(find_session(a, state, named)?.key),
+    })
+}
+
+/// What is asked for where every value counts as it reads: a checksum that is off is off, and no
+/// session is called nothing.
+fn strictly(a: Attributes) -> Result<Attributes, Error> {
+    if a.ifname.as_deref() == Some("") {
+        return Err(no_name(""));
+    }
+    Ok(Attributes {
+        udp_csum: a.udp_csum.filter(|on| *on != 0),
+        ..a
     })
 }
 

@@ -4,7 +4,8 @@
 //! Nothing here touches a socket or a device: [`Request::read`] and [`decide`] turn a packet into
 //! an [`Action`], [`tunnel`] and [`session`] turn objects into messages.
 //!
-//! There are two [`Dialect`]s. A supervised program is answered as Linux answers. To Adit's own
+//! There are three [`Dialect`]s. A supervised program is answered as Linux answers, or strictly, without
+//! what docs/exec.md lists as accidents. To Adit's own
 //! clients, where Linux accepts what cannot work, this refuses: ids of 0, addresses of two families,
 //! versions without a pseudowire type to serve, interface names with a `%`. A caller's socket
 //! ([`Attr::Fd`]) cannot come over a Unix socket's netlink message, so it is refused as not
@@ -33,6 +34,18 @@ pub enum Dialect {
     Adit,
     /// Linux's, also where they look like accidents: programs may rely on them.
     Linux,
+    /// Linux's without such accidents, for programs whose own mistakes shall show.
+    Strict,
+}
+
+impl Dialect {
+    /// Whether a supervised program asks, which knows Linux's family only.
+    pub fn is_linux(self) -> bool {
+        match self {
+            Dialect::Adit => false,
+            Dialect::Linux | Dialect::Strict => true,
+        }
+    }
 }
 
 /// The command line's keyword for an attribute.

@@ -51,9 +51,13 @@ pub struct Extra {
     pub path_mtu: Option<u32>,
 }
 
-/// A tunnel. A single one's header has the ACK flag, as Linux's has.
+/// A tunnel. A single one's header has the ACK flag, as Linux's has by accident.
 pub fn tunnel(header: Header, spec: &TunnelSpec, extra: &Extra) -> Vec<u8> {
-    let flags = if header.multi { flag::MULTI } else { flag::ACK };
+    let flags = match (header.multi, header.dialect, header.news) {
+        (true, _, _) => flag::MULTI,
+        (false, Dialect::Strict, None) => 0,
+        (false, Dialect::Adit | Dialect::Linux | Dialect::Strict, _) => flag::ACK,
+    };
     let command = header.news.unwrap_or(Command::TunnelGet);
     let mut writer = Writer::command(command, flags, header.seq, header.portid)
         .octet(Attr::ProtoVersion, spec.version)
@@ -80,7 +84,7 @@ pub fn tunnel(header: Header, spec: &TunnelSpec, extra: &Extra) -> Vec<u8> {
         .address(Attr::IpSaddr, Attr::Ip6Saddr, spec.encap.local())
         .address(Attr::IpDaddr, Attr::Ip6Daddr, header.remote(&spec.encap));
     match header.dialect {
-        Dialect::Linux => writer.finish(),
+        Dialect::Linux | Dialect::Strict => writer.finish(),
         Dialect::Adit => own(outer_tuning(writer, &spec.tuning), extra).finish(),
     }
 }
@@ -141,7 +145,7 @@ pub fn session(
         writer = writer.long(Attr::RecvTimeout, millis.try_into().unwrap_or(u64::MAX));
     }
     writer = writer.statistics(extra.counters.statistics);
-    if header.dialect == Dialect::Linux {
+    if header.dialect.is_linux() {
         return writer.finish();
     }
     if spec.tuning.mss.is_some() {
@@ -171,7 +175,7 @@ impl Header {
     fn debug(self, mask: DebugMask) -> u32 {
         match self.dialect {
             Dialect::Adit => mask.0,
-            Dialect::Linux => 0,
+            Dialect::Linux | Dialect::Strict => 0,
         }
     }
 }

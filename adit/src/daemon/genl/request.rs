@@ -72,7 +72,7 @@ impl<'a> Request<'a> {
     pub fn needs_privilege(&self) -> bool {
         match self.command {
             Command::Noop | Command::ConnectionGet => false,
-            Command::TunnelGet | Command::SessionGet => self.dialect == Dialect::Linux,
+            Command::TunnelGet | Command::SessionGet => self.dialect.is_linux(),
             Command::TunnelCreate
             | Command::TunnelDelete
             | Command::TunnelModify
@@ -90,7 +90,7 @@ impl<'a> Request<'a> {
     pub(super) fn servable(&self) -> Result<(), Error> {
         let all = match self.dialect {
             Dialect::Adit => self.command == Command::ConnectionGet,
-            Dialect::Linux => false,
+            Dialect::Linux | Dialect::Strict => false,
         };
         let all = all || matches!(self.command, Command::TunnelGet | Command::SessionGet);
         match self.dump && !all {
@@ -114,7 +114,7 @@ impl<'a> Request<'a> {
     pub fn attributes(&self) -> Result<Attributes, Error> {
         let read = match self.dialect {
             Dialect::Adit => Attributes::read(self.attributes),
-            Dialect::Linux => Attributes::read_linux(self.attributes),
+            Dialect::Linux | Dialect::Strict => Attributes::read_linux(self.attributes),
         };
         read.map_err(super::policy)
     }

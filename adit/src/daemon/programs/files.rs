@@ -39,7 +39,7 @@ pub(super) async fn answer(
     let file = {
         let state = state.borrow();
         let found = state.programs.files.get(&number);
-        let found = found.filter(|found| found.owner.same_channel(owner));
+        let found = found.filter(|found| found.owner.is(owner));
         Arc::clone(&found.ok_or(Errno::EBADF)?.file)
     };
     let done = |()| Say::End;

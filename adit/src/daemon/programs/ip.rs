@@ -52,7 +52,7 @@ pub(super) fn open(
     state: &mut State,
 ) -> Result<u32, Errno> {
     // A question that its asker has not waited for.
-    if owner.is_closed() {
+    if owner.told.is_closed() {
         return Err(Errno::EBADF);
     }
     let programs = &mut state.programs;
@@ -86,7 +86,7 @@ pub(super) fn answer(
     state: &mut State,
 ) -> Result<Say, Errno> {
     let found = state.programs.ips.get_mut(&number);
-    let socket = found.filter(|socket| socket.owner.same_channel(owner));
+    let socket = found.filter(|socket| socket.owner.is(owner));
     let socket = socket.ok_or(Errno::EBADF)?;
     match ask {
         IpAsk::Bind(local) => bind(number, local, state).map(|()| Say::End),
@@ -112,7 +112,7 @@ fn close(number: u32, state: &mut State) {
 /// Ends the sockets of a supervisor that is gone: nobody would tell when they are closed.
 pub(in crate::daemon) fn forget(owner: &Owner, state: &mut State) {
     let sockets = state.programs.ips.iter();
-    let gone = sockets.filter(|(_, socket)| socket.owner.same_channel(owner));
+    let gone = sockets.filter(|(_, socket)| socket.owner.is(owner));
     let gone: Vec<u32> = gone.map(|(number, _)| *number).collect();
     gone.into_iter().for_each(|number| close(number, state));
 }

@@ -29,9 +29,26 @@ use std::sync::Arc;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
-/// Tells a supervisor what has become of what its programs have. Nobody else may ask about their
-/// objects: numbers are easy to guess.
-pub(super) type Owner = UnboundedSender<Told>;
+/// A supervisor, as what its programs hold knows it. Nobody else may ask about their objects: numbers
+/// are easy to guess.
+#[derive(Debug, Clone)]
+pub(super) struct Owner {
+    /// Takes what has become of what its programs have.
+    pub(super) told: UnboundedSender<Told>,
+    /// Whether its programs are answered without Linux's accidents.
+    pub(super) strict: bool,
+}
+
+impl Owner {
+    /// Tells what has become of something; the supervisor may have gone before its programs.
+    fn tell(&self, told: Told) {
+        let _ = self.told.send(told);
+    }
+
+    fn is(&self, other: &Owner) -> bool {
+        self.told.same_channel(&other.told)
+    }
+}
 
 /// What a supervisor is told unasked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -206,11 +223,10 @@ fn object_closed(number: u32, state: &mut State) {
             }
             state.changed.notify_one();
         }
-        // The supervisor may have gone before its programs.
-        let _ = socket.owner.send(Told::Closed(number));
+        socket.owner.tell(Told::Closed(number));
     }
     if let Some(file) = state.programs.files.remove(&number) {
-        let _ = file.owner.send(Told::Closed(number));
+        file.owner.tell(Told::Closed(number));
     }
 }
 

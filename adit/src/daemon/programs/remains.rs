@@ -55,8 +55,7 @@ impl super::Programs {
             self.adopted.retain(|_, adopted| {
                 let stays = adopted.carried.tunnel != *id;
                 if let (false, false, Some(owner)) = (stays, adopted.is_closed, &adopted.owner) {
-                    // Its program may have no supervisor any more.
-                    let _ = owner.send(Told::Released(adopted.socket));
+                    owner.tell(Told::Released(adopted.socket));
                 }
                 stays
             });

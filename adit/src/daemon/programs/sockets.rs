@@ -162,7 +162,10 @@ fn attach(
     match found.map(|spec| spec.pseudowire) {
         Some(Pseudowire::Ppp) => {}
         Some(Pseudowire::Ethernet) => return Err(EPROTOTYPE),
-        None => change(&Change::AddSession(session(key, connect)), state)?,
+        None => {
+            let sublayer = sublayer(tunnel, &owner, state);
+            change(&Change::AddSession(session(key, connect, sublayer)), state)?;
+        }
     }
     // A program that speaks the control protocol itself is told of the end by its peer; one that has
     // a call of the daemon's is told by this alone.
@@ -191,7 +194,7 @@ fn attach(
 }
 
 /// A session as a socket makes it: nothing is configured.
-fn session(key: SessionKey, connect: Connect) -> SessionSpec {
+fn session(key: SessionKey, connect: Connect, sublayer: Sublayer) -> SessionSpec {
     SessionSpec {
         key,
         peer_id: SessionId(connect.ids.peer_session),
@@ -199,9 +202,18 @@ fn session(key: SessionKey, connect: Connect) -> SessionSpec {
         ifname: None,
         cookie: Cookie::EMPTY,
         peer_cookie: Cookie::EMPTY,
-        sublayer: Sublayer::None,
-        peer_sublayer: Sublayer::None,
+        sublayer,
+        peer_sublayer: sublayer,
         tuning: SessionTuning::default(),
+    }
+}
+
+/// Linux leaves the sublayer out, though its netlink has the default one where nothing is said.
+fn sublayer(tunnel: TunnelId, owner: &Owner, state: &State) -> Sublayer {
+    let spec = state.engine.desired().tunnels.get(&tunnel);
+    match spec.is_some_and(|spec| spec.version == 3) && owner.strict {
+        true => Sublayer::Default,
+        false => Sublayer::None,
     }
 }
 
@@ -213,9 +225,10 @@ pub(super) fn answer(
     state: &mut State,
 ) -> Result<Say, Errno> {
     let socket = state.programs.sockets.get(&number);
-    let socket = socket.filter(|socket| socket.owner.same_channel(owner));
+    let socket = socket.filter(|socket| socket.owner.is(owner));
     let socket = socket.ok_or(ENOTCONN)?;
     let (tunnel, session, channel) = (socket.tunnel, socket.session, socket.channel);
+    let strict = socket.owner.strict;
     let left = socket.remains.as_ref();
     let unknown = left.is_none() && session.is_some_and(|key| !is_there(key, &state.engine));
     match ask {
@@ -230,6 +243,7 @@ pub(super) fn answer(
                 state.programs.ppp()?.bind(channel)?;
                 Ok(Say::Number(channel.into()))
             }
+            None if strict => Err(ENOSYS),
             // Linux hands out what stands for no channel.
             None => Ok(Say::Number(-1)),
         },

@@ -47,6 +47,8 @@ pub(super) struct IpSocket {
     port: u16,
     /// What the last address it was connected to had in place of a port.
     unused: Cell<u16>,
+    /// Whether it does not share Linux's accidents.
+    strict: bool,
 }
 
 /// Answers socket(AF_INET or AF_INET6, SOCK_DGRAM, 115). Without a daemon, or without the right to a
@@ -91,6 +93,7 @@ pub(super) async fn open(
         room: Rc::clone(&room),
         port: pair.port,
         unused: Cell::new(0),
+        strict: supervisor.namespaces.are_strict(),
     });
     let known = supervisor.objects.add(inode, Object::Ip(socket));
     let held = Held {
@@ -278,7 +281,7 @@ impl IpSocket {
             return Err(Errno::EPROTO);
         };
         // Linux takes the wrong field for a sign of a peer: over IPv4 one that is never used.
-        let told = match self.v6 {
+        let told = match self.v6 || self.strict {
             true => end.connection != 0,
             false => self.unused.get() != 0,
         };

@@ -2,13 +2,19 @@ use crate::control::{create_session, create_tunnel};
 use crate::daemon::genl::{Action, Dialect, Request, decide};
 use crate::daemon::samples::{inventory, ip, key, session, udp};
 use adit_datapath::Error;
-use adit_datapath::spec::{Change, Inventory, Pseudowire, SessionSpec, TunnelSpec};
+use adit_datapath::spec::{
+    Change, Encap, Inventory, Pseudowire, SessionSpec, TunnelSpec, TxChecksum,
+};
 use adit_wire::l2tp::Sublayer;
 use adit_wire::netlink::{Attr, Command, Errno, Writer, flag, pw_type};
 
 fn ask(state: &Inventory, message: Writer) -> Result<Action, Error> {
+    ask_as(Dialect::Linux, state, message)
+}
+
+fn ask_as(dialect: Dialect, state: &Inventory, message: Writer) -> Result<Action, Error> {
     let message = message.finish();
-    let request = Request::read_as(&message, Dialect::Linux)?;
+    let request = Request::read_as(&message, dialect)?;
     decide(&request, state, &mut |spec| spec.ifname.clone())
 }
 
@@ -68,6 +74,42 @@ fn what_looks_like_an_accident_is_accepted() {
             matches!(made, Ok(Action::Change(Change::AddTunnel(_)))),
             "{made:?}"
         );
+    }
+}
+
+#[test]
+fn a_checksum_that_is_off_is_off_to_the_strict_alone() {
+    let sends = |dialect, value| {
+        let message = tunnel(3).octet(Attr::UdpCsum, value);
+        match ask_as(dialect, &Inventory::default(), message) {
+            Ok(Action::Change(Change::AddTunnel(TunnelSpec {
+                encap: Encap::Udp { checksum, .. },
+                ..
+            }))) => checksum.tx == TxChecksum::Always,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!([0, 1].map(|value| sends(Dialect::Linux, value)), [true; 2]);
+    assert_eq!(
+        [0, 1].map(|value| sends(Dialect::Strict, value)),
+        [false, true]
+    );
+}
+
+#[test]
+fn no_session_is_called_nothing_to_the_strict() {
+    let mut state = both();
+    let made = added(&state, session_in(2, pw_type::PPP));
+    state.sessions.insert(made.key, made);
+    for command in [
+        Command::SessionGet,
+        Command::SessionModify,
+        Command::SessionDelete,
+    ] {
+        let nameless = || request(command).string(Attr::Ifname, "");
+        assert!(ask(&state, nameless()).is_ok());
+        let refused = ask_as(Dialect::Strict, &state, nameless()).unwrap_err();
+        assert_eq!(refused.errno, Errno::ENODEV);
     }
 }
 
