@@ -210,6 +210,19 @@ impl Netlink {
         self.collect(SILENCE)
     }
 
+    /// What comes up to the answer to the message `last`, however long that takes, and in the moments
+    /// after it.
+    pub(crate) fn hear(&mut self, last: u32) -> io::Result<Vec<Reply>> {
+        let mut all: Vec<Reply> = Vec::new();
+        while !all.iter().any(|reply| reply.seq == last)
+            && sys::poll(&self.socket, POLLIN, PATIENCE)? != 0
+        {
+            all.extend(split(&self.datagram()?));
+        }
+        all.extend(self.overheard()?);
+        Ok(all)
+    }
+
     /// What comes in the next moments.
     pub(crate) fn overheard(&mut self) -> io::Result<Vec<Reply>> {
         let mut all = Vec::new();

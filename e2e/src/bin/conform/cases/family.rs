@@ -241,7 +241,7 @@ fn two_in_one(case: &mut Case) {
     octets.extend(eth(1, 5).octets(netlink.l2tp, 71));
     octets.extend(get_tunnel(9).octets(netlink.l2tp, 72));
     crate::sys::send(&netlink.socket, &octets, 0).expect("a socket");
-    let replies = netlink.overheard().expect("a socket");
+    let replies = netlink.hear(72).expect("a socket");
     let port = netlink.port;
     for reply in replies {
         let mine = reply.port == port;
@@ -271,7 +271,7 @@ fn requests_only(case: &mut Case) {
     short.truncate(16);
     short[0] = 16;
     crate::sys::send(&netlink.socket, &short, 0).expect("a socket");
-    let replies = netlink.overheard().expect("a socket");
+    let replies = netlink.hear(80).expect("a socket");
     case.say("without a header", tell(&replies));
 }
 
