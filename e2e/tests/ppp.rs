@@ -1,7 +1,7 @@
 //! PPP over calls that were set up by protocol: an unmodified pppd takes each over by a PPPoL2TP
 //! socket that `adit exec` gives it.
 
-use adit_e2e::{Host, Pair, Test, eventually, needing, program};
+use adit_e2e::{Host, Pair, Test, eventually, needing, program, test};
 use adit_lab::Ping;
 use libtest_mimic::Trial;
 use std::fs::{self, File};
@@ -9,11 +9,14 @@ use std::process::{Child, Stdio};
 use std::time::Duration;
 
 pub(crate) fn tests() -> Vec<Trial> {
-    vec![needing(
-        &["pppd", "python3"],
-        "ppp::pppd_takes_a_call_over",
-        pppd_takes_a_call_over,
-    )]
+    vec![
+        needing(
+            &["pppd", "python3"],
+            "ppp::pppd_takes_a_call_over",
+            pppd_takes_a_call_over,
+        ),
+        test("ppp::a_program_gets_a_session", a_program_gets_a_session),
+    ]
 }
 
 /// Connects a PPPoL2TP socket to a session that is there, and becomes pppd on it.
@@ -88,6 +91,29 @@ fn pppd_takes_a_call_over() -> Test {
         // One may have ended by itself.
         let _ = child.kill();
         child.wait()?;
+    }
+    Ok(())
+}
+
+/// `adit exec --session` connects a socket to a PPP session, and to nothing else.
+fn a_program_gets_a_session() -> Test {
+    let host = Host::new("a");
+    let ends = "local 127.0.0.1 remote 127.0.0.2 encap udp udp_sport 1701 udp_dport 1701";
+    host.adit(&format!(
+        "add tunnel version 2 tunnel_id 7 peer_tunnel_id 8 {ends}"
+    ));
+    host.adit("add session tunnel_id 7 session_id 1 peer_session_id 2 pseudowire ppp");
+    host.adit("exec --session 7/1 -- test -S /dev/stdin");
+    for (session, reason) in [
+        ("7/9", "tunnel 7 has no session 9"),
+        ("9/1", "there is no tunnel 9"),
+        (
+            "7",
+            "session: 7: not two ids; give this end's, TUNNEL/SESSION",
+        ),
+    ] {
+        let refused = host.refused(&format!("exec --session {session} -- true"));
+        assert!(refused.text.contains(reason), "{}", refused.text);
     }
     Ok(())
 }

@@ -2,9 +2,11 @@
 
 use super::execute::print;
 use super::failure::Failure;
-use crate::control::Address;
+use crate::control::{self, Address, Client, SessionSelector};
+use adit_datapath::spec::SessionKey;
 use adit_kapi::filter::Scope;
 use adit_kapi::{Daemon, Log, Options, launch};
+use adit_wire::l2tp::{SessionId, TunnelId};
 use clap::ArgMatches;
 use rustix::net::SocketAddrUnix;
 use std::ffi::OsString;
@@ -33,7 +35,7 @@ pub(super) fn run(below: &ArgMatches, socket: &Address) -> Result<ExitCode, Fail
         scope: Scope {
             files: below.get_flag("proc"),
         },
-        session: session(below)?,
+        session: session(below, socket)?,
         log: log(below)?,
     };
     match launch(options) {
@@ -70,18 +72,26 @@ fn address(socket: &Address) -> Result<SocketAddrUnix, Failure> {
     address.map_err(|err| Failure::refused(format!("socket: {socket}: {err}; give a shorter path")))
 }
 
-/// The session that the program's standard input is connected to, if it is to be one.
-fn session(below: &ArgMatches) -> Result<Option<(u32, u32)>, Failure> {
+/// The session that the program's standard input is connected to, if it is to be one. It must be
+/// there: a PPPoL2TP socket would make one, as in Linux.
+fn session(below: &ArgMatches, socket: &Address) -> Result<Option<(u32, u32)>, Failure> {
     let Some(given) = below.get_one::<String>("session") else {
         return Ok(None);
     };
     let ids = given.split_once('/');
     let ids = ids.and_then(|(tunnel, session)| Some((tunnel.parse().ok()?, session.parse().ok()?)));
-    ids.map(Some).ok_or_else(|| {
-        Failure::usage(format!(
+    let Some((tunnel, session)) = ids else {
+        return Err(Failure::usage(format!(
             "session: {given}: not two ids; give this end's, TUNNEL/SESSION"
-        ))
-    })
+        )));
+    };
+    let key = SessionKey {
+        tunnel: TunnelId(tunnel),
+        session: SessionId(session),
+    };
+    let question = control::get_session(&SessionSelector::Ids(key), 1);
+    Client::connect(socket)?.request(&question)?;
+    Ok(Some((tunnel, session)))
 }
 
 /// Where the supervisor's log goes, which is nowhere unless asked for.

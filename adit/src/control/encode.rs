@@ -234,6 +234,11 @@ pub fn dump_tunnels(seq: u32) -> Vec<u8> {
     Writer::command(Command::TunnelGet, flag::REQUEST | flag::DUMP, seq, 0).finish()
 }
 
+/// SESSION_GET for one session: its message, then an acknowledgement.
+pub fn get_session(session: &SessionSelector, seq: u32) -> Vec<u8> {
+    select(acknowledged(Command::SessionGet, seq), session).finish()
+}
+
 /// SESSION_GET for all sessions.
 pub fn dump_sessions(seq: u32) -> Vec<u8> {
     Writer::command(Command::SessionGet, flag::REQUEST | flag::DUMP, seq, 0).finish()

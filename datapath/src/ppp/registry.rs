@@ -1,7 +1,6 @@
 use super::channel::{Channel, Ending, Stage};
 use super::end::{End, OnClose};
 use super::file::{File, Role, Shared};
-use super::terminal::Terminal;
 use super::unit::{Unit, UnitStatistics};
 use super::worker::{EndOrder, Owner};
 use crate::limits::Without;
@@ -40,7 +39,7 @@ struct Inner {
 /// Everything there is. Whoever changes it holds its lock; packets do not take it.
 #[derive(Debug, Default)]
 pub(super) struct Registry {
-    sessions: BTreeMap<SessionKey, Arc<Channel>>,
+    pub(super) sessions: BTreeMap<SessionKey, Arc<Channel>>,
     /// By PPP's number, once claimed.
     pub(super) channels: BTreeMap<u32, Arc<Channel>>,
     last_channel: u32,
@@ -122,31 +121,6 @@ impl Ppp {
         let owner = Owner::Socket(channel, end);
         workers.ends.order(EndOrder::Serve(number, owner, on_close));
         Ok(index)
-    }
-
-    /// Gives the frames of a PPP session to a program at the other side of a terminal, and takes
-    /// its own. Refused as [`Ppp::connect`] is. Both sides hang up together: when no program has
-    /// the other side open any more `on_close` is called, and the end of the session closes this
-    /// side.
-    pub fn attach(
-        &self,
-        session: SessionKey,
-        terminal: Terminal,
-        on_close: OnClose,
-    ) -> Result<(), Errno> {
-        let workers = self.workers()?;
-        let registry = self.lock();
-        let channel = registry.sessions.get(&session).ok_or(Errno::ENODEV)?;
-        // No number by which others would find it.
-        channel.index.set(0).map_err(|_| Errno::EEXIST)?;
-        let (number, terminal) = (workers.number(), Arc::new(terminal));
-        channel.enter(Stage::Terminal(terminal.clone(), number));
-        for frame in channel.readers.drain() {
-            terminal.give(&frame);
-        }
-        let owner = Owner::Terminal(channel.clone(), terminal);
-        workers.ends.order(EndOrder::Serve(number, owner, on_close));
-        Ok(())
     }
 
     /// Somebody will take a session, if it is there: its first frames wait for the file that is

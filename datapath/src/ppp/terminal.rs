@@ -1,13 +1,19 @@
 //! A pseudo-terminal, at whose other end a program speaks PPP over a line.
 
+use super::channel::Stage;
+use super::end::OnClose;
+use super::registry::Ppp;
+use super::worker::{EndOrder, Owner};
+use crate::spec::SessionKey;
+use adit_wire::netlink::Errno;
 use adit_wire::ppp::ADDRESS_CONTROL;
 use adit_wire::ppp::hdlc::{ControlMap, Damage, Decoder, encode};
-use rustix::io::Errno;
+use rustix::io::Errno as Refused;
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Octets that wait until the line takes them; while there are more, frames are dropped.
@@ -95,7 +101,7 @@ impl Terminal {
         let len = match rustix::io::retry_on_intr(|| rustix::io::read(&self.master, &mut *buffer)) {
             Ok(0) => return Heard::Closed,
             Ok(len) => len,
-            Err(Errno::AGAIN) => return Heard::Nothing,
+            Err(Refused::AGAIN) => return Heard::Nothing,
             // EIO when the last program has closed it.
             Err(_) => return Heard::Closed,
         };
@@ -113,6 +119,33 @@ impl Terminal {
 
     fn outward(&self) -> MutexGuard<'_, Outward> {
         self.outward.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Ppp {
+    /// Gives the frames of a PPP session to a program at the other side of a terminal, and takes
+    /// its own. Refused as [`Ppp::connect`] is. Both sides hang up together: when no program has
+    /// the other side open any more `on_close` is called, and the end of the session closes this
+    /// side.
+    pub fn attach(
+        &self,
+        session: SessionKey,
+        terminal: Terminal,
+        on_close: OnClose,
+    ) -> Result<(), Errno> {
+        let workers = self.workers()?;
+        let registry = self.lock();
+        let channel = registry.sessions.get(&session).ok_or(Errno::ENODEV)?;
+        // No number by which others would find it.
+        channel.index.set(0).map_err(|_| Errno::EEXIST)?;
+        let (number, terminal) = (workers.number(), Arc::new(terminal));
+        channel.enter(Stage::Terminal(terminal.clone(), number));
+        for frame in channel.readers.drain() {
+            terminal.give(&frame);
+        }
+        let owner = Owner::Terminal(channel.clone(), terminal);
+        workers.ends.order(EndOrder::Serve(number, owner, on_close));
+        Ok(())
     }
 }
 
@@ -136,7 +169,7 @@ impl Outward {
         while self.sent < self.backlog.len() {
             let rest = &self.backlog[self.sent..];
             match rustix::io::retry_on_intr(|| rustix::io::write(line, rest)) {
-                Ok(0) | Err(Errno::AGAIN) => return,
+                Ok(0) | Err(Refused::AGAIN) => return,
                 Ok(len) => self.sent += len,
                 // Nobody will read it.
                 Err(_) => break,

@@ -9,8 +9,9 @@ use std::process::{ExitStatus, Stdio};
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStderr, Command};
 use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 /// How long a pppd that is told to end may take, its scripts included.
@@ -22,56 +23,44 @@ const LINE: usize = 512;
 
 /// Runs `command` for a session, of this name in the log, until it ends, which it shall do when
 /// told by `leave`. Gives what the peer is to be told.
-pub(super) async fn run(session: &str, mut command: Command, leave: &Notify) -> ResultCode {
+pub(super) async fn run(session: &str, command: Command, leave: &Notify) -> ResultCode {
+    let (ending, told, said) = match spawn(command) {
+        Err(error) => (ending::fault(error.to_string()), false, Said::default()),
+        Ok(mut child) => {
+            tracing::debug!("{session}: pppd runs, process {}", child.id().unwrap_or(0));
+            let (said, hearing) = hear(session, child.stderr.take());
+            let (status, told) = wait(&mut child, leave).await;
+            // A script of its may keep the other end for longer.
+            let _ = timeout(LAST_WORDS, hearing).await;
+            let ending = match status {
+                Ok(status) => ending::of(status),
+                Err(error) => ending::fault(error.to_string()),
+            };
+            (ending, told, said.take())
+        }
+    };
+    let Ending { text, code, .. } = &ending;
+    let said = if ending.options {
+        said.first
+    } else {
+        said.last
+    };
+    let said = said.map_or_else(String::new, |said| format!("; it says: {said}"));
+    match ending.fault && !told {
+        true => tracing::warn!("{session}: pppd: {text}{said}"),
+        false => tracing::debug!("{session}: pppd: {text}{said}"),
+    }
+    code.clone()
+}
+
+fn spawn(mut command: Command) -> io::Result<Child> {
     command
         // What is typed at the daemon's terminal is not for it.
         .process_group(0)
         .stdout(Stdio::null())
         .stderr(Stdio::piped());
-    let mut child = match command.spawn() {
-        Ok(child) => child,
-        Err(error) => {
-            let Ending { text, code, .. } = ending::fault(error.to_string());
-            tracing::warn!("{session}: pppd: {text}");
-            return code;
-        }
-    };
-    // What the child has is not to stay open here.
-    drop(command);
-    tracing::debug!("{session}: pppd runs, process {}", child.id().unwrap_or(0));
-    let said = Rc::new(RefCell::new(Said::default()));
-    let words = child.stderr.take().map(|words| {
-        let (said, session) = (Rc::clone(&said), session.to_owned());
-        tokio::task::spawn_local(async move {
-            let hear = |line: String| {
-                tracing::debug!("{session}: pppd: {line}");
-                said.borrow_mut().hear(line);
-            };
-            read(words, hear).await;
-        })
-    });
-    let (status, told) = wait(&mut child, leave).await;
-    if let Some(words) = words {
-        // A script of its may keep the other end for longer.
-        let _ = timeout(LAST_WORDS, words).await;
-    }
-    let Ending {
-        text,
-        fault,
-        options,
-        code,
-    } = match status {
-        Ok(status) => ending::of(status),
-        Err(error) => ending::fault(error.to_string()),
-    };
-    let said = said.take();
-    let said = if options { said.first } else { said.last };
-    let said = said.map_or_else(String::new, |said| format!("; it says: {said}"));
-    match fault && !told {
-        true => tracing::warn!("{session}: pppd: {text}{said}"),
-        false => tracing::debug!("{session}: pppd: {text}{said}"),
-    }
-    code
+    command.spawn()
+    // What the child has does not stay open here.
 }
 
 /// What a pppd has written of itself.
@@ -81,11 +70,21 @@ struct Said {
     last: Option<String>,
 }
 
-impl Said {
-    fn hear(&mut self, line: String) {
-        self.first.get_or_insert_with(|| line.clone());
-        self.last = Some(line);
-    }
+/// Logs and keeps what a pppd writes, as long as it does.
+fn hear(session: &str, words: Option<ChildStderr>) -> (Rc<RefCell<Said>>, JoinHandle<()>) {
+    let said = Rc::new(RefCell::new(Said::default()));
+    let (kept, session) = (Rc::clone(&said), session.to_owned());
+    let hearing = tokio::task::spawn_local(async move {
+        let Some(words) = words else { return };
+        let each = |line: String| {
+            tracing::debug!("{session}: pppd: {line}");
+            let mut kept = kept.borrow_mut();
+            kept.first.get_or_insert_with(|| line.clone());
+            kept.last = Some(line);
+        };
+        read(words, each).await;
+    });
+    (said, hearing)
 }
 
 /// Waits for the end of a child; makes an end of it when told to leave, and tells whether it was.
