@@ -1,5 +1,7 @@
 //! From a packet to the packets that answer it.
 
+mod management;
+
 use super::genl::{self, Action, Dialect, Header, Request};
 use super::news;
 use super::programs::{Owner, Wanted};
@@ -218,6 +220,17 @@ fn act(
         multi: false,
         ..header
     };
+    let ack = || match manner.dialect {
+        Dialect::Linux | Dialect::Strict => linux_answer(packet, manner, None),
+        Dialect::Adit => Writer::answer(packet, header.portid, None, None).finish(),
+    };
+    let ready = |message: Option<Vec<u8>>| {
+        let ack = request.ack.then(ack);
+        Rest::Ready(message.into_iter().chain(ack).collect())
+    };
+    if let Some((tunnel, errand)) = management::errand(request, state) {
+        return Ok(ready(management::act(errand, tunnel, single, state)));
+    }
     let message = match state.engine.decide(request)? {
         Action::Tunnels => return Ok(Rest::Tunnels(None)),
         Action::Sessions => return Ok(Rest::Sessions(None)),
@@ -253,16 +266,12 @@ fn act(
             None
         }
         Action::Change(change) => {
+            management::is_free(&change, state)?;
             news::change(&change, request.command, single, state)?;
             None
         }
     };
-    let ack = || match manner.dialect {
-        Dialect::Linux | Dialect::Strict => linux_answer(packet, manner, None),
-        Dialect::Adit => Writer::answer(packet, header.portid, None, None).finish(),
-    };
-    let ack = request.ack.then(ack);
-    Ok(Rest::Ready(message.into_iter().chain(ack).collect()))
+    Ok(ready(message))
 }
 
 /// The report's lines, then the end; when something failed, the end is a refusal.

@@ -9,6 +9,7 @@ use super::state::State;
 use adit_datapath::Error;
 use adit_datapath::spec::{Change, Encap};
 use adit_kapi::protocol::{Answer, Say};
+use adit_wire::l2tp::TunnelId;
 use adit_wire::netlink::{Command, Errno};
 use tokio::sync::mpsc::{Sender, error::TrySendError};
 
@@ -79,6 +80,16 @@ pub(super) fn adopt(
     let message = state.engine.tunnel_message(header, wanted.id, None);
     tell(message, state);
     Ok(())
+}
+
+/// Tells of a request about what Linux makes of a tunnel's management socket.
+pub(super) fn of_management(tunnel: TunnelId, command: Command, header: Header, state: &mut State) {
+    let header = Header {
+        news: Some(command),
+        ..header
+    };
+    let message = state.management_message(header, tunnel);
+    tell(message, state);
 }
 
 /// Tells everyone who listens; whoever is too far behind misses it.

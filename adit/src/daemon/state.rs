@@ -4,7 +4,7 @@ use super::engine::{Engine, Object, Report};
 use super::genl::{self, Extra, Header, Order};
 use super::plane::{Plane, Target};
 use super::ppp::Endpoints;
-use super::programs::{Programs, management_session};
+use super::programs::Programs;
 use crate::config::Config;
 use adit_datapath::Error;
 use adit_datapath::spec::{Change, SessionKey};
@@ -77,8 +77,9 @@ impl State {
 
     /// The message that tells of what Linux makes of a tunnel's management socket.
     pub(super) fn management_message(&mut self, header: Header, id: TunnelId) -> Option<Vec<u8>> {
+        let spec = self.programs.management_session(id)?;
         let tunnel = self.engine.desired().tunnels.get(&id)?;
-        let (spec, nothing) = (management_session(id), Extra::default());
+        let nothing = Extra::default();
         Some(genl::session(header, tunnel, &spec, None, &nothing))
     }
 

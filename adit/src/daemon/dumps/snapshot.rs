@@ -2,7 +2,6 @@
 
 use super::{Session, Socket, Tunnel};
 use crate::daemon::engine::Object;
-use crate::daemon::programs::management_session;
 use crate::daemon::state::State;
 use adit_datapath::spec::{Pseudowire, SessionKey, SessionSpec, TunnelSpec};
 use adit_wire::l2tp::TunnelId;
@@ -34,7 +33,7 @@ fn sessions(tunnel: TunnelId, state: &mut State) -> Vec<Session> {
         .range(SessionKey::all_of(tunnel));
     let sessions = sessions.filter(|(key, _)| is_up(Object::Session(**key), state));
     let sessions: Vec<SessionSpec> = sessions.map(|(_, spec)| spec.clone()).collect();
-    let managed = state.programs.manages(tunnel).then(|| management(tunnel));
+    let managed = state.programs.management_session(tunnel).map(management);
     let sessions = sessions.into_iter().map(|spec| session(spec, state));
     managed.into_iter().chain(sessions).collect()
 }
@@ -66,9 +65,9 @@ fn session(mut spec: SessionSpec, state: &mut State) -> Session {
 }
 
 /// What Linux makes of a management socket.
-fn management(tunnel: TunnelId) -> Session {
+fn management(spec: SessionSpec) -> Session {
     Session {
-        spec: management_session(tunnel),
+        spec,
         nr: 0,
         ns: 0,
         statistics: Statistics::default(),

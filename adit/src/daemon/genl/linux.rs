@@ -199,7 +199,7 @@ fn kind(a: &Attributes, version: u8, number: u16) -> Result<SessionSpec, Error> 
 
 /// What may change; debug masks and MTUs are passed over. The timeout is capped where Linux's
 /// would last longer than anything else.
-fn retuning(a: &Attributes) -> Retuning {
+pub(crate) fn retuning(a: &Attributes) -> Retuning {
     // Linux keeps the lowest bit.
     let switch = |given: Option<u8>| given.map(|value| value & 1 == 1);
     let longest = Duration::from_millis(REORDER_TIMEOUT_MAX);

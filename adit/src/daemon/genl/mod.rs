@@ -20,6 +20,7 @@ mod request;
 pub(crate) use create::{session_spec, tunnel_spec};
 pub(crate) use decide::free_session;
 pub use decide::{Action, Order, decide};
+pub(crate) use linux::retuning as linux_retuning;
 pub use reply::{Extra, Header, session, tunnel};
 pub(crate) use reply::{connection, cut, noop, report};
 pub use request::Request;

@@ -15,7 +15,7 @@ mod sockets;
 use super::engine::Engine;
 use super::state::State;
 use adit_datapath::ppp::{File, OnClose, Ppp};
-use adit_datapath::spec::{Change, SessionKey};
+use adit_datapath::spec::{Change, SessionKey, SessionTuning};
 use adit_kapi::protocol::{Ask, Question, Say, TunnelSocket};
 use adit_wire::l2tp::TunnelId;
 use adit_wire::netlink::Errno;
@@ -67,7 +67,7 @@ pub(super) struct Programs {
     netns_cookie: Option<u64>,
     sockets: BTreeMap<u32, Socket>,
     /// The sockets that manage tunnels which are there.
-    managers: BTreeMap<TunnelId, u32>,
+    managers: BTreeMap<TunnelId, Manager>,
     files: BTreeMap<u32, OpenFile>,
     ips: BTreeMap<u32, IpSocket>,
     /// The tunnels that programs' UDP sockets carry, by the cookie that tells a socket from others.
@@ -97,6 +97,13 @@ struct Socket {
     /// Left of its session or tunnel once that has been removed under it.
     remains: Option<Remains>,
     owner: Owner,
+}
+
+/// The socket that manages a tunnel.
+struct Manager {
+    number: u32,
+    /// How the session is tuned that Linux makes of it.
+    tuning: SessionTuning,
 }
 
 /// A tunnel that a program's socket carries.
@@ -157,7 +164,8 @@ impl Programs {
 
     /// The socket of this number manages the tunnel no longer.
     fn dismiss(&mut self, number: u32, tunnel: TunnelId) {
-        if self.managers.get(&tunnel) == Some(&number) {
+        let manager = self.managers.get(&tunnel);
+        if manager.is_some_and(|manager| manager.number == number) {
             self.managers.remove(&tunnel);
         }
     }
@@ -277,8 +285,7 @@ pub(super) async fn answer(
 pub(super) use ip::forget;
 /// The namespace's tunnels that programs' sockets carry are made here.
 pub(super) use managed::{Wanted, adopt};
-pub(super) use remains::lost_by;
-pub(super) use seen::management_session;
+pub(super) use remains::{detach_management, lost_by};
 
 /// Whether a session is there.
 fn is_there(session: SessionKey, engine: &Engine) -> bool {

@@ -6,6 +6,7 @@ use super::{Socket, State, Told};
 use crate::daemon::engine::Object;
 use adit_datapath::spec::{Change, SessionTuning};
 use adit_kapi::protocol::Name;
+use adit_wire::l2tp::TunnelId;
 use adit_wire::netlink::{Errno, Statistics};
 
 /// See the [module](self).
@@ -46,6 +47,18 @@ fn remains(number: u32, state: &mut State) -> Result<Remains, Errno> {
         tuning: session.and_then(|key| tuning_of(key, state)),
         statistics: state.engine.statistics(object),
     })
+}
+
+/// Takes a tunnel from under its management socket, while the tunnel stays.
+pub(in crate::daemon) fn detach_management(tunnel: TunnelId, state: &mut State) {
+    let manager = state.programs.managers.remove(&tunnel);
+    let Some(number) = manager.map(|manager| manager.number) else {
+        return;
+    };
+    let left = remains(number, state).ok();
+    if let Some(socket) = state.programs.sockets.get_mut(&number) {
+        socket.remains = left;
+    }
 }
 
 impl super::Programs {

@@ -1,33 +1,41 @@
 //! What shows of programs' sockets.
 
 use super::Programs;
-use adit_datapath::spec::{Pseudowire, SessionKey, SessionSpec, SessionTuning};
+use adit_datapath::spec::{Pseudowire, Retuning, SessionKey, SessionSpec};
 use adit_wire::l2tp::{Cookie, SessionId, Sublayer, TunnelId};
 use std::ops::Bound::{Excluded, Unbounded};
-
-/// What Linux makes of a tunnel's management socket: a PPP session of the ids 0, which carries
-/// nothing.
-pub(in crate::daemon) fn management_session(tunnel: TunnelId) -> SessionSpec {
-    SessionSpec {
-        key: SessionKey {
-            tunnel,
-            session: SessionId(0),
-        },
-        peer_id: SessionId(0),
-        pseudowire: Pseudowire::Ppp,
-        ifname: None,
-        cookie: Cookie::EMPTY,
-        peer_cookie: Cookie::EMPTY,
-        sublayer: Sublayer::None,
-        peer_sublayer: Sublayer::None,
-        tuning: SessionTuning::default(),
-    }
-}
 
 impl Programs {
     /// Whether a management socket of this tunnel is connected.
     pub(in crate::daemon) fn manages(&self, tunnel: TunnelId) -> bool {
         self.managers.contains_key(&tunnel)
+    }
+
+    /// What Linux makes of a tunnel's management socket: a PPP session of the ids 0, which carries
+    /// nothing.
+    pub(in crate::daemon) fn management_session(&self, tunnel: TunnelId) -> Option<SessionSpec> {
+        let manager = self.managers.get(&tunnel)?;
+        Some(SessionSpec {
+            key: SessionKey {
+                tunnel,
+                session: SessionId(0),
+            },
+            peer_id: SessionId(0),
+            pseudowire: Pseudowire::Ppp,
+            ifname: None,
+            cookie: Cookie::EMPTY,
+            peer_cookie: Cookie::EMPTY,
+            sublayer: Sublayer::None,
+            peer_sublayer: Sublayer::None,
+            tuning: manager.tuning,
+        })
+    }
+
+    /// Tunes what carries nothing, for whoever looks at it.
+    pub(in crate::daemon) fn tune_management(&mut self, tunnel: TunnelId, change: &Retuning) {
+        if let Some(manager) = self.managers.get_mut(&tunnel) {
+            manager.tuning = change.of(&manager.tuning);
+        }
     }
 
     /// Whether the socket of this cookie carries a tunnel.

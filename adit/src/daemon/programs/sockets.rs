@@ -2,7 +2,7 @@
 
 use super::managed::is_closed;
 use super::remains::Remains;
-use super::{Owner, Socket, change, is_there, object_closed};
+use super::{Manager, Owner, Socket, change, is_there, object_closed};
 use crate::control::REORDER_TIMEOUT_MAX;
 use crate::daemon::engine::Object;
 use crate::daemon::state::State;
@@ -70,7 +70,11 @@ pub(super) fn connect(
     }
     let (number, socket) = made?;
     if socket.session.is_none() {
-        state.programs.managers.insert(tunnel, number);
+        let manager = Manager {
+            number,
+            tuning: SessionTuning::default(),
+        };
+        state.programs.managers.insert(tunnel, manager);
     }
     state.programs.sockets.insert(number, socket);
     Ok(number)

@@ -1,6 +1,6 @@
 //! PPPoL2TP sockets: how they are made and connected.
 
-use super::{eth, get_session, get_tunnel, ip4, managed, of_tunnel, ppp, udp4, v2};
+use super::{eth, get_session, get_tunnel, ip4, managed, of_session, of_tunnel, ppp, udp4, v2};
 use crate::case::{Case, Entry, entry, settle};
 use crate::numbers::{attr, command, done};
 use crate::pppox::{
@@ -25,6 +25,7 @@ pub(crate) fn cases() -> Vec<Entry> {
         entry("pppox.no_tunnel", no_tunnel),
         entry("pppox.twice", twice),
         entry("pppox.second_management", second_management),
+        entry("pppox.management_session", management_session),
         entry("pppox.take_over", take_over),
         entry("pppox.take_over_other_types", take_over_other_types),
         entry("pppox.mixed_zeros", mixed_zeros),
@@ -236,6 +237,25 @@ fn second_management(case: &mut Case) {
     let next = connected(&address);
     let _next = case.got("after closing the first", next, |_| "ok".to_owned());
     case.did("not to be had twice", connected(&address));
+}
+
+/// A management socket is a session of its tunnel, which netlink knows.
+fn management_session(case: &mut Case) {
+    let joined = joined(case, Form::V2);
+    case.ask("get", &get_session(1, 0));
+    let modify = of_session(command::SESSION_MODIFY, 1, 0).octet(attr::SEND_SEQ, 1);
+    case.ask("modify", &modify);
+    case.ask("get then", &get_session(1, 0));
+    case.ask("create", &ppp(1, 0));
+    case.ask("delete", &of_session(command::SESSION_DELETE, 1, 0));
+    case.ask("get after", &get_session(1, 0));
+    case.table("sessions", command::SESSION_GET);
+    let name = sys::name(&joined.management, false, 128);
+    case.got("sockname", name, |(_, len)| len.to_string());
+    case.did(
+        "another manager",
+        connected(&Address::new(Form::V2, -1, [1, 0, 1001, 0])),
+    );
 }
 
 /// Sessions made by netlink wait for a socket.

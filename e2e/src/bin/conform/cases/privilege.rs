@@ -4,14 +4,17 @@ use super::{eth, get_session, get_tunnel, of_session, of_tunnel, tunnel, udp4};
 use crate::case::{Case, Entry, entry};
 use crate::netlink::Message;
 use crate::numbers::{attr, command};
+use crate::pppox::{Address, Form, connected, joined};
 use crate::sys;
 use libc::{AF_INET, SOCK_DGRAM};
+use std::os::fd::AsRawFd;
 
 pub(crate) fn cases() -> Vec<Entry> {
     vec![
         entry("privilege.commands", commands),
         entry("privilege.before_parsing", before_parsing),
         entry("privilege.sockets", sockets),
+        entry("privilege.connects", connects),
         entry("privilege.kept_by_no_socket", kept_by_no_socket),
     ]
 }
@@ -58,6 +61,18 @@ fn sockets(case: &mut Case) {
     case.did("/dev/ppp", sys::open(c"/dev/ppp", libc::O_RDWR));
     let listen = case.netlink().join();
     case.did("group", listen);
+}
+
+/// Whoever may connect a PPPoL2TP socket makes sessions, and tunnels on sockets of his own.
+fn connects(case: &mut Case) {
+    let joined = joined(case, Form::V2);
+    let own = case.have(super::tunnel_fd::udp_at([127, 0, 0, 1], 1703));
+    drop_power(case);
+    let session = Address::new(Form::V2, -1, [1, 6, 1001, 1006]);
+    case.did("session", connected(&session));
+    let manage = Address::new(Form::V2, own.as_raw_fd(), [2, 0, 1002, 0]);
+    case.did("tunnel", connected(&manage));
+    case.did("name", sys::name(&joined.session, false, 128));
 }
 
 /// A socket made with the power does not lend it later.
