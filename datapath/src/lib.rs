@@ -15,10 +15,13 @@ pub mod spec;
 pub mod user;
 
 mod error;
+mod fast;
+mod ipsec;
 mod link;
 mod sys;
 
 pub use error::Error;
+pub use fast::{FastPath, Scope as FastScope};
 
 use adit_wire::l2tp::{Sequence, TunnelId};
 use adit_wire::netlink::Errno;
@@ -175,6 +178,11 @@ pub trait Datapath: Send {
 
     /// Octets of the longest IP packet that the path to a tunnel's peer takes, as far as is known.
     fn path_mtu(&mut self, _tunnel: TunnelId) -> Option<u32> {
+        None
+    }
+
+    /// How a session uses the fast path; nothing where that was not asked for.
+    fn fast_path(&mut self, _session: SessionKey) -> Option<FastPath> {
         None
     }
 

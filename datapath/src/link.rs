@@ -3,10 +3,13 @@
 use netlink_packet_core::{
     NLM_F_ACK, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
 };
+use netlink_packet_route::AddressFamily;
 use netlink_packet_route::RouteNetlinkMessage;
-use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
+use netlink_packet_route::link::{InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage};
+use netlink_packet_route::route::{RouteAddress, RouteAttribute, RouteMessage, RouteType};
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 use std::io;
+use std::net::IpAddr;
 
 /// RTMGRP_LINK: changes of devices.
 const LINK_GROUP: u32 = 1;
@@ -17,6 +20,8 @@ pub(crate) struct Link {
     pub(crate) index: u32,
     pub(crate) name: String,
     pub(crate) mtu: u32,
+    /// Whether it is an end of a veth pair.
+    pub(crate) veth: bool,
     /// The link-layer address.
     pub(crate) address: Vec<u8>,
     /// Whether somebody has brought it up.
@@ -31,6 +36,15 @@ pub(crate) enum LinkEvent {
     Gone(u32),
     /// Changes were missed: ask for every device that matters.
     Overrun,
+}
+
+/// Where packets to a peer go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// Out by the device of this index.
+    Device(u32),
+    /// Nowhere, or to this host.
+    Other,
 }
 
 /// A request socket of the namespace in which it was opened.
@@ -67,6 +81,46 @@ impl Links {
         self.ask(message)
     }
 
+    /// Which way packets from `local` to `remote` go, by the device of this name if there is one.
+    pub(crate) fn way(
+        &mut self,
+        local: IpAddr,
+        remote: IpAddr,
+        device: Option<&str>,
+    ) -> io::Result<Way> {
+        let mut message = RouteMessage::default();
+        let (family, bits) = match remote {
+            IpAddr::V4(_) => (AddressFamily::Inet, 32),
+            IpAddr::V6(_) => (AddressFamily::Inet6, 128),
+        };
+        message.header.address_family = family;
+        message.header.destination_prefix_length = bits;
+        message.header.source_prefix_length = bits;
+        message.attributes = vec![
+            RouteAttribute::Destination(address(remote)),
+            RouteAttribute::Source(address(local)),
+        ];
+        if let Some(name) = device {
+            let index = self.by_name(name)?.index;
+            message.attributes.push(RouteAttribute::Oif(index));
+        }
+        let answer = self.request(RouteNetlinkMessage::GetRoute(message))?;
+        let Some(RouteNetlinkMessage::NewRoute(route)) = answer else {
+            return Err(io::ErrorKind::InvalidData.into());
+        };
+        let device = route.attributes.iter().find_map(|attribute| {
+            if let RouteAttribute::Oif(index) = attribute {
+                Some(*index)
+            } else {
+                None
+            }
+        });
+        Ok(match device {
+            Some(index) if route.header.kind == RouteType::Unicast => Way::Device(index),
+            Some(_) | None => Way::Other,
+        })
+    }
+
     /// Changes attributes of one device.
     pub(crate) fn set(&mut self, index: u32, attributes: Vec<LinkAttribute>) -> io::Result<()> {
         let mut message = LinkMessage::default();
@@ -98,7 +152,10 @@ impl Links {
     #[allow(clippy::wildcard_enum_match_arm)] // the library's enum is open
     fn request(&mut self, inner: RouteNetlinkMessage) -> io::Result<Option<RouteNetlinkMessage>> {
         self.sequence = self.sequence.wrapping_add(1);
-        let wants_object = matches!(inner, RouteNetlinkMessage::GetLink(_));
+        let wants_object = matches!(
+            inner,
+            RouteNetlinkMessage::GetLink(_) | RouteNetlinkMessage::GetRoute(_)
+        );
         let mut header = NetlinkHeader::default();
         header.flags = NLM_F_REQUEST | if wants_object { 0 } else { NLM_F_ACK };
         header.sequence_number = self.sequence;
@@ -168,10 +225,18 @@ impl LinkMonitor {
     }
 }
 
+fn address(ip: IpAddr) -> RouteAddress {
+    match ip {
+        IpAddr::V4(ip) => RouteAddress::Inet(ip),
+        IpAddr::V6(ip) => RouteAddress::Inet6(ip),
+    }
+}
+
 fn describe(link: &LinkMessage) -> Option<Link> {
     let mut name = None;
     let mut mtu = None;
     let mut address = Vec::new();
+    let mut veth = false;
     for attribute in &link.attributes {
         if let LinkAttribute::IfName(text) = attribute {
             name = Some(text.clone());
@@ -179,12 +244,15 @@ fn describe(link: &LinkMessage) -> Option<Link> {
             mtu = Some(*value);
         } else if let LinkAttribute::Address(octets) = attribute {
             address.clone_from(octets);
+        } else if let LinkAttribute::LinkInfo(info) = attribute {
+            veth = info.contains(&LinkInfo::Kind(InfoKind::Veth));
         }
     }
     Some(Link {
         index: link.header.index,
         name: name?,
         mtu: mtu?,
+        veth,
         address,
         up: link.header.flags.contains(LinkFlags::Up),
     })

@@ -3,7 +3,7 @@
 
 use adit_e2e::superframe::{VIRTIO, expand};
 use adit_e2e::traffic::{Flow, Random, SOURCE, odd};
-use adit_e2e::{Encap, Family, Pair, Setup, Test, test, virtio_bridged};
+use adit_e2e::{Encap, Family, Pair, Setup, Side, Test, eventually, test, virtio_bridged};
 use adit_lab::Tap;
 use libtest_mimic::Trial;
 use std::collections::BTreeMap;
@@ -22,6 +22,10 @@ pub(crate) fn tests() -> Vec<Trial> {
         (Encap::Ip, Family::V6, ""),
     ];
     let mut tests = Vec::new();
+    for fast in [&[Side::A][..], &[Side::B], &[Side::A, Side::B]] {
+        let name = format!("differential::fast_path::{fast:?}");
+        tests.push(test(name, move || inside_the_kernel(fast)));
+    }
     for (encap, family, words) in cases {
         let name = |what| format!("differential::{what}::{encap:?}_{family:?}");
         tests.push(test(name("generated"), move || {
@@ -57,6 +61,16 @@ pub(crate) struct Sites {
     pub(crate) pair: Pair,
     pub(crate) near: Tap,
     far: Tap,
+    ordered: Ordered,
+}
+
+/// Which frames stay in their order.
+#[derive(Debug, Clone, Copy)]
+enum Ordered {
+    /// Those of one source.
+    BySource,
+    /// None: two paths lead to the far end, and the kernel's GRO keeps the order within flows.
+    Nowhere,
 }
 
 impl Sites {
@@ -82,7 +96,12 @@ impl Sites {
         let setup = Setup::new(encap, family).session(&format!("mtu {MTU} {words}"));
         pair.add(&setup);
         let (near, far) = (virtio_bridged(&pair.a)?, virtio_bridged(&pair.b)?);
-        Ok(Sites { pair, near, far })
+        Ok(Sites {
+            pair,
+            near,
+            far,
+            ordered: Ordered::BySource,
+        })
     }
 
     pub(crate) fn switch(&self, switches: Switches) -> std::io::Result<()> {
@@ -107,7 +126,7 @@ impl Sites {
                 frames.next();
             }
             let arrived = self.arrivals(expected.len())?;
-            compare(expected, arrived, what);
+            compare(expected, arrived, self.ordered, what);
         }
         Ok(())
     }
@@ -136,12 +155,23 @@ impl Sites {
     }
 }
 
-/// Sees that what arrived is what was expected: none missing, none else, and the frames of one
-/// source in their order.
+/// Sees that what arrived is what was expected: none missing, none else, and in their order those
+/// frames that are to stay in it.
 #[track_caller]
-fn compare(expected: Vec<Vec<u8>>, arrived: Vec<Vec<u8>>, what: &str) {
-    let (expected, arrived) = (by_source(expected), by_source(arrived));
-    for (source, expected) in &expected {
+fn compare(expected: Vec<Vec<u8>>, arrived: Vec<Vec<u8>>, ordered: Ordered, what: &str) {
+    match ordered {
+        Ordered::BySource => compare_runs(&by_source(expected), &by_source(arrived), what),
+        Ordered::Nowhere => compare_runs(&sorted(expected), &sorted(arrived), what),
+    }
+}
+
+#[track_caller]
+fn compare_runs(
+    expected: &BTreeMap<u8, Vec<Vec<u8>>>,
+    arrived: &BTreeMap<u8, Vec<Vec<u8>>>,
+    what: &str,
+) {
+    for (source, expected) in expected {
         let arrived = arrived.get(source).map_or(&[][..], Vec::as_slice);
         if let Some(difference) = difference(expected, arrived) {
             panic!("{what}: source {source}: {difference}");
@@ -181,6 +211,45 @@ pub(crate) fn by_source(frames: Vec<Vec<u8>>) -> BTreeMap<u8, Vec<Vec<u8>>> {
         out.entry(frame[11]).or_default().push(frame);
     }
     out
+}
+
+/// The same, sorted.
+fn sorted(frames: Vec<Vec<u8>>) -> BTreeMap<u8, Vec<Vec<u8>>> {
+    let mut out = by_source(frames);
+    out.values_mut().for_each(|frames| frames.sort());
+    out
+}
+
+/// The same where one end or both move frames inside the kernel.
+fn inside_the_kernel(fast: &'static [Side]) -> Test {
+    let mut pair = Pair::idle();
+    for (host, side) in [(&mut pair.a, Side::A), (&mut pair.b, Side::B)] {
+        match fast.contains(&side) {
+            true => host.start(&["--fast-path=all"]),
+            false => host.start(&[]),
+        }
+    }
+    let mut sites = Sites::of(pair, Encap::Udp, Family::V4, "")?;
+    sites.ordered = Ordered::Nowhere;
+    // User space reads what comes over a wire alone: cut, and with its checksums.
+    let wires = |switches: &Switches| fast != [Side::A] || !switches.link;
+    for (seed, switches) in (1..).zip(all_switches().filter(wires)) {
+        sites.switch(switches)?;
+        for (host, side) in [(&sites.pair.a, Side::A), (&sites.pair.b, Side::B)] {
+            let shown = || host.adit("-s show session").contains("fast path: active");
+            if fast.contains(&side) {
+                eventually("the fast path is active", shown);
+            }
+        }
+        for together in [false, true] {
+            let what = format!("seed {seed} {switches:?} together {together}");
+            let frames = mixed(&mut Random::new(seed), together, 60);
+            sites.carry(&frames, &what)?;
+        }
+    }
+    assert_eq!(sites.pair.a.counter(1000, "tx_errors"), 0);
+    assert_eq!(sites.pair.b.counter(2000, "rx_errors"), 0);
+    Ok(())
 }
 
 fn generated(encap: Encap, family: Family, words: &str) -> Test {

@@ -9,6 +9,7 @@ mod degraded;
 mod demo;
 mod differential;
 mod exec;
+mod fast_path;
 mod hostile;
 mod inner;
 mod interop;
@@ -74,6 +75,7 @@ fn main() -> ExitCode {
             demo::tests(),
             exec::tests(),
             robust::tests(),
+            fast_path::tests(),
         ]
         .into_iter()
         .flatten()

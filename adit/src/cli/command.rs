@@ -146,6 +146,14 @@ fn run() -> Command {
                 .value_name("N")
                 .value_parser(value_parser!(u16).range(1..=64))
                 .help("Queues of each new device, so that so many threads send what flows through one session [default: 1]"),
+            Arg::new("fast-path")
+                .long("fast-path")
+                .value_name("wires|all")
+                .value_parser(["wires", "all"])
+                .num_args(0..=1)
+                .require_equals(true)
+                .default_missing_value("wires")
+                .help("Move what can be moved inside the kernel (eBPF), past its packet filters; all: over veth pairs too"),
             Arg::new("without")
                 .long("without")
                 .value_name("FEATURE,..")

@@ -16,6 +16,7 @@ mod verb;
 
 use crate::control::Address;
 use crate::{daemon, demo};
+use adit_datapath::FastScope;
 use clap::ArgMatches;
 use command::{Reader, command};
 use failure::Failure;
@@ -109,7 +110,16 @@ fn daemon_options(matches: &ArgMatches, socket: Address) -> daemon::Options {
         workers: matches.get_one::<u16>("workers").map(|n| usize::from(*n)),
         queues: matches.get_one::<u16>("queues").map(|n| usize::from(*n)),
         without: matches.get_one("without").copied().unwrap_or_default(),
+        fast_path: fast_scope(matches),
     }
+}
+
+fn fast_scope(matches: &ArgMatches) -> Option<FastScope> {
+    let scope = matches.get_one::<String>("fast-path")?;
+    Some(match scope.as_str() {
+        "all" => FastScope::All,
+        _ => FastScope::Wires,
+    })
 }
 
 fn path(matches: &ArgMatches, name: &str) -> Option<PathBuf> {

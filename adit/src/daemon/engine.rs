@@ -93,10 +93,15 @@ impl Engine {
             Object::Tunnel(_) => Vec::new(),
             Object::Session(key) => self.datapath.limits(key),
         };
+        let fast_path = match object {
+            Object::Tunnel(_) => None,
+            Object::Session(key) => self.datapath.fast_path(key),
+        };
         let (Object::Tunnel(tunnel) | Object::Session(SessionKey { tunnel, .. })) = object;
         Extra {
             limits,
             path_mtu: self.datapath.path_mtu(tunnel),
+            fast_path,
             // An object that waits has counted nothing.
             counters: counters.unwrap_or_default(),
             configured: self.configured.contains(&object),

@@ -34,6 +34,7 @@ mod samples;
 pub(crate) use log::to as log_to;
 
 use crate::control::Address;
+use adit_datapath::FastScope;
 use adit_datapath::limits::Without;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -54,6 +55,8 @@ pub struct Options {
     pub queues: Option<usize>,
     /// Features of the kernel to do without.
     pub without: Without,
+    /// Over which devices sessions get a path inside the kernel, where they can.
+    pub fast_path: Option<FastScope>,
 }
 
 /// Runs the daemon in the foreground until SIGTERM or SIGINT. Fails when it cannot start; standard

@@ -127,6 +127,7 @@ fn datapath(
         workers: workers.transpose()?,
         without: options.without,
         queues: options.queues.and_then(NonZeroUsize::new),
+        fast_path: options.fast_path,
         notify: Arc::new(move |event| match event {
             user::Event::DeviceLost(session) => devices.lost(session),
             user::Event::DeviceSwitched(session, up) => devices.switched(session, up),

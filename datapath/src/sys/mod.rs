@@ -2,8 +2,10 @@
 #![allow(unsafe_code)]
 
 pub(crate) mod batch;
+pub(crate) mod bpf;
 pub(crate) mod checksum;
 mod cmsg;
+pub(crate) mod device;
 pub(crate) mod echo;
 pub(crate) mod error_queue;
 pub(crate) mod filter;

@@ -234,6 +234,16 @@ pub(crate) fn set_ttl(socket: &Socket, v4: bool, ttl: Option<NonZeroU8>) -> io::
     set_int(socket.as_fd(), level, name, hops)
 }
 
+/// The TTL or hop limit that packets get.
+pub(crate) fn ttl(socket: &Socket, v4: bool) -> io::Result<u8> {
+    let (level, name) = match v4 {
+        true => (libc::SOL_IP, libc::IP_TTL),
+        false => (libc::SOL_IPV6, libc::IPV6_UNICAST_HOPS),
+    };
+    let hops = get_int(socket.as_fd(), level, name)?;
+    u8::try_from(hops).map_err(|_| io::ErrorKind::InvalidData.into())
+}
+
 /// Whether the socket tells of each packet's TOS octet or traffic class.
 pub(crate) fn tell_class(socket: &Socket, v4: bool, on: bool) -> io::Result<()> {
     let (level, name) = if v4 {

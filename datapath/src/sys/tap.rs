@@ -228,7 +228,7 @@ fn attach(name: &str, flags: libc::c_int) -> io::Result<File> {
     Ok(file)
 }
 
-fn interface_request(name: &str) -> io::Result<libc::ifreq> {
+pub(super) fn interface_request(name: &str) -> io::Result<libc::ifreq> {
     // SAFETY: an ifreq is plain integers, for which zeros are a value.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
     let room = request.ifr_name.len() - 1;

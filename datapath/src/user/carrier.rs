@@ -301,6 +301,12 @@ impl Carrier {
         DebugMask(self.debug.load(Relaxed))
     }
 
+    /// The TTL or hop limit of packets.
+    pub(crate) fn ttl(&self) -> io::Result<u8> {
+        let socket = self.outlet.as_ref().map_or(&self.socket, |out| &out.socket);
+        socket::ttl(socket, self.encap.local().is_ipv4())
+    }
+
     /// Does as `tuning` has it from now on.
     pub(crate) fn tune(&self, tuning: &TunnelTuning) -> io::Result<()> {
         self.debug.store(tuning.debug.0, Relaxed);

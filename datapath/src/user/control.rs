@@ -1,4 +1,5 @@
 use crate::counters::Counters;
+use crate::fast::{FastOrder, FastPath, Keeper, Scope as FastScope};
 use crate::limits::{Limit, Without};
 use crate::link::Link;
 use crate::ppp::{Channel, Ppp};
@@ -17,6 +18,7 @@ use crate::user::path::Paths;
 use crate::user::port::Port;
 use crate::user::remote::Remote;
 use crate::user::watch::Watched;
+use crate::user::worker::Handle;
 use crate::user::workers::Workers;
 use crate::{ControlMessage, ControlSink, Datapath, Error, Route};
 use adit_wire::l2tp::{Sequence, TunnelId};
@@ -50,6 +52,9 @@ pub struct Options {
     pub notify: Notify,
     /// What to do without.
     pub without: Without,
+    /// Over which devices sessions get a path inside the kernel, where they can; it passes the
+    /// host's packet filters by on the outer side. `None` gives them none.
+    pub fast_path: Option<FastScope>,
 }
 
 /// The data path in user space, in the network namespace of the thread that made it.
@@ -70,6 +75,8 @@ pub struct UserDatapath {
     without: Without,
     workers: Arc<Workers>,
     ppp: Ppp,
+    /// Keeps the programs of the fast path, where that is wanted.
+    fast: Option<Arc<Handle<FastOrder>>>,
 }
 
 #[derive(Debug)]
@@ -120,7 +127,10 @@ impl UserDatapath {
         let count = options
             .workers
             .map_or(processors.min(MAX_WORKERS), NonZeroUsize::get);
-        let watched = Watched::new(options.notify.clone());
+        let keep = |scope| Handle::start("fast".to_owned(), Keeper::open(scope)?);
+        let fast = options.fast_path.map(keep).transpose().map_err(failed)?;
+        let fast = fast.map(Arc::new);
+        let watched = Watched::new(options.notify.clone(), fast.as_ref());
         watched.follow().map_err(failed)?;
         let closing = Closing::default();
         closing.follow(options.notify.clone()).map_err(failed)?;
@@ -139,6 +149,7 @@ impl UserDatapath {
             without: options.without,
             workers,
             ppp,
+            fast,
         })
     }
 
@@ -291,6 +302,10 @@ impl Datapath for UserDatapath {
 
     fn path_mtu(&mut self, tunnel: TunnelId) -> Option<u32> {
         Some(self.tunnels.get(&tunnel)?.outer.path.mtu())
+    }
+
+    fn fast_path(&mut self, key: SessionKey) -> Option<FastPath> {
+        self.sessions.get(&key)?.line.session.fast.show()
     }
 
     fn session_counters(&mut self, key: SessionKey) -> Result<Counters, Error> {

@@ -87,6 +87,11 @@ impl Marks {
 }
 
 impl Mark {
+    /// The TOS octet or traffic class of every packet, where none has one of its frame's.
+    pub(crate) fn fixed(self) -> Option<u8> {
+        u8::try_from(self.tos).ok().filter(|_| !self.ecn)
+    }
+
     /// The TOS octet or traffic class of the packet that carries `frame`.
     pub(crate) fn class(self, layer: Layer, frame: &[u8]) -> u8 {
         if self.tos < INHERIT && !self.ecn {

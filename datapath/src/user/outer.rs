@@ -30,6 +30,11 @@ impl Outer {
         self.marks.set(tuning.tos, tuning.ecn);
     }
 
+    /// Whether nobody on the way may cut them.
+    pub(crate) fn dont_fragment(&self) -> bool {
+        self.pmtudisc.load(Relaxed) != Pmtudisc::Dont as u8
+    }
+
     /// The longest outer IP packet that may be sent, where that is known beforehand.
     pub(crate) fn longest_packet(&self) -> Option<usize> {
         match Pmtudisc::from_number(self.pmtudisc.load(Relaxed))? {

@@ -143,6 +143,11 @@ impl Path {
         self.suspect();
     }
 
+    /// The device that packets leave by, where one is asked for.
+    pub(crate) fn interface(&self) -> Option<String> {
+        self.ends().interface.clone()
+    }
+
     fn ends(&self) -> MutexGuard<'_, Ends> {
         self.ends.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,4 +1,5 @@
-use crate::counters::Tally;
+use crate::counters::{Counters, Tally};
+use crate::fast;
 use crate::spec::{
     DebugMask, Mss, Retuning, Sequencing, SessionKey, SessionSpec, SessionTuning, TunnelSpec,
 };
@@ -31,6 +32,8 @@ pub(crate) struct Session {
     pub(crate) rx: Tally,
     /// Moved by sending threads.
     pub(crate) tx: Tally,
+    /// Packets that never come by here.
+    pub(crate) fast: fast::State,
     pub(crate) log: LogBudget,
     pub(crate) answers: AnswerBudget,
     /// Whether its device shall have no carrier.
@@ -88,10 +91,27 @@ impl Session {
             expected: AtomicU32::new(0),
             rx: Tally::default(),
             tx: Tally::default(),
+            fast: fast::State::default(),
             log: LogBudget::default(),
             answers: AnswerBudget::default(),
             silent: AtomicBool::new(false),
             up: AtomicBool::new(false),
+        }
+    }
+
+    /// What both directions have counted, by whatever path.
+    pub(crate) fn counters(&self) -> Counters {
+        let mut counters = self.rx.read();
+        counters += self.tx.read();
+        counters += self.fast.counters();
+        counters
+    }
+
+    /// Whether it is of version 2.
+    pub(crate) fn is_version_2(&self) -> bool {
+        match self.format {
+            Format::V2 { .. } => true,
+            Format::V3 { .. } => false,
         }
     }
 

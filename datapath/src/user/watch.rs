@@ -1,24 +1,29 @@
 //! A thread that follows what others do to the sessions' devices.
 
+use crate::fast::FastOrder;
 use crate::link::{Link, LinkEvent, LinkMonitor, Links};
 use crate::user::port::Interface;
+use crate::user::worker::Handle;
 use crate::user::{Event, Notify};
 use rustc_hash::FxHashMap;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// The devices that are followed, by interface index.
 #[derive(Clone)]
 pub(crate) struct Watched {
     devices: Arc<Mutex<FxHashMap<u32, Arc<Interface>>>>,
     notify: Notify,
+    /// Looks at a session's device when it has changed.
+    fast: Option<Weak<Handle<FastOrder>>>,
 }
 
 impl Watched {
-    pub(crate) fn new(notify: Notify) -> Watched {
+    pub(crate) fn new(notify: Notify, fast: Option<&Arc<Handle<FastOrder>>>) -> Watched {
         Watched {
             devices: Arc::default(),
             notify,
+            fast: fast.map(Arc::downgrade),
         }
     }
 
@@ -27,6 +32,9 @@ impl Watched {
         let up = link.up;
         if let Some(session) = device.see(link) {
             (self.notify)(Event::DeviceSwitched(session, up));
+        }
+        if let Some(fast) = self.fast.as_ref().and_then(Weak::upgrade) {
+            fast.order(FastOrder::Look(device.index));
         }
     }
 

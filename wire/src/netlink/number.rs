@@ -248,6 +248,8 @@ numbers! {
         Next = 0x1044,
         /// Adit, u32: failures in a row.
         Failures = 0x1045,
+        /// Adit, string: how the session uses the path inside the kernel.
+        FastPath = 0x1038,
     }
 }
 

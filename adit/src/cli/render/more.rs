@@ -28,6 +28,9 @@ pub(super) fn text(object: &Attributes, in_full: bool) -> String {
         let pairs: Vec<String> = counters.iter().map(|(k, v)| format!("{v} {k}")).collect();
         out.push_str(&format!("  {direction}: {}\n", pairs.join(", ")));
     }
+    if let Some(fast_path) = &object.fast_path {
+        out.push_str(&format!("  fast path: {}\n", one_line(fast_path)));
+    }
     if let Some(limits) = &object.limits {
         out.push_str(&format!("  degraded: {}\n", one_line(limits)));
     }
@@ -72,6 +75,9 @@ pub(super) fn json(object: &Attributes, in_full: bool) -> Map<String, Value> {
     }
     if object.session_id.is_some() {
         out.insert("lns_mode".to_owned(), json!(is_on(object.lns_mode)));
+    }
+    if let Some(fast_path) = &object.fast_path {
+        out.insert("fast_path".to_owned(), json!(fast_path));
     }
     if let Some(limits) = &object.limits {
         let limits: Vec<&str> = limits.split("; ").collect();

@@ -99,6 +99,7 @@ fn keyword(attr: Attr) -> &'static str {
         | Attr::Text
         | Attr::Limits
         | Attr::PathMtu
+        | Attr::FastPath
         | Attr::Ifindex
         | Attr::State
         | Attr::Origin

@@ -3,6 +3,7 @@
 use super::Dialect;
 use crate::control::{encapsulation, mss_number, outer_tuning, session_marks, zero_checksums6};
 use crate::daemon::plane::{ConnectionDetails, Details};
+use adit_datapath::FastPath;
 use adit_datapath::counters::{Counters, DropReason};
 use adit_datapath::limits::Limit;
 use adit_datapath::spec::{DebugMask, Device, Encap, Pseudowire, SessionSpec, TunnelSpec};
@@ -49,6 +50,8 @@ pub struct Extra {
     pub limits: Vec<Limit>,
     /// The path's MTU, as far as it is known.
     pub path_mtu: Option<u32>,
+    /// How it uses the path inside the kernel, where that was asked for.
+    pub fast_path: Option<FastPath>,
 }
 
 /// A tunnel. A single one's header has the ACK flag, as Linux's has by accident.
@@ -207,6 +210,9 @@ fn own(mut writer: Writer, extra: &Extra) -> Writer {
     if !extra.limits.is_empty() {
         let limits: Vec<_> = extra.limits.iter().map(Limit::to_string).collect();
         writer = writer.string(Attr::Limits, cut(&limits.join("; "), TEXT_OCTETS));
+    }
+    if let Some(fast_path) = &extra.fast_path {
+        writer = writer.string(Attr::FastPath, cut(&fast_path.to_string(), TEXT_OCTETS));
     }
     let drops: Vec<_> = DropReason::ALL
         .iter()

@@ -38,6 +38,7 @@ pub(super) struct Program {
 impl Bench {
     pub(super) fn new(version: u8) -> Bench {
         let mut datapath = UserDatapath::new(Options {
+            fast_path: None,
             without: Default::default(),
             queues: None,
             workers: NonZeroUsize::new(1),

@@ -104,6 +104,7 @@ impl UserDatapath {
             remote.move_to(&tunnel.spec.encap, tunnel.carrier.wants_source());
         }
         tunnel.outer.path.move_to(&tunnel.spec.encap);
+        self.look_fast(id);
         Ok(())
     }
 

@@ -4,6 +4,7 @@ use super::refusal::{no_session, no_tunnel, not_in_version_2, session_exists};
 use super::{Attachment, Member, Old, Tunnel, UserDatapath};
 use crate::Error;
 use crate::counters::Counters;
+use crate::fast::FastOrder;
 use crate::limits::Limit;
 use crate::ppp::Channel;
 use crate::spec::{DebugMask, Pseudowire, Retuning, Sequencing, SessionKey, SessionSpec};
@@ -58,6 +59,7 @@ impl UserDatapath {
         };
         let (session, lost) = (member.line.session.clone(), port.device.link());
         let before = member.spec.clone();
+        self.order_fast(FastOrder::Drop(port.clone()));
         self.watched.remove(port.device.index);
         // So is the new one until somebody brings it up.
         session.switch(false);
@@ -119,6 +121,12 @@ impl UserDatapath {
         };
         member.log("carried");
         self.keys.insert((carrier_number, wire_key), key);
+        if let Some(port) = member.shared_port() {
+            // To attach a program may take the kernel a while, and nothing depends on it.
+            if let Some(fast) = &self.fast {
+                fast.order(FastOrder::Keep(port.clone()));
+            }
+        }
         self.sessions.insert(key, member);
         Ok(())
     }
@@ -205,6 +213,10 @@ impl UserDatapath {
         member.line.session.tuning.change(change);
         member.line.ask_for_classes()?;
         member.spec.tuning = change.of(&member.spec.tuning);
+        let device = member.port().map(|port| port.device.index);
+        if let Some(index) = device {
+            self.order_fast(FastOrder::Look(index));
+        }
         Ok(())
     }
 
@@ -225,6 +237,7 @@ impl UserDatapath {
             .iter()
             .filter_map(|key| self.sessions.remove_entry(key))
             .collect();
+        self.drop_fast(gone.iter().map(|(_, member)| member));
         for (key, member) in &gone {
             self.detach(member);
             if let Some(tunnel) = self.tunnels.get_mut(&key.tunnel) {
@@ -232,6 +245,24 @@ impl UserDatapath {
             }
         }
         self.remove_devices(gone);
+    }
+
+    /// Has the keeper of the fast path obey, where there is one.
+    pub(super) fn order_fast(&self, order: FastOrder) {
+        if let Some(fast) = &self.fast {
+            fast.order(order);
+            fast.settle();
+        }
+    }
+
+    /// Takes the fast path from sessions, which go before their slow one does.
+    pub(super) fn drop_fast<'a>(&self, members: impl Iterator<Item = &'a Member>) {
+        if let Some(fast) = &self.fast {
+            for port in members.filter_map(Member::shared_port) {
+                fast.order(FastOrder::Drop(port.clone()));
+            }
+            fast.settle();
+        }
     }
 
     /// Tells the threads to serve a session no longer.
@@ -282,6 +313,11 @@ impl Member {
 
     /// The session's device and the way to its peer, if it has one.
     pub(super) fn port(&self) -> Option<&Port> {
+        self.shared_port().map(|port| &**port)
+    }
+
+    /// The same, to be held.
+    pub(super) fn shared_port(&self) -> Option<&Arc<Port>> {
         match &self.end {
             Attachment::Device(port, _) => Some(port),
             Attachment::Channel(_) => None,
@@ -295,9 +331,7 @@ impl Member {
 
     /// What both directions have counted.
     pub(super) fn counters(&self) -> Counters {
-        let mut counters = self.line.session.rx.read();
-        counters += self.line.session.tx.read();
-        counters
+        self.line.session.counters()
     }
 
     /// Says what became of the session, where that is wanted.

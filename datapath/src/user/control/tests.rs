@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 fn datapath() -> UserDatapath {
     UserDatapath::new(Options {
+        fast_path: None,
         without: Default::default(),
         queues: None,
         workers: NonZeroUsize::new(1),

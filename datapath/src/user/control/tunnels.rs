@@ -4,6 +4,7 @@ use super::refusal::{no_listener, no_tunnel, socket_error, tunnel_exists};
 use super::{Tunnel, UserDatapath};
 use crate::Error;
 use crate::counters::Counters;
+use crate::fast::FastOrder;
 use crate::spec::{DebugMask, SessionKey, Tos, TunnelRetuning, TunnelSpec, TunnelTuning};
 use crate::user::carrier::Carrier;
 use crate::user::outer::Outer;
@@ -122,7 +123,21 @@ impl UserDatapath {
         if let Some(listener) = via.and_then(|via| self.listeners.get_mut(&via.listener)) {
             listener.tuned = Some(tuned);
         }
+        self.look_fast(id);
         Ok(())
+    }
+
+    /// Has the fast path look at what has changed of a tunnel.
+    pub(super) fn look_fast(&self, id: TunnelId) {
+        let Some(fast) = &self.fast else {
+            return;
+        };
+        for (_, member) in self.sessions.range(SessionKey::all_of(id)) {
+            if let Some(port) = member.port() {
+                fast.order(FastOrder::Look(port.device.index));
+            }
+        }
+        fast.settle();
     }
 
     pub(super) fn remove_tunnel(&mut self, id: TunnelId) {
@@ -141,6 +156,7 @@ impl UserDatapath {
             .sessions
             .extract_if(SessionKey::all_of(id), |_, _| true)
             .collect();
+        self.drop_fast(gone.iter().map(|(_, member)| member));
         gone.iter().for_each(|(_, member)| self.detach(member));
         if !shared && tunnel.spec.via.is_none() {
             self.workers.rx_of(number).order(RxOrder::Unlisten(number));

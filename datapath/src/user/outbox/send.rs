@@ -37,7 +37,7 @@ impl Outbox {
             while end < self.packets.len() && count < BATCH {
                 let start = end;
                 let classed = &self.classes[start..];
-                end += run(&self.packets[start..], classed, &line.carrier);
+                end += run(&self.packets[start..], classed, line);
                 classes[count] = classed[0];
                 segments[count] = (end - start > 1).then_some(self.packets[start].len() as u16);
                 let octets = self.packets[start].start..self.packets[end - 1].end;
@@ -117,9 +117,10 @@ impl Outbox {
 
 /// How many packets from the first on go into one message: equal ones, and one shorter, all of one
 /// class.
-fn run(packets: &[Range<usize>], classes: &[u8], carrier: &Carrier) -> usize {
+fn run(packets: &[Range<usize>], classes: &[u8], line: &Line) -> usize {
     let size = packets[0].len();
-    if !carrier.takes_segments(size) {
+    // A checksum would tell a peer's fast path that all packets come this way.
+    if line.session.fast.is_active() || !line.carrier.takes_segments(size) {
         return 1;
     }
     let most = MAX_SEGMENTS.min(MAX_MESSAGE / size.max(1));

@@ -31,6 +31,7 @@ fn bench(peer: &str) -> Option<Bench> {
     }
     let (tell, events) = channel();
     let datapath = UserDatapath::new(Options {
+        fast_path: None,
         without: Default::default(),
         queues: None,
         workers: NonZeroUsize::new(1),

@@ -15,6 +15,7 @@ const ZLB: [u8; 12] = [0xc8, 2, 0, 12, 0, 1, 0, 0, 0, 0, 0, 0];
 
 fn datapath() -> UserDatapath {
     UserDatapath::new(Options {
+        fast_path: None,
         without: Default::default(),
         queues: None,
         workers: NonZeroUsize::new(1),

@@ -1,0 +1,276 @@
+//! From a session's device to the network.
+
+use super::{
+    Assembler, BEHIND_ETHERNET, ETHERNET, FIXED_GSO, Family, Helper, If, L2TP, MAX_PACKET, Op,
+    PROTOCOL_TCP, PROTOCOL_UDP, Reg, SCRATCH, Size, UDP, add_headers, count_segments,
+    frame_headers, half, load_octets, skb, unless_recent, verdict, word,
+};
+use crate::fast::assembler::{Label, Program};
+use std::net::{IpAddr, SocketAddr};
+
+const ENCAP_V4: u64 = 1 << 1;
+const ENCAP_V6: u64 = 1 << 2;
+const ENCAP_UDP: u64 = 1 << 4;
+const ENCAP_ETHERNET: u64 = 1 << 6;
+
+/// Everything that the packets of a session have in common, which its program has written into it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Egress {
+    pub(crate) local: SocketAddr,
+    pub(crate) remote: SocketAddr,
+    /// The device that packets leave by.
+    pub(crate) underlay: u32,
+    /// TTL or hop limit.
+    pub(crate) ttl: u8,
+    /// TOS octet or traffic class.
+    pub(crate) class: u8,
+    /// Whether routers may cut packets.
+    pub(crate) dont_fragment: bool,
+    /// The L2TP header from the version word on.
+    pub(crate) header: Vec<u8>,
+    /// Octets of the longest frame that the session's device gives.
+    pub(crate) longest: u32,
+}
+
+/// Registers: R6 the packet, R7 its length, R8 zero and then packets, R9 octets of L2TP.
+const PACKETS: i16 = -8;
+/// In the array's value.
+const OTHERS_SEEN: i16 = super::Count::LEN as i16;
+const OCTETS: i16 = -16;
+const BUFFER: i16 = OCTETS - 96;
+/// The IP header in the buffer.
+const IP: i16 = BUFFER + ETHERNET as i16;
+const SCRATCH_AT: i16 = BUFFER - SCRATCH;
+
+/// Wraps what leaves the session's device and hands it to the underlay; counts in the first value of
+/// the array `counts`, of [`SENT`](super::SENT) octets. Frames that are neither IPv4 nor IPv6, tagged
+/// or too long ones, and super-frames of UDP, are left to user space.
+pub(crate) fn egress(spec: &Egress, counts: i32) -> Program {
+    let mut asm = Assembler::default();
+    let leave = asm.label();
+    take(&mut asm, spec, leave);
+    count(&mut asm, spec, counts, leave);
+    build(&mut asm, spec, leave);
+    wrap(&mut asm, spec, leave);
+    send(&mut asm, spec, counts);
+    asm.here(leave);
+    asm.exit_with(verdict::NEXT);
+    asm.finish()
+}
+
+/// Leaves frames that are not for this program by their kind.
+fn take(asm: &mut Assembler, spec: &Egress, leave: Label) {
+    let ip = asm.label();
+    asm.set(Reg::R6, Reg::R1);
+    asm.load(Size::Word, Reg::R1, Reg::R6, skb::VLAN_PRESENT);
+    asm.jump_if(Reg::R1, If::NotEqual, 0, leave);
+    asm.load(Size::Word, Reg::R1, Reg::R6, skb::PROTOCOL);
+    asm.jump_if(Reg::R1, If::Equal, half(Family::V4.ethertype()), ip);
+    asm.jump_if(Reg::R1, If::NotEqual, half(Family::V6.ethertype()), leave);
+    asm.here(ip);
+    asm.load(Size::Word, Reg::R7, Reg::R6, skb::LEN);
+    asm.jump_if(Reg::R7, If::Greater, longest_super_frame(spec), leave);
+    asm.set(Reg::R8, 0);
+}
+
+/// Finds how many packets a frame makes, and of how many octets. Leaves those that are too long, and
+/// super-frames of which that is not known.
+fn count(asm: &mut Assembler, spec: &Egress, counts: i32, leave: Label) {
+    let (whole, counted, other) = (asm.label(), asm.label(), asm.label());
+    asm.load(Size::Word, Reg::R2, Reg::R6, skb::GSO_SIZE);
+    asm.jump_if(Reg::R2, If::Equal, 0, whole);
+
+    frame_headers(asm, SCRATCH_AT, other);
+    asm.load(Size::Word, Reg::R2, Reg::R6, skb::GSO_SIZE);
+    asm.set(Reg::R1, Reg::R2);
+    asm.op(Op::Add, Reg::R1, Reg::R9);
+    asm.jump_if(Reg::R1, If::Greater, spec.longest as i32, leave);
+    asm.set(Reg::R1, Reg::R7);
+    count_segments(asm, leave);
+    asm.jump(counted);
+
+    asm.here(other);
+    asm.call(Helper::KtimeGetNs);
+    asm.set_map_value(Reg::R1, counts);
+    asm.store(Size::Double, Reg::R1, OTHERS_SEEN, Reg::R0);
+    asm.jump(leave);
+
+    asm.here(whole);
+    asm.jump_if(Reg::R7, If::Greater, spec.longest as i32, leave);
+    check_others(asm, counts, leave);
+    asm.set(Reg::R1, Reg::R7);
+    asm.set(Reg::R0, 1);
+    asm.here(counted);
+    asm.set(Reg::R3, spec.header.len() as i32);
+    add_headers(asm);
+    asm.store(Size::Double, Reg::Stack, PACKETS, Reg::R0);
+    asm.store(Size::Double, Reg::Stack, OCTETS, Reg::R1);
+}
+
+/// Leaves what is not TCP for a while after a super-frame of something else: it may be of the same
+/// flow. R9 is the array's value. R0 to R5 are destroyed.
+fn check_others(asm: &mut Assembler, counts: i32, leave: Label) {
+    let (v6, free) = (asm.label(), asm.label());
+    asm.set_map_value(Reg::R9, counts);
+    unless_recent(asm, Reg::R9, OTHERS_SEEN, free);
+    load_octets(asm, Reg::R8, 0, SCRATCH_AT, ETHERNET + 10, leave);
+    asm.load(Size::Word, Reg::R1, Reg::R6, skb::PROTOCOL);
+    asm.jump_if(Reg::R1, If::NotEqual, half(Family::V4.ethertype()), v6);
+    let protocol = SCRATCH_AT + ETHERNET as i16;
+    asm.load(Size::Octet, Reg::R1, Reg::Stack, protocol + 9);
+    asm.jump_if(Reg::R1, If::Equal, PROTOCOL_TCP, free);
+    asm.jump(leave);
+    asm.here(v6);
+    asm.load(Size::Octet, Reg::R1, Reg::Stack, protocol + 6);
+    asm.jump_if(Reg::R1, If::NotEqual, PROTOCOL_TCP, leave);
+    asm.here(free);
+}
+
+/// Writes the outer headers, Ethernet's among them, and a copy of the frame's own, to the stack.
+fn build(asm: &mut Assembler, spec: &Egress, leave: Label) {
+    let outer = template(spec);
+    // The kernel writes addresses of its own here, and sends nothing on that is for a group.
+    let mut words = vec![0; ETHERNET - 2];
+    words.extend(spec.family().ethertype().to_be_bytes());
+    words.extend(&outer);
+    words.resize(words.len().next_multiple_of(4), 0);
+    for (n, octets) in words.chunks_exact(4).enumerate() {
+        let octets = [octets[0], octets[1], octets[2], octets[3]];
+        let at = BUFFER + 4 * n as i16;
+        asm.store(Size::Word, Reg::Stack, at, word(octets));
+    }
+    let frame = IP + outer.len() as i16;
+    load_octets(asm, Reg::R8, 0, frame, ETHERNET, leave);
+    let ip = spec.family().header();
+    let udp_len = (UDP + spec.header.len()) as i32;
+    length(asm, IP + ip as i16 + 4, udp_len);
+    match spec.family() {
+        Family::V4 => {
+            length(asm, IP + 2, outer.len() as i32);
+            // Where routers may cut, pieces are told apart by it.
+            match spec.dont_fragment {
+                true => asm.set(Reg::R0, 0),
+                false => asm.call(Helper::RandomWord),
+            }
+            asm.op(Op::And, Reg::R0, 0xffff);
+            asm.store(Size::Half, Reg::Stack, IP + 4, Reg::R0);
+            checksum(asm, &outer[..ip]);
+        }
+        Family::V6 => length(asm, IP + 4, udp_len),
+    }
+}
+
+/// Stores the frame's length with `more` octets, in network order.
+fn length(asm: &mut Assembler, at: i16, more: i32) {
+    asm.set(Reg::R1, Reg::R7);
+    asm.op(Op::Add, Reg::R1, more);
+    asm.swap_half(Reg::R1);
+    asm.store(Size::Half, Reg::Stack, at, Reg::R1);
+}
+
+/// The checksum of the IPv4 header (RFC 1071), whose identification is in R0, from the sum of what
+/// is known beforehand.
+fn checksum(asm: &mut Assembler, known: &[u8]) {
+    let halves = known.chunks_exact(2);
+    let sum: i32 = halves
+        .map(|octets| i32::from(u16::from_ne_bytes([octets[0], octets[1]])))
+        .sum();
+    asm.load(Size::Half, Reg::R1, Reg::Stack, IP + 2);
+    asm.op(Op::Add, Reg::R1, Reg::R0);
+    asm.op(Op::Add, Reg::R1, sum);
+    for _ in 0..2 {
+        asm.set(Reg::R2, Reg::R1);
+        asm.op(Op::Shr, Reg::R2, 16);
+        asm.op(Op::And, Reg::R1, 0xffff);
+        asm.op(Op::Add, Reg::R1, Reg::R2);
+    }
+    asm.op(Op::Xor, Reg::R1, 0xffff);
+    asm.store(Size::Half, Reg::Stack, IP + 10, Reg::R1);
+}
+
+/// Makes room and puts the headers there.
+fn wrap(asm: &mut Assembler, spec: &Egress, leave: Label) {
+    let room = spec.overhead() + ETHERNET;
+    let done = asm.label();
+    let family = match spec.family() {
+        Family::V4 => ENCAP_V4,
+        Family::V6 => ENCAP_V6,
+    };
+    let inner = (ETHERNET as u64) << 56;
+    let flags = FIXED_GSO | family | ENCAP_UDP | ENCAP_ETHERNET | inner;
+    asm.set(Reg::R1, Reg::R6);
+    asm.set(Reg::R2, room as i32);
+    asm.set(Reg::R3, BEHIND_ETHERNET);
+    asm.set_double(Reg::R4, flags);
+    asm.call(Helper::SkbAdjustRoom);
+    asm.jump_if(Reg::R0, If::NotEqual, 0, leave);
+    asm.set(Reg::R1, Reg::R6);
+    asm.set(Reg::R2, 0);
+    asm.set(Reg::R3, Reg::Stack);
+    asm.op(Op::Add, Reg::R3, i32::from(BUFFER));
+    asm.set(Reg::R4, (ETHERNET + room) as i32);
+    asm.set(Reg::R5, 0);
+    asm.call(Helper::SkbStoreBytes);
+    asm.jump_if(Reg::R0, If::Equal, 0, done);
+    asm.exit_with(verdict::DROP);
+    asm.here(done);
+}
+
+/// Counts the packet and sends it by the route and the neighbour that the kernel knows.
+fn send(asm: &mut Assembler, spec: &Egress, counts: i32) {
+    asm.set_map_value(Reg::R2, counts);
+    for (at, from) in [(0, PACKETS), (8, OCTETS)] {
+        asm.load(Size::Double, Reg::R1, Reg::Stack, from);
+        asm.add_atomically(Reg::R2, at, Reg::R1);
+    }
+    asm.set(Reg::R1, spec.underlay as i32);
+    for rest in [Reg::R2, Reg::R3, Reg::R4] {
+        asm.set(rest, 0);
+    }
+    asm.call(Helper::RedirectNeighbour);
+    asm.exit();
+}
+
+impl Egress {
+    fn family(&self) -> Family {
+        Family::of(self.local.ip())
+    }
+
+    /// Octets in front of a frame.
+    fn overhead(&self) -> usize {
+        self.family().header() + UDP + self.header.len()
+    }
+}
+
+/// A frame of more octets makes no packet of IP.
+fn longest_super_frame(spec: &Egress) -> i32 {
+    MAX_PACKET - spec.overhead() as i32
+}
+
+/// The outer headers without lengths, identification and checksum.
+fn template(spec: &Egress) -> Vec<u8> {
+    debug_assert!(spec.header.len() >= L2TP);
+    let mut out = Vec::with_capacity(spec.overhead());
+    match (spec.local.ip(), spec.remote.ip()) {
+        (IpAddr::V4(local), IpAddr::V4(remote)) => {
+            let flags = u8::from(spec.dont_fragment) << 6;
+            out.extend([0x45, spec.class, 0, 0, 0, 0, flags, 0]);
+            out.extend([spec.ttl, PROTOCOL_UDP as u8, 0, 0]);
+            out.extend(local.octets());
+            out.extend(remote.octets());
+        }
+        (IpAddr::V6(local), IpAddr::V6(remote)) => {
+            let class = spec.class;
+            out.extend([0x60 | class >> 4, class << 4, 0, 0, 0, 0]);
+            out.extend([PROTOCOL_UDP as u8, spec.ttl]);
+            out.extend(local.octets());
+            out.extend(remote.octets());
+        }
+        (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => {}
+    }
+    out.extend(spec.local.port().to_be_bytes());
+    out.extend(spec.remote.port().to_be_bytes());
+    out.extend([0; 4]);
+    out.extend(&spec.header);
+    out
+}

@@ -1,0 +1,76 @@
+//! What programs and the data path tell each other by maps.
+
+/// The longest of what may follow the session id: cookie and sublayer.
+pub(crate) const MAX_REST: usize = 12;
+
+/// Octets of a session's value in the array where [`egress`](super::egress()) counts: a [`Count`],
+/// and when the last super-frame of UDP went, in nanoseconds of the machine's life.
+pub(crate) const SENT: usize = Count::LEN + 8;
+
+/// What is known of the session that a key leads to, and what it has received. Programs use the
+/// offsets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Entry {
+    pub(crate) received: Count,
+    /// Cookie and sublayer of the peer's packets.
+    pub(crate) rest: [u8; MAX_REST],
+    /// How many octets of these there are.
+    pub(crate) rest_len: u32,
+    /// The interface index of the session's device.
+    pub(crate) device: u32,
+    /// Octets of the longest frame that the device takes.
+    pub(crate) longest: u32,
+}
+
+/// Packets, and octets of L2TP in them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Count {
+    pub(crate) packets: u64,
+    pub(crate) octets: u64,
+}
+
+impl Count {
+    /// Octets in a map.
+    pub(crate) const LEN: usize = 16;
+
+    pub(crate) fn read(octets: &[u8; Count::LEN]) -> Count {
+        let (packets, octets) = octets.split_at(8);
+        let number = |octets: &[u8]| octets.try_into().map_or(0, u64::from_ne_bytes);
+        Count {
+            packets: number(packets),
+            octets: number(octets),
+        }
+    }
+}
+
+impl Entry {
+    /// Octets in a map.
+    pub(crate) const LEN: usize = 64;
+
+    pub(super) const PACKETS: i16 = 0;
+    pub(super) const OCTETS: i16 = 8;
+    /// When the last packet with a UDP checksum came, in nanoseconds of the machine's life.
+    pub(super) const CHECKSUM_SEEN: i16 = 16;
+    pub(super) const REST: i16 = 24;
+    pub(super) const MASK: i16 = 40;
+    pub(super) const DEVICE: i16 = 52;
+    pub(super) const REST_LEN: i16 = 56;
+    pub(super) const LONGEST: i16 = 60;
+
+    /// The entry as programs find it.
+    pub(crate) fn write(&self) -> [u8; Entry::LEN] {
+        let mut out = [0; Entry::LEN];
+        let rest_len = self.rest_len as usize;
+        let mut put = |at: i16, octets: &[u8]| {
+            out[at as usize..at as usize + octets.len()].copy_from_slice(octets);
+        };
+        put(Entry::PACKETS, &self.received.packets.to_ne_bytes());
+        put(Entry::OCTETS, &self.received.octets.to_ne_bytes());
+        put(Entry::REST, &self.rest[..rest_len]);
+        put(Entry::MASK, &[0xff; MAX_REST][..rest_len]);
+        put(Entry::DEVICE, &self.device.to_ne_bytes());
+        put(Entry::REST_LEN, &self.rest_len.to_ne_bytes());
+        put(Entry::LONGEST, &self.longest.to_ne_bytes());
+        out
+    }
+}

@@ -1,0 +1,349 @@
+//! The programs of the fast path, as functions of what they are for.
+//!
+//! [`egress`] wraps a session's frames, [`ingress`] unwraps what comes by a device, after the kernel
+//! has merged packets; [`early`] does so before, and [`behind`] takes over from it. Each leaves alone
+//! what it is not sure of, which then reaches user space as if there were no program.
+
+mod early;
+mod egress;
+mod entry;
+mod ingress;
+
+pub(crate) use early::{behind, early};
+pub(crate) use egress::{Egress, egress};
+pub(crate) use entry::{Count, Entry, MAX_REST, SENT};
+pub(crate) use ingress::ingress;
+
+use super::assembler::{Assembler, Helper, If, Label, Op, Reg, Size};
+use std::net::{IpAddr, SocketAddr};
+
+pub(crate) const ETHERNET: usize = 14;
+pub(crate) const UDP: usize = 8;
+/// Version word and session id (RFC 3931 §4.1.2.1).
+const L2TP: usize = 8;
+/// The longest packet of IP.
+const MAX_PACKET: i32 = 65_535;
+
+const PROTOCOL_TCP: i32 = 6;
+const PROTOCOL_UDP: i32 = 17;
+
+/// Where `struct __sk_buff` has what is asked of it.
+mod skb {
+    pub(super) const LEN: i16 = 0;
+    pub(super) const PROTOCOL: i16 = 16;
+    pub(super) const VLAN_PRESENT: i16 = 20;
+    pub(super) const DATA: i16 = 76;
+    pub(super) const DATA_META: i16 = 140;
+    pub(super) const GSO_SIZE: i16 = 176;
+}
+
+/// Verdicts of programs at a device's traffic hooks.
+mod verdict {
+    /// The next program's, or nobody's: the packet goes on.
+    pub(super) const NEXT: i32 = -1;
+    pub(super) const DROP: i32 = 2;
+}
+
+/// `bpf_redirect`'s flag for the way into a device.
+const INTO_DEVICE: i32 = 1;
+
+/// `bpf_skb_adjust_room`: behind the Ethernet header.
+const BEHIND_ETHERNET: i32 = 1;
+/// Its flag: segments stay as long as they are.
+const FIXED_GSO: u64 = 1;
+
+/// A family of outer addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Family {
+    V4,
+    V6,
+}
+
+impl Family {
+    pub(crate) fn of(ip: IpAddr) -> Family {
+        match ip {
+            IpAddr::V4(_) => Family::V4,
+            IpAddr::V6(_) => Family::V6,
+        }
+    }
+
+    /// Octets of its header without options.
+    pub(crate) fn header(self) -> usize {
+        match self {
+            Family::V4 => 20,
+            Family::V6 => 40,
+        }
+    }
+
+    /// Octets of the key that a session's packets are found by.
+    pub(crate) fn key(self) -> usize {
+        match self {
+            Family::V4 => 16,
+            Family::V6 => 40,
+        }
+    }
+
+    /// Where a packet has source and destination address, one behind the other.
+    fn addresses(self) -> (usize, usize) {
+        match self {
+            Family::V4 => (12, 8),
+            Family::V6 => (8, 32),
+        }
+    }
+
+    fn ethertype(self) -> u16 {
+        match self {
+            Family::V4 => 0x0800,
+            Family::V6 => 0x86dd,
+        }
+    }
+
+    /// The octets before the rest of the L2TP header: IP, UDP, version and session id.
+    fn outer(self) -> usize {
+        self.header() + UDP + L2TP
+    }
+}
+
+/// What a session's packets are found by, as they have it: addresses, ports, session id.
+pub(crate) fn key(from: SocketAddr, to: SocketAddr, session: u32) -> Vec<u8> {
+    let mut key = Vec::with_capacity(40);
+    for end in [from, to] {
+        match end.ip() {
+            IpAddr::V4(ip) => key.extend(ip.octets()),
+            IpAddr::V6(ip) => key.extend(ip.octets()),
+        }
+    }
+    key.extend(from.port().to_be_bytes());
+    key.extend(to.port().to_be_bytes());
+    key.extend(session.to_be_bytes());
+    key
+}
+
+/// For so long after a packet that user space takes, others that may be of its flow go the same way,
+/// so that none overtakes it.
+const STAY_NANOSECONDS: u64 = 1_000_000_000;
+
+/// A number in network order, as a load of 16 bits gives it.
+fn half(number: u16) -> i32 {
+    u16::from_ne_bytes(number.to_be_bytes()).into()
+}
+
+/// A number in network order, as a comparison or a store of 32 bits has it.
+fn word(octets: [u8; 4]) -> i32 {
+    i32::from_ne_bytes(octets)
+}
+
+/// What becomes of a session's packets after one with a UDP checksum, which stems from a path
+/// through user space: such packets have one when several leave together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stay {
+    /// For a while they go the same way, so that none overtakes it.
+    AWhile,
+    /// Nothing: user space could not read them.
+    No,
+}
+
+/// Where the outer headers of a packet are read from.
+#[derive(Debug, Clone, Copy)]
+struct Headers {
+    /// The register and the offset where the IP header begins.
+    at: (Reg, i16),
+    /// Where on the stack the key is to be made.
+    key: i16,
+    /// The map of the family's sessions.
+    map: i32,
+    family: Family,
+    stay: Stay,
+}
+
+impl Headers {
+    fn load(&self, asm: &mut Assembler, size: Size, to: Reg, offset: usize) {
+        asm.load(size, to, self.at.0, self.at.1 + offset as i16);
+    }
+
+    /// Leaves a packet that is no UDP datagram with L2TP data of version 3 in one piece. R1 is
+    /// destroyed.
+    fn check(&self, asm: &mut Assembler, leave: Label) {
+        match self.family {
+            Family::V4 => {
+                self.load(asm, Size::Octet, Reg::R1, 0);
+                asm.jump_if(Reg::R1, If::NotEqual, 0x45, leave);
+                self.load(asm, Size::Octet, Reg::R1, 9);
+                asm.jump_if(Reg::R1, If::NotEqual, PROTOCOL_UDP, leave);
+                self.load(asm, Size::Half, Reg::R1, 6);
+                asm.op(Op::And, Reg::R1, half(0x3fff));
+                asm.jump_if(Reg::R1, If::NotEqual, 0, leave);
+            }
+            Family::V6 => {
+                self.load(asm, Size::Octet, Reg::R1, 0);
+                asm.op(Op::Shr, Reg::R1, 4);
+                asm.jump_if(Reg::R1, If::NotEqual, 6, leave);
+                self.load(asm, Size::Octet, Reg::R1, 6);
+                asm.jump_if(Reg::R1, If::NotEqual, PROTOCOL_UDP, leave);
+            }
+        }
+        self.load(asm, Size::Word, Reg::R1, self.family.header() + UDP);
+        asm.jump_if(Reg::R1, If::NotEqual, word([0, 3, 0, 0]), leave);
+    }
+
+    /// The octets of the whole frame, as IP and UDP tell them, in `to`. Leaves a packet in which they
+    /// do not agree. R2 is destroyed.
+    fn length(&self, asm: &mut Assembler, to: Reg, leave: Label) {
+        let ip = self.family.header();
+        self.load(asm, Size::Half, to, ip + 4);
+        asm.swap_half(to);
+        asm.op(Op::Add, to, (ETHERNET + ip) as i32);
+        let (at, before) = match self.family {
+            Family::V4 => (2, ETHERNET),
+            Family::V6 => (4, ETHERNET + ip),
+        };
+        self.load(asm, Size::Half, Reg::R2, at);
+        asm.swap_half(Reg::R2);
+        asm.op(Op::Add, Reg::R2, before as i32);
+        asm.jump_if(Reg::R2, If::NotEqual, to, leave);
+    }
+
+    /// Looks for the session of a packet; R7 is its entry. R1 to R5 are destroyed.
+    fn find(&self, asm: &mut Assembler, leave: Label) {
+        let (from, octets) = self.family.addresses();
+        let mut to = self.key;
+        let mut copy = |asm: &mut Assembler, from: usize| {
+            self.load(asm, Size::Word, Reg::R1, from);
+            asm.store(Size::Word, Reg::Stack, to, Reg::R1);
+            to += 4;
+        };
+        for at in (from..from + octets).step_by(4) {
+            copy(asm, at);
+        }
+        copy(asm, self.family.header());
+        copy(asm, self.family.header() + UDP + 4);
+        asm.set_map(Reg::R1, self.map);
+        asm.set(Reg::R2, Reg::Stack);
+        asm.op(Op::Add, Reg::R2, i32::from(self.key));
+        asm.call(Helper::MapLookup);
+        asm.jump_if(Reg::R0, If::Equal, 0, leave);
+        asm.set(Reg::R7, Reg::R0);
+    }
+
+    /// Leaves a packet that has a UDP checksum, which is not verified here, and perhaps those after
+    /// it. R0 to R5 are destroyed.
+    fn check_checksum(&self, asm: &mut Assembler, leave: Label) {
+        let (without, free) = (asm.label(), asm.label());
+        self.load(asm, Size::Half, Reg::R1, self.family.header() + 6);
+        if self.stay == Stay::No {
+            return asm.jump_if(Reg::R1, If::NotEqual, 0, leave);
+        }
+        asm.jump_if(Reg::R1, If::Equal, 0, without);
+        asm.call(Helper::KtimeGetNs);
+        asm.store(Size::Double, Reg::R7, Entry::CHECKSUM_SEEN, Reg::R0);
+        asm.jump(leave);
+        asm.here(without);
+        unless_recent(asm, Reg::R7, Entry::CHECKSUM_SEEN, free);
+        asm.jump(leave);
+        asm.here(free);
+    }
+}
+
+/// Goes on at `free` unless the time at `at + offset` is set and not long ago. R0 to R5 are
+/// destroyed.
+fn unless_recent(asm: &mut Assembler, at: Reg, offset: i16, free: Label) {
+    let recent = asm.label();
+    asm.load(Size::Double, Reg::R1, at, offset);
+    asm.jump_if(Reg::R1, If::Equal, 0, free);
+    asm.call(Helper::KtimeGetNs);
+    asm.load(Size::Double, Reg::R1, at, offset);
+    asm.op(Op::Sub, Reg::R0, Reg::R1);
+    asm.set_double(Reg::R1, STAY_NANOSECONDS);
+    asm.jump_if(Reg::R0, If::Less, Reg::R1, recent);
+    asm.store(Size::Double, at, offset, 0);
+    asm.jump(free);
+    asm.here(recent);
+}
+
+/// Leaves a packet whose cookie and sublayer, at `from + offset`, are not those of the entry in R7.
+/// R1 and R2 are destroyed.
+fn check_rest(asm: &mut Assembler, from: Reg, offset: i16, leave: Label) {
+    for at in [0, 4, 8] {
+        asm.load(Size::Word, Reg::R1, from, offset + at);
+        asm.load(Size::Word, Reg::R2, Reg::R7, Entry::MASK + at);
+        asm.op(Op::And, Reg::R1, Reg::R2);
+        asm.load(Size::Word, Reg::R2, Reg::R7, Entry::REST + at);
+        asm.jump_if(Reg::R1, If::NotEqual, Reg::R2, leave);
+    }
+}
+
+/// Octets that [`frame_headers`] needs on the stack.
+const SCRATCH: i16 = 40;
+
+/// The length of the headers of a super-frame of TCP, from its Ethernet header, which begins R8
+/// octets into the packet R6, to the end of TCP's: in R9. Leaves one of another kind. R0 to R5 are
+/// destroyed.
+fn frame_headers(asm: &mut Assembler, scratch: i16, leave: Label) {
+    const IP: i16 = ETHERNET as i16;
+    let (v6, found) = (asm.label(), asm.label());
+    load_octets(asm, Reg::R8, 0, scratch, ETHERNET + 20, leave);
+    asm.load(Size::Half, Reg::R1, Reg::Stack, scratch + 12);
+    asm.jump_if(Reg::R1, If::Equal, half(Family::V6.ethertype()), v6);
+    asm.jump_if(Reg::R1, If::NotEqual, half(Family::V4.ethertype()), leave);
+    asm.load(Size::Octet, Reg::R1, Reg::Stack, scratch + IP + 9);
+    asm.jump_if(Reg::R1, If::NotEqual, PROTOCOL_TCP, leave);
+    asm.load(Size::Octet, Reg::R9, Reg::Stack, scratch + IP);
+    asm.op(Op::And, Reg::R9, 0x0f);
+    asm.op(Op::Shl, Reg::R9, 2);
+    asm.jump(found);
+    asm.here(v6);
+    asm.load(Size::Octet, Reg::R1, Reg::Stack, scratch + IP + 6);
+    asm.jump_if(Reg::R1, If::NotEqual, PROTOCOL_TCP, leave);
+    asm.set(Reg::R9, Family::V6.header() as i32);
+    asm.here(found);
+    asm.op(Op::Add, Reg::R9, ETHERNET as i32);
+    // The octet with TCP's data offset.
+    asm.set(Reg::R2, Reg::R8);
+    asm.op(Op::Add, Reg::R2, Reg::R9);
+    load_octets(asm, Reg::R2, 12, scratch, 1, leave);
+    asm.load(Size::Octet, Reg::R1, Reg::Stack, scratch);
+    asm.op(Op::Shr, Reg::R1, 4);
+    asm.op(Op::Shl, Reg::R1, 2);
+    asm.op(Op::Add, Reg::R9, Reg::R1);
+}
+
+/// Copies octets of the packet R6, from `from + offset` on, to the stack.
+fn load_octets(asm: &mut Assembler, from: Reg, offset: i32, to: i16, len: usize, leave: Label) {
+    asm.set(Reg::R2, from);
+    if offset != 0 {
+        asm.op(Op::Add, Reg::R2, offset);
+    }
+    asm.set(Reg::R1, Reg::R6);
+    asm.set(Reg::R3, Reg::Stack);
+    asm.op(Op::Add, Reg::R3, i32::from(to));
+    asm.set(Reg::R4, len as i32);
+    asm.call(Helper::SkbLoadBytes);
+    asm.jump_if(Reg::R0, If::NotEqual, 0, leave);
+}
+
+/// From a super-frame's length in R1, the length of its headers in R9 and the octets of payload in
+/// each of its segments in R2: R1 becomes the octets and R0 the number of all frames that it stands
+/// for. Leaves what is no super-frame. R2 and R3 are destroyed.
+fn count_segments(asm: &mut Assembler, leave: Label) {
+    asm.jump_if(Reg::R9, If::Greater, Reg::R1, leave);
+    asm.set(Reg::R0, Reg::R1);
+    asm.op(Op::Sub, Reg::R0, Reg::R9);
+    asm.jump_if(Reg::R0, If::Equal, 0, leave);
+    asm.op(Op::Add, Reg::R0, Reg::R2);
+    asm.op(Op::Sub, Reg::R0, 1);
+    asm.op(Op::Div, Reg::R0, Reg::R2);
+    asm.set(Reg::R3, Reg::R0);
+    asm.op(Op::Sub, Reg::R3, 1);
+    asm.op(Op::Mul, Reg::R3, Reg::R9);
+    asm.op(Op::Add, Reg::R1, Reg::R3);
+}
+
+/// Has the frames that a super-frame is cut into counted by their L2TP headers too, of R3 octets
+/// each: packets in R0, octets in R1. R3 is destroyed.
+fn add_headers(asm: &mut Assembler) {
+    asm.op(Op::Mul, Reg::R3, Reg::R0);
+    asm.op(Op::Add, Reg::R1, Reg::R3);
+}
+
+#[cfg(test)]
+mod tests;
