@@ -37,7 +37,8 @@ pub(super) fn start(peer: Peer, world: &World, side: Side, sessions: u32) -> any
     let command = world
         .command(side, &program()?.to_string_lossy())
         .env("RUST_LOG", "warn")
-        .args(["run", "--state", "none", "--config", "/dev/stdin"]);
+        .args(["run", "--state", "none", "--config", "/dev/stdin"])
+        .args((peer == Peer::AditFast).then_some("--fast-path=all"));
     feed(command, &configuration(peer, side, sessions)?)
 }
 
@@ -45,7 +46,7 @@ pub(super) fn start(peer: Peer, world: &World, side: Side, sessions: u32) -> any
 fn configuration(peer: Peer, side: Side, sessions: u32) -> anyhow::Result<String> {
     let encapsulation = match peer {
         Peer::AditIp => "encap = \"ip\"",
-        Peer::AditUdp | Peer::Bare | Peer::Vxlan | Peer::Gretap | Peer::Fastd => {
+        Peer::AditUdp | Peer::AditFast | Peer::Bare | Peer::Vxlan | Peer::Gretap | Peer::Fastd => {
             "encap = \"udp\"\nudp_sport = 1701\nudp_dport = 1701"
         }
     };

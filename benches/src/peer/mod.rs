@@ -35,18 +35,21 @@ pub(crate) enum Peer {
     Fastd,
     /// Adit over UDP.
     AditUdp,
+    /// Adit over UDP, inside the kernel.
+    AditFast,
     /// Adit over IP protocol 115.
     AditIp,
 }
 
 impl Peer {
     /// All of them, in the order of the report.
-    pub(crate) const ALL: [Peer; 6] = [
+    pub(crate) const ALL: [Peer; 7] = [
         Peer::Bare,
         Peer::Vxlan,
         Peer::Gretap,
         Peer::Fastd,
         Peer::AditUdp,
+        Peer::AditFast,
         Peer::AditIp,
     ];
 
@@ -58,6 +61,7 @@ impl Peer {
             Peer::Gretap => "gretap",
             Peer::Fastd => "fastd",
             Peer::AditUdp => "adit-udp",
+            Peer::AditFast => "adit-fast",
             Peer::AditIp => "adit-ip",
         }
     }
@@ -70,6 +74,7 @@ impl Peer {
             Peer::Gretap => "kernel GRETAP",
             Peer::Fastd => "fastd, method null",
             Peer::AditUdp => "Adit over UDP",
+            Peer::AditFast => "Adit over UDP, in the kernel",
             Peer::AditIp => "Adit over IP",
         }
     }
@@ -85,7 +90,7 @@ impl Peer {
             Peer::Gretap => IPV4 + 4 + ETHERNET,
             Peer::Fastd => IPV4 + UDP + 1 + ETHERNET,
             // Flags and version, session id, default sublayer (RFC 3931 4.1.2.1 and 4.6).
-            Peer::AditUdp => IPV4 + UDP + 4 + 4 + 4 + ETHERNET,
+            Peer::AditUdp | Peer::AditFast => IPV4 + UDP + 4 + 4 + 4 + ETHERNET,
             // Session id, default sublayer (RFC 3931 4.1.1.1 and 4.6).
             Peer::AditIp => IPV4 + 4 + 4 + ETHERNET,
         };
@@ -95,7 +100,7 @@ impl Peer {
     /// Whether its tunnels hold sessions.
     pub(crate) fn has_sessions(self) -> bool {
         match self {
-            Peer::AditUdp | Peer::AditIp => true,
+            Peer::AditUdp | Peer::AditFast | Peer::AditIp => true,
             Peer::Bare | Peer::Vxlan | Peer::Gretap | Peer::Fastd => false,
         }
     }
@@ -109,7 +114,7 @@ impl Peer {
             Peer::Bare => Ok(kernel_release()),
             Peer::Vxlan | Peer::Gretap => kernel::probe(self, world),
             Peer::Fastd => fastd::probe(world),
-            Peer::AditUdp | Peer::AditIp => adit::probe(world),
+            Peer::AditUdp | Peer::AditFast | Peer::AditIp => adit::probe(world),
         }
     }
 
@@ -127,7 +132,7 @@ impl Peer {
                 Peer::Bare => continue,
                 Peer::Vxlan | Peer::Gretap => kernel::add(self, world, side)?,
                 Peer::Fastd => path.daemons.push(fastd::start(world, side)?),
-                Peer::AditUdp | Peer::AditIp => {
+                Peer::AditUdp | Peer::AditFast | Peer::AditIp => {
                     path.daemons.push(adit::start(self, world, side, sessions)?);
                 }
             }
@@ -155,7 +160,12 @@ impl Path<'_> {
     pub(crate) fn address(&self, side: Side) -> &'static str {
         match self.peer {
             Peer::Bare => side.outer(),
-            Peer::Vxlan | Peer::Gretap | Peer::Fastd | Peer::AditUdp | Peer::AditIp => side.inner(),
+            Peer::Vxlan
+            | Peer::Gretap
+            | Peer::Fastd
+            | Peer::AditUdp
+            | Peer::AditFast
+            | Peer::AditIp => side.inner(),
         }
     }
 
