@@ -59,7 +59,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "S")]
     seconds: Option<f64>,
     /// Measure only these peers (bare, vxlan, gretap, fastd, adit-udp, adit-ip), cases (rtt, tcp1,
-    /// tcp4, udp1400, udp64) and wires (nic, offload, plain); of a kind not named, all
+    /// tcp4, udp1400, udp64) and wires (nic, offload, plain); of a kind not named, all. The peers
+    /// adit-ppp and adit-xl2tpd, which carry PPP, are measured only when named
     #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
     only: Vec<String>,
     /// Numbers of sessions: measure instead Adit's throughput through one of so many
@@ -177,7 +178,7 @@ impl Options {
 
     fn subjects(&self, peers: &[Peer]) -> anyhow::Result<Vec<Subject>> {
         if self.sessions.is_empty() {
-            let peers = peers.or_all(&Peer::ALL);
+            let peers = peers.or_all(&Peer::USUAL);
             return Ok(peers
                 .into_iter()
                 .map(|peer| Subject { peer, sessions: 1 })

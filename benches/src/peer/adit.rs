@@ -42,20 +42,33 @@ pub(super) fn start(peer: Peer, world: &World, side: Side, sessions: u32) -> any
     feed(command, &configuration(peer, side, sessions)?)
 }
 
-/// One tunnel with `sessions` sessions; the last one's device is the one that is used.
+/// One tunnel with `sessions` sessions; the last one's device is the one that is used. A session of
+/// PPP has none, and xl2tpd makes a tunnel of its own.
 fn configuration(peer: Peer, side: Side, sessions: u32) -> anyhow::Result<String> {
     let encapsulation = match peer {
         Peer::AditIp => "encap = \"ip\"",
-        Peer::AditUdp | Peer::AditFast | Peer::Bare | Peer::Vxlan | Peer::Gretap | Peer::Fastd => {
-            "encap = \"udp\"\nudp_sport = 1701\nudp_dport = 1701"
-        }
+        Peer::AditUdp
+        | Peer::AditFast
+        | Peer::AditPpp
+        | Peer::AditXl2tpd
+        | Peer::Bare
+        | Peer::Vxlan
+        | Peer::Gretap
+        | Peer::Fastd => "encap = \"udp\"\nudp_sport = 1701\nudp_dport = 1701",
     };
+    if peer == Peer::AditXl2tpd {
+        return Ok(String::new());
+    }
     let mut text = format!(
         "[[tunnel]]\ntunnel_id = 1\npeer_tunnel_id = 1\nlocal = \"{}\"\nremote = \"{}\"\n{}\n",
         side.outer(),
         side.other().outer(),
         encapsulation
     );
+    if peer == Peer::AditPpp {
+        text += "[[tunnel.session]]\nsession_id = 1\npeer_session_id = 1\npseudowire = \"ppp\"\n";
+        return Ok(text);
+    }
     for session in 1..=sessions {
         let name = if session == sessions {
             DEVICE.to_owned()
@@ -72,6 +85,6 @@ fn configuration(peer: Peer, side: Side, sessions: u32) -> anyhow::Result<String
 }
 
 /// The program beside this one.
-fn program() -> anyhow::Result<PathBuf> {
+pub(super) fn program() -> anyhow::Result<PathBuf> {
     Ok(env::current_exe()?.with_file_name("adit"))
 }

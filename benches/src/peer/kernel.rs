@@ -23,7 +23,13 @@ pub(super) fn add(peer: Peer, world: &World, side: Side) -> anyhow::Result<()> {
     let kind = match peer {
         Peer::Vxlan => format!("vxlan id 1 {ends} dstport 4789 dev {CABLE}"),
         Peer::Gretap => format!("gretap {ends}"),
-        Peer::Bare | Peer::Fastd | Peer::AditUdp | Peer::AditFast | Peer::AditIp => {
+        Peer::Bare
+        | Peer::Fastd
+        | Peer::AditUdp
+        | Peer::AditFast
+        | Peer::AditIp
+        | Peer::AditPpp
+        | Peer::AditXl2tpd => {
             bail!("{} is not a tunnel of the kernel's", peer.title())
         }
     };

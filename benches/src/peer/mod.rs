@@ -3,6 +3,7 @@
 pub(crate) mod adit;
 mod fastd;
 mod kernel;
+mod ppp;
 
 use crate::host::kernel_release;
 use crate::world::{CABLE_MTU, Side, World};
@@ -39,11 +40,15 @@ pub(crate) enum Peer {
     AditFast,
     /// Adit over IP protocol 115.
     AditIp,
+    /// PPP of two pppd, in a session of Adit's over UDP.
+    AditPpp,
+    /// PPP of two pppd that xl2tpd has started under `adit exec`, on its own socket.
+    AditXl2tpd,
 }
 
 impl Peer {
-    /// All of them, in the order of the report.
-    pub(crate) const ALL: [Peer; 7] = [
+    /// Those that are measured unless others are asked for.
+    pub(crate) const USUAL: [Peer; 7] = [
         Peer::Bare,
         Peer::Vxlan,
         Peer::Gretap,
@@ -51,6 +56,19 @@ impl Peer {
         Peer::AditUdp,
         Peer::AditFast,
         Peer::AditIp,
+    ];
+
+    /// All of them, in the order of the report.
+    pub(crate) const ALL: [Peer; 9] = [
+        Peer::Bare,
+        Peer::Vxlan,
+        Peer::Gretap,
+        Peer::Fastd,
+        Peer::AditUdp,
+        Peer::AditFast,
+        Peer::AditIp,
+        Peer::AditPpp,
+        Peer::AditXl2tpd,
     ];
 
     /// The word that selects it on the command line.
@@ -63,6 +81,8 @@ impl Peer {
             Peer::AditUdp => "adit-udp",
             Peer::AditFast => "adit-fast",
             Peer::AditIp => "adit-ip",
+            Peer::AditPpp => "adit-ppp",
+            Peer::AditXl2tpd => "adit-xl2tpd",
         }
     }
 
@@ -76,6 +96,8 @@ impl Peer {
             Peer::AditUdp => "Adit over UDP",
             Peer::AditFast => "Adit over UDP, in the kernel",
             Peer::AditIp => "Adit over IP",
+            Peer::AditPpp => "PPP in Adit",
+            Peer::AditXl2tpd => "PPP of xl2tpd",
         }
     }
 
@@ -93,6 +115,10 @@ impl Peer {
             Peer::AditUdp | Peer::AditFast => IPV4 + UDP + 4 + 4 + 4 + ETHERNET,
             // Session id, default sublayer (RFC 3931 4.1.1.1 and 4.6).
             Peer::AditIp => IPV4 + 4 + 4 + ETHERNET,
+            // As over UDP; PPP's address, control and protocol (RFC 1662 3.1).
+            Peer::AditPpp => IPV4 + UDP + 4 + 4 + 4 + 4,
+            // Flags and version, length, tunnel and session id (RFC 2661 3.1); as above.
+            Peer::AditXl2tpd => IPV4 + UDP + 8 + 4,
         };
         CABLE_MTU - overhead
     }
@@ -101,7 +127,12 @@ impl Peer {
     pub(crate) fn has_sessions(self) -> bool {
         match self {
             Peer::AditUdp | Peer::AditFast | Peer::AditIp => true,
-            Peer::Bare | Peer::Vxlan | Peer::Gretap | Peer::Fastd => false,
+            Peer::Bare
+            | Peer::Vxlan
+            | Peer::Gretap
+            | Peer::Fastd
+            | Peer::AditPpp
+            | Peer::AditXl2tpd => false,
         }
     }
 
@@ -115,6 +146,7 @@ impl Peer {
             Peer::Vxlan | Peer::Gretap => kernel::probe(self, world),
             Peer::Fastd => fastd::probe(world),
             Peer::AditUdp | Peer::AditFast | Peer::AditIp => adit::probe(world),
+            Peer::AditPpp | Peer::AditXl2tpd => ppp::probe(self, world),
         }
     }
 
@@ -126,10 +158,15 @@ impl Peer {
             world,
             peer: self,
             daemons: Vec::new(),
+            programs: Vec::new(),
         };
+        if let Peer::AditPpp | Peer::AditXl2tpd = self {
+            ppp::join(&mut path)?;
+            return Ok(path);
+        }
         for side in Side::BOTH {
             match self {
-                Peer::Bare => continue,
+                Peer::Bare | Peer::AditPpp | Peer::AditXl2tpd => continue,
                 Peer::Vxlan | Peer::Gretap => kernel::add(self, world, side)?,
                 Peer::Fastd => path.daemons.push(fastd::start(world, side)?),
                 Peer::AditUdp | Peer::AditFast | Peer::AditIp => {
@@ -148,6 +185,8 @@ pub(crate) struct Path<'w> {
     world: &'w World,
     peer: Peer,
     daemons: Vec<Child>,
+    /// Programs that work for the path and move no packet.
+    programs: Vec<Child>,
 }
 
 impl Path<'_> {
@@ -165,7 +204,9 @@ impl Path<'_> {
             | Peer::Fastd
             | Peer::AditUdp
             | Peer::AditFast
-            | Peer::AditIp => side.inner(),
+            | Peer::AditIp
+            | Peer::AditPpp
+            | Peer::AditXl2tpd => side.inner(),
         }
     }
 
@@ -174,7 +215,7 @@ impl Path<'_> {
         let end = Instant::now() + PATIENCE;
         let mut pause = Duration::from_millis(5);
         while !self.world.has(side, DEVICE) {
-            for daemon in &mut self.daemons {
+            for daemon in self.daemons.iter_mut().chain(&mut self.programs) {
                 ensure!(daemon.try_wait()?.is_none(), "the daemon ended by itself");
             }
             ensure!(
@@ -196,23 +237,29 @@ impl Path<'_> {
 
 impl Drop for Path<'_> {
     fn drop(&mut self) {
-        let running = self
-            .daemons
-            .iter()
-            .filter_map(|daemon| Pid::from_raw(daemon.id() as i32));
-        for daemon in running {
-            // One that has ended by itself cannot be asked to.
-            let _ = kill_process(daemon, Signal::TERM);
-        }
-        let end = Instant::now() + PATIENCE;
-        for daemon in &mut self.daemons {
-            reap(daemon, end);
-        }
+        // Programs say good-bye to each other before the daemons do.
+        end(&mut self.programs);
+        end(&mut self.daemons);
         if self.peer != Peer::Bare {
             for side in Side::BOTH {
                 self.world.remove(side, DEVICE);
             }
         }
+    }
+}
+
+/// Asks processes to end, and sees to it that they do.
+fn end(processes: &mut [Child]) {
+    let running = processes
+        .iter()
+        .filter_map(|process| Pid::from_raw(process.id() as i32));
+    for process in running {
+        // One that has ended by itself cannot be asked to.
+        let _ = kill_process(process, Signal::TERM);
+    }
+    let end = Instant::now() + PATIENCE;
+    for process in processes {
+        reap(process, end);
     }
 }
 
