@@ -169,6 +169,7 @@ impl Wire {
             local: address(1),
             remote: address(2),
             encapsulation: Encapsulation::Udp,
+            socket: 0,
             mark: 0,
         };
         let mut keys = Vec::new();

@@ -61,6 +61,7 @@ impl ControlSocket {
         let target = to.map(|to| Target {
             to: SockAddr::from(to),
             from: None,
+            mark: 0,
         });
         let out = Message {
             pieces: &pieces,
@@ -129,6 +130,7 @@ impl ProgramEnd {
         let target = Target {
             to: SockAddr::from(self.program),
             from: Some(from),
+            mark: 0,
         };
         let out = Message {
             pieces: &[IoSlice::new(message)],

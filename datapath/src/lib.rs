@@ -42,6 +42,8 @@ pub struct ControlMessage<'a> {
     pub peer: SocketAddr,
     /// This end's address. One to send needs it where the listener is bound to every address.
     pub local: Option<IpAddr>,
+    /// The mark of its packet, or 0; told by listeners that were asked to.
+    pub mark: u32,
     /// The message: the payload of UDP, or of IP with the zero session id in front.
     pub octets: &'a [u8],
 }

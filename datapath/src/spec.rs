@@ -128,6 +128,8 @@ pub struct ListenerSpec {
     pub interface: Option<String>,
     /// Checksums of UDP packets.
     pub checksum: UdpChecksum,
+    /// Whether control messages are given with the mark that the host has put on their packets.
+    pub marks: bool,
 }
 
 /// What a listener is bound to.
@@ -156,6 +158,8 @@ pub struct Via {
     pub listener: ListenerId,
     /// Whose packets are taken for the peer's.
     pub source: PeerSource,
+    /// The mark (SO_MARK) of packets that go to the peer, or 0.
+    pub mark: u32,
 }
 
 /// Whose packets a tunnel on a shared socket takes for its peer's.

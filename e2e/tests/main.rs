@@ -18,6 +18,7 @@ mod l2tpip;
 mod lab;
 mod lifecycle;
 mod many;
+mod marks;
 mod matrix;
 mod mtu;
 mod networkd;
@@ -53,6 +54,7 @@ fn main() -> ExitCode {
             spread::tests(),
             checksum::tests(),
             control::tests(),
+            marks::tests(),
             interop::tests(),
             degraded::tests(),
             ppp::tests(),

@@ -106,6 +106,7 @@ impl World {
             local: address(from),
             remote: address(to),
             encapsulation,
+            socket: 0,
             mark: 0,
         }
     }

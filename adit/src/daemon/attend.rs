@@ -49,6 +49,7 @@ impl Desk {
                 listener,
                 peer: message.peer,
                 local: message.local,
+                mark: message.mark,
                 octets: message.octets.into(),
             };
             post.try_send(letter).is_ok()

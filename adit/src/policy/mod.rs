@@ -40,6 +40,8 @@ pub struct Listener {
     pub interface: Option<String>,
     /// UDP checksums.
     pub checksum: UdpChecksum,
+    /// Whether the host's marks tell peers apart.
+    pub marks: bool,
 }
 
 /// Who may call, and on what terms.

@@ -43,6 +43,8 @@ pub(crate) struct Target {
     pub(crate) to: SockAddr,
     /// The address to send from, on a socket that is bound to every address.
     pub(crate) from: Option<IpAddr>,
+    /// The mark for the host to know the packet by, or 0.
+    pub(crate) mark: u32,
 }
 
 /// What was received as one.
@@ -58,6 +60,8 @@ pub(crate) struct Received {
     pub(crate) to: Option<IpAddr>,
     /// Its TOS octet or traffic class, 0 where the socket does not tell.
     pub(crate) class: u8,
+    /// The mark that the host has put on it, 0 where the socket does not tell.
+    pub(crate) mark: u32,
 }
 
 impl Received {
@@ -119,6 +123,7 @@ pub(crate) fn receive(
             from: None,
             to: told.destination,
             class: told.class.unwrap_or(0),
+            mark: told.mark.unwrap_or(0),
         };
     }
     for ((out, message), name) in received.iter_mut().zip(&messages[..got]).zip(names) {
@@ -156,6 +161,9 @@ pub(crate) fn send(socket: BorrowedFd<'_>, out: &[Message<'_>]) -> io::Result<us
             message.msg_hdr.msg_namelen = target.to.len();
             if let Some(from) = target.from {
                 len = control.source(len, from);
+            }
+            if target.mark != 0 {
+                len = control.mark(len, target.mark);
             }
         }
         if len > 0 {

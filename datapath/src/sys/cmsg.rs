@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Room for all that is sent or asked for with one packet.
-pub(super) const ROOM: usize = 120;
+pub(super) const ROOM: usize = 144;
 
 const HEADER: usize = size_of::<libc::cmsghdr>();
 
@@ -58,6 +58,11 @@ impl Controls {
         self.push(len, level, kind, &i32::from(hops).to_ne_bytes())
     }
 
+    /// Has the packet leave with this mark, for the host's own use.
+    pub(super) fn mark(&mut self, len: usize, mark: u32) -> usize {
+        self.push(len, libc::SOL_SOCKET, libc::SO_MARK, &mark.to_ne_bytes())
+    }
+
     /// Has the packet leave from this address.
     pub(super) fn source(&mut self, len: usize, from: IpAddr) -> usize {
         match from {
@@ -100,6 +105,8 @@ pub(super) struct Told {
     pub(super) destination: Option<IpAddr>,
     /// Its TOS octet or traffic class.
     pub(super) class: Option<u8>,
+    /// The mark that the host has put on it.
+    pub(super) mark: Option<u32>,
 }
 
 impl Told {
@@ -120,6 +127,9 @@ impl Told {
             (libc::SOL_IPV6, libc::IPV6_TCLASS) => {
                 let class = value.first_chunk().map(|class| i32::from_ne_bytes(*class));
                 self.class = class.map(|class| class as u8);
+            }
+            (libc::SOL_SOCKET, libc::SO_MARK) => {
+                self.mark = value.first_chunk().map(|mark| u32::from_ne_bytes(*mark));
             }
             (libc::SOL_IPV6, libc::IPV6_PKTINFO) => {
                 let address = value.first_chunk::<16>();
@@ -159,8 +169,10 @@ mod tests {
         let len = controls.push(0, libc::SOL_UDP, libc::UDP_GRO, &1400i32.to_ne_bytes());
         let v6: Ipv6Addr = "2001:db8::1".parse().unwrap();
         let len = controls.class(len, false, 0xb9);
+        let len = controls.mark(len, 0x10);
         let len = controls.source(len, v6.into());
         let told = Told {
+            mark: Some(0x10),
             segment: Some(1400),
             destination: Some(v6.into()),
             class: Some(0xb9),

@@ -181,6 +181,13 @@ pub(crate) fn ip_control(v4: bool) -> io::Result<Socket> {
     Ok(socket)
 }
 
+/// Has the socket tell of the mark that the host has put on each packet (Linux 5.19).
+pub(crate) fn tell_marks(socket: &Socket) -> io::Result<()> {
+    /// SO_RCVMARK, which libc does not have for every target.
+    const RCVMARK: libc::c_int = 75;
+    set_int(socket.as_fd(), libc::SOL_SOCKET, RCVMARK, 1)
+}
+
 /// Has an IPv4 socket tell to which address a packet came.
 #[cfg(test)]
 pub(crate) fn tell_destination(socket: &impl AsFd) -> io::Result<()> {

@@ -182,7 +182,10 @@ impl Carrier {
         for messages in messages.chunks(BATCH) {
             let targets: Vec<_> = messages
                 .iter()
-                .map(|message| target(message.peer, message.local.filter(|_| self.is_wildcard())))
+                .map(|message| {
+                    let from = message.local.filter(|_| self.is_wildcard());
+                    target(message.peer, from, message.mark)
+                })
                 .collect();
             let pieces: Vec<_> = messages.iter().map(|m| [IoSlice::new(m.octets)]).collect();
             let mut out: Vec<_> = pieces

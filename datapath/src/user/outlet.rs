@@ -60,7 +60,7 @@ impl Outlet {
         let alone = remote.port() != 0;
         Ok(Outlet {
             socket: outcome?,
-            target: alone.then(|| target(*remote, Some(bound.ip()))),
+            target: alone.then(|| target(*remote, Some(bound.ip()), 0)),
         })
     }
 }

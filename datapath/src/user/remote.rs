@@ -11,6 +11,8 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 #[derive(Debug)]
 pub(crate) struct Remote {
     source: PeerSource,
+    /// The mark of what goes there.
+    mark: u32,
     peer: RwLock<Peer>,
 }
 
@@ -33,19 +35,21 @@ impl Remote {
         let via = tunnel.via?;
         Some(Remote {
             source: via.source,
-            peer: RwLock::new(Peer::of(&tunnel.encap, source)),
+            mark: via.mark,
+            peer: RwLock::new(Peer::of(&tunnel.encap, source, via.mark)),
         })
     }
 
     /// The remote end of a tunnel on a program's socket: if it is connected, its packets come from
     /// there alone.
     pub(crate) fn of_program(encap: &Encap) -> Remote {
-        let peer = Peer::of(encap, true);
+        let peer = Peer::of(encap, true, 0);
         Remote {
             source: match peer.known {
                 true => PeerSource::Exact,
                 false => PeerSource::Anywhere,
             },
+            mark: 0,
             peer: RwLock::new(peer),
         }
     }
@@ -62,7 +66,7 @@ impl Remote {
 
     /// Notes that the peer is elsewhere.
     pub(crate) fn move_to(&self, encap: &Encap, source: bool) {
-        let moved = Peer::of(encap, source);
+        let moved = Peer::of(encap, source, self.mark);
         *self.peer.write().unwrap_or_else(PoisonError::into_inner) = moved;
     }
 
@@ -86,7 +90,7 @@ impl Peer {
         (self.local, self.address)
     }
 
-    fn of(encap: &Encap, source: bool) -> Peer {
+    fn of(encap: &Encap, source: bool, mark: u32) -> Peer {
         let (local, address, known) = match encap {
             Encap::Udp { local, remote, .. } => (*local, *remote, remote.port() != 0),
             Encap::Ip { local, remote } => {
@@ -97,6 +101,7 @@ impl Peer {
         let target = Target {
             to: SockAddr::from(address),
             from: source.then(|| encap.local()),
+            mark,
         };
         Peer {
             local,
@@ -108,10 +113,11 @@ impl Peer {
 }
 
 /// An address for the system, as control messages go.
-pub(crate) fn target(to: SocketAddr, from: Option<IpAddr>) -> Target {
+pub(crate) fn target(to: SocketAddr, from: Option<IpAddr>, mark: u32) -> Target {
     Target {
         to: SockAddr::from(to),
         from,
+        mark,
     }
 }
 

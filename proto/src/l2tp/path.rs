@@ -1,5 +1,5 @@
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// What carries a control connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -13,7 +13,7 @@ pub enum Encapsulation {
 /// The way of a datagram between this end and a peer, by which peers are told apart.
 ///
 /// Two peers behind one address translator differ in the port, or, with IPsec transport mode, in
-/// nothing but the mark that the host's security association puts on their packets.
+/// nothing but the mark that the host puts on the packets of each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Path {
     /// This end's address. The port is 0 over IP.
@@ -22,11 +22,21 @@ pub struct Path {
     pub remote: SocketAddr,
     /// UDP or IP.
     pub encapsulation: Encapsulation,
-    /// The socket's or security association's mark, or 0.
+    /// The socket that it goes by, as the host numbers them.
+    pub socket: u32,
+    /// The mark that the host puts on the peer's packets, or 0.
     pub mark: u32,
 }
 
+/// A peer but for its port.
+pub(super) type Host = (IpAddr, u32, u32);
+
 impl Path {
+    /// Whom the path leads to, whatever the port.
+    pub(super) fn host(&self) -> Host {
+        (self.remote.ip(), self.socket, self.mark)
+    }
+
     /// Whether `other` comes from the same peer but for the UDP port, as after a translator forgot
     /// the old one.
     pub fn differs_in_port_only(&self, other: &Path) -> bool {

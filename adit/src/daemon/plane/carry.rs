@@ -54,7 +54,7 @@ impl Plane {
         let path = agreed.path;
         let terms = self.tunnel_terms(key);
         let source = terms.map_or_else(PeerSource::default, |terms| terms.peer_source);
-        let listener = ListenerId(path.mark);
+        let listener = ListenerId(path.socket);
         let checksum = self.listeners.checksum(listener);
         let Some(tunnel) = self.tunnels.get_mut(&key) else {
             return Ok(());
@@ -66,7 +66,11 @@ impl Plane {
             }
             return Ok(());
         }
-        let via = Via { listener, source };
+        let via = Via {
+            listener,
+            source,
+            mark: path.mark,
+        };
         let spec = TunnelSpec {
             id: key.id(),
             peer_id: agreed.peer_id,
@@ -108,7 +112,7 @@ impl Plane {
             {
                 tracing::warn!("{key}: {error}");
             }
-            let listener = ListenerId(tunnel.path.mark);
+            let listener = ListenerId(tunnel.path.socket);
             self.listeners.close_private(listener, engine);
         }
     }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 /// How long a listener that cannot be opened waits before the next attempt.
 const RETRY: Duration = Duration::from_secs(2);
 
-/// See the [module](self). The listener's id is the mark of the paths that lead by it, so that
+/// See the [module](self). The listener's id is the socket of the paths that lead by it, so that
 /// two listeners with one address on two devices are told apart.
 pub(super) struct Listeners {
     sink: ControlSink,
@@ -151,7 +151,8 @@ impl Listeners {
             local: SocketAddr::new(local, own_port),
             remote: SocketAddr::new(remote, if udp { port } else { 0 }),
             encapsulation: encapsulation(udp),
-            mark: id.0,
+            socket: id.0,
+            mark: 0,
         })
     }
 
@@ -163,7 +164,8 @@ impl Listeners {
             local: SocketAddr::new(letter.local.unwrap_or(local), port),
             remote: letter.peer,
             encapsulation: encapsulation(matches!(bound, ListenerAddress::Udp(_))),
-            mark: letter.listener.0,
+            socket: letter.listener.0,
+            mark: letter.mark,
         })
     }
 
@@ -210,6 +212,7 @@ impl Listeners {
             local: wanted.local,
             interface: wanted.interface.clone(),
             checksum: wanted.checksum,
+            marks: wanted.marks,
         };
         let bound = engine.datapath().listen(&spec, self.sink.clone());
         bound.map_err(|problem| Failed {

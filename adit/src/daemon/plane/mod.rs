@@ -51,6 +51,8 @@ pub struct Letter {
     pub peer: SocketAddr,
     /// The address that it was sent to, where the socket tells.
     pub local: Option<std::net::IpAddr>,
+    /// The mark that the host has put on its packet, or 0.
+    pub mark: u32,
     /// The message.
     pub octets: Box<[u8]>,
 }
@@ -272,14 +274,18 @@ impl Outbox {
 
     fn send(mut self, engine: &mut Engine) {
         // Stable: what goes to one peer stays in order.
-        self.messages.sort_by_key(|(path, _)| path.mark);
-        for of_one in self.messages.chunk_by(|(a, _), (b, _)| a.mark == b.mark) {
-            let listener = of_one.first().map_or(0, |(path, _)| path.mark);
+        self.messages.sort_by_key(|(path, _)| path.socket);
+        for of_one in self
+            .messages
+            .chunk_by(|(a, _), (b, _)| a.socket == b.socket)
+        {
+            let listener = of_one.first().map_or(0, |(path, _)| path.socket);
             let messages: Vec<_> = of_one
                 .iter()
                 .map(|(path, payload)| ControlMessage {
                     peer: path.remote,
                     local: Some(path.local.ip()),
+                    mark: path.mark,
                     octets: payload,
                 })
                 .collect();

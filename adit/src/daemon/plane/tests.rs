@@ -55,6 +55,7 @@ impl End {
                 listener,
                 peer: SocketAddr::new(local.unwrap(), 1701),
                 local: Some(other.address),
+                mark: 0,
                 octets: octets.into(),
             };
             other.plane.receive([letter], &mut other.engine);

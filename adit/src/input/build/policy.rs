@@ -30,6 +30,7 @@ pub fn listener(fields: &Fields) -> Result<Listener, FieldError> {
         local,
         interface: fields.get(&INTERFACE)?,
         checksum,
+        marks: fields.get(&MARKS)?.unwrap_or(false),
     })
 }
 

@@ -16,7 +16,7 @@ table! {
     /// `[[listener]]`.
     LISTENER {
         word::LABEL Required, word::BIND Required, word::PORT Optional, keyword::ENCAP Optional,
-        word::INTERFACE Optional, keyword::UDP_CSUM Optional, keyword::UDP6_CSUM_TX Optional,
+        word::INTERFACE Optional, word::MARKS Optional, keyword::UDP_CSUM Optional, keyword::UDP6_CSUM_TX Optional,
         keyword::UDP6_CSUM_RX Optional,
     }
 }

@@ -23,6 +23,8 @@ keywords! {
         "the UDP port (default 1701)";
     INTERFACE: String = "interface", "IF", Text, ifname,
         "the one device that packets may come and go by";
+    MARKS: bool = "marks", "on|off", Boolean, switch,
+        "tell peers of one address apart by the marks of their packets, and mark what goes to them";
     TUNNEL_PROFILE: String = "tunnel_profile", "NAME", Text, label,
         "the profile whose keys count for the tunnel where this table has none";
     SESSION_PROFILE: String = "session_profile", "NAME", Text, label,

@@ -51,6 +51,9 @@ impl Carrier {
                 )
             }
         };
+        if spec.marks {
+            socket::tell_marks(&socket)?;
+        }
         Ok(Carrier {
             upcall: Some(Upcall {
                 listener: spec.id,

@@ -9,7 +9,6 @@ use crate::sys::socket;
 use crate::user::key::Key;
 use crate::user::twin::{self, Datagram};
 use adit_wire::ip::ipv4_payload;
-use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::Ordering::Relaxed;
 
 impl Carrier {
@@ -26,9 +25,9 @@ impl Carrier {
         twin::open(self.encap.local().is_ipv4(), strict, packet, received)
     }
 
-    /// Hands a control message up, from `from` to `local`, if anybody wants it.
-    pub(crate) fn hand_up(&self, packet: &[u8], from: Option<SocketAddr>, local: Option<IpAddr>) {
-        let (Some(upcall), Some(peer)) = (&self.upcall, from) else {
+    /// Hands a control message up that was `received`, if anybody wants it.
+    pub(crate) fn hand_up(&self, packet: &[u8], received: &Received) {
+        let (Some(upcall), Some(peer)) = (&self.upcall, received.from) else {
             return match self.others_hear_control.load(Relaxed) {
                 true => (),
                 false => self.drop_stray(DropReason::Control, packet.len()),
@@ -40,7 +39,8 @@ impl Carrier {
         };
         let message = ControlMessage {
             peer,
-            local,
+            local: received.to,
+            mark: received.mark,
             octets,
         };
         if !(upcall.sink)(upcall.listener, message) {

@@ -18,6 +18,7 @@ fn remote(source: PeerSource) -> Remote {
         via: Some(Via {
             listener: ListenerId(1),
             source,
+            mark: 0,
         }),
         tuning: Default::default(),
     };

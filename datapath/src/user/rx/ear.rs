@@ -141,7 +141,7 @@ impl Ear {
         let mut data = match decap::data(self.carrier.framing(), packet) {
             Ok(data) => data,
             Err(DropReason::Control) => {
-                self.carrier.hand_up(packet, received.from, received.to);
+                self.carrier.hand_up(packet, received);
                 return None;
             }
             Err(reason) => {

@@ -21,6 +21,7 @@ mod timers;
 mod tunnel;
 mod verbs;
 
+use super::path::Host;
 use super::{Event, Input, Output, Path, Policy};
 use crate::Instant;
 use adit_wire::l2tp::{SessionId, TunnelId};
@@ -30,7 +31,6 @@ pub use counters::{Counters, MessageDrop};
 pub use info::{SessionInfo, TunnelInfo};
 use shared::Shared;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::IpAddr;
 use std::sync::Arc;
 use tunnel::Tunnel;
 
@@ -47,7 +47,7 @@ pub struct Node {
     /// Tunnels that peers asked for, by the way there and the peer's id.
     requesters: BTreeMap<(Path, TunnelId), TunnelId>,
     /// Tunnels whose SCCRQ waits for its reply, by whom it was sent to.
-    calling: BTreeMap<(IpAddr, u32), BTreeSet<TunnelId>>,
+    calling: BTreeMap<Host, BTreeSet<TunnelId>>,
     /// How many tunnels each profile accepted.
     per_profile: BTreeMap<Arc<str>, u32>,
     admission: Admission,

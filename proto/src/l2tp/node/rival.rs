@@ -39,7 +39,7 @@ pub(super) fn break_tie(ours: Option<[u8; 8]>, theirs: Option<[u8; 8]>) -> Tie {
 impl Node {
     /// The tunnel that this end asked the same peer for, and that waits for its reply.
     pub(super) fn rival(&self, path: &Path, version: Version) -> Option<TunnelId> {
-        let key = (path.remote.ip(), path.mark);
+        let key = path.host();
         let ids = self.calling.get(&key)?;
         ids.iter().copied().find(|id| {
             self.tunnels.get(id).is_some_and(|tunnel| {

@@ -2,6 +2,7 @@ use super::super::auth::Auth;
 use super::super::auth::CoverError;
 use super::super::channel::{Channel, Expired};
 use super::super::config::{Liveness, Retransmit, TunnelConfig};
+use super::super::path::Host;
 use super::super::tunnel::TunnelState;
 use super::super::{Encapsulation, Event, Path, Peer, ResultCode, Saved, SessionEnd, TunnelEnd};
 use super::super::{TunnelKey, Versions};
@@ -15,7 +16,6 @@ use adit_wire::l2tp::control::{MessageKind, v3};
 use adit_wire::l2tp::{SessionId, TunnelId, Version, WriteError};
 use adit_wire::l2tp::{V2ControlHeader, V3_IP_CONTROL, V3ControlHeader};
 use std::collections::{BTreeMap, VecDeque};
-use std::net::IpAddr;
 use std::sync::Arc;
 
 /// Requests of own sessions wait for the tunnel as long as so many messages do.
@@ -77,7 +77,7 @@ pub(super) struct Tunnel {
     pub(super) gone: bool,
     /// The node's notes: whom the SCCRQ that waits was sent to; by what key the peer's SCCRQ is
     /// known; the timer that is set, and whether it stands in the queue.
-    pub(super) calling: Option<(IpAddr, u32)>,
+    pub(super) calling: Option<Host>,
     pub(super) requested_by: Option<(Path, TunnelId)>,
     pub(super) timer: Option<Instant>,
     pub(super) queued: bool,

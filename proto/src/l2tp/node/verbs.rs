@@ -49,7 +49,7 @@ impl Node {
         tunnel.open(&mut self.shared).map_err(|_| {
             Refused::Config("a name is empty or too long, or the receive window is 0")
         })?;
-        let rival = (path.remote.ip(), path.mark);
+        let rival = path.host();
         tunnel.calling = Some(rival);
         self.calling.entry(rival).or_default().insert(id);
         self.tunnels.insert(id, Box::new(tunnel));

@@ -191,7 +191,7 @@ impl Plane {
         &self,
         listener: ListenerId,
     ) -> impl Iterator<Item = TunnelKey> + '_ {
-        let by = move |tunnel: &Tunnel| tunnel.path.mark == listener.0;
+        let by = move |tunnel: &Tunnel| tunnel.path.socket == listener.0;
         let tunnels = self.tunnels.iter().filter(move |(_, tunnel)| by(tunnel));
         tunnels.map(|(key, _)| *key)
     }

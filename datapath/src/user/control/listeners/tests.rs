@@ -33,6 +33,7 @@ fn spec(local: Ipv4Addr) -> ListenerSpec {
             tx: TxChecksum::Spare,
             rx: false,
         },
+        marks: false,
     }
 }
 
@@ -77,6 +78,7 @@ fn control_messages_go_up_and_down_with_their_addresses() {
     let answer = ControlMessage {
         peer: from,
         local: to,
+        mark: 0,
         octets: &ZLB,
     };
     datapath.send_control(ListenerId(7), &[answer; 70]);
