@@ -85,8 +85,11 @@ fn the_first_frames_wait_for_who_is_expected() {
 fn a_session_has_one_user() {
     let mut bench = Bench::new(2);
     let key = bench.session(1);
-    let connect = |key| {
-        let (end, _other) = End::pair().unwrap();
+    // A program's end that is closed ends what was connected.
+    let mut programs = Vec::new();
+    let mut connect = |key| {
+        let (end, program) = End::pair().unwrap();
+        programs.push(program);
         bench.ppp.connect(key, end, Ending::Silent, Box::new(|| {}))
     };
     let missing = SessionKey {
