@@ -79,6 +79,11 @@ pub trait Datapath: Send {
         from: Sequencing,
     ) -> Result<(), Error>;
 
+    /// Lets a session's device outlive the process, now that it is written down which it is: until
+    /// then it ends with the process, as nobody could find it again. So does, always, that of a
+    /// tunnel on a listener's socket.
+    fn keep(&mut self, _session: SessionKey) {}
+
     /// Adds a tunnel on a UDP socket of a program's, bound and connected as `tunnel` says. The
     /// program goes on with its control messages, while data is diverted; once it has closed the
     /// socket, that is told, and the tunnel is to be removed. EBUSY when the socket carries a

@@ -328,6 +328,7 @@ impl Engine {
                 self.mark(Object::Session(spec.key), origin);
                 if let Some(device) = device {
                     self.devices.insert(spec.key, device);
+                    self.datapath.keep(spec.key);
                 }
                 self.desired.sessions.insert(spec.key, spec);
             }

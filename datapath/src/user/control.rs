@@ -199,6 +199,10 @@ impl Datapath for UserDatapath {
         self.add_session(session, device.map_or(Old::None, Old::Left), from)
     }
 
+    fn keep(&mut self, session: SessionKey) {
+        self.keep_device(session);
+    }
+
     fn discard(&mut self, device: &Device) -> Result<(), Error> {
         self.devices.discard(device)
     }

@@ -55,13 +55,8 @@ impl Devices {
     }
 
     /// Makes the device of a session, under the first free `l2tpethN` when no name is asked for.
-    /// It outlives this process if it is to be kept. Nothing is left when it fails.
-    pub(crate) fn make(
-        &mut self,
-        name: Option<&str>,
-        mtu: u32,
-        keep: bool,
-    ) -> Result<(Tap, Link), Error> {
+    /// It ends with this process until it is kept. Nothing is left when it fails.
+    pub(crate) fn make(&mut self, name: Option<&str>, mtu: u32) -> Result<(Tap, Link), Error> {
         check_mtu(mtu)?;
         let tap = match name {
             Some(name) => self.create(name),
@@ -69,12 +64,6 @@ impl Devices {
         }?;
         let tap = self.restrict(tap);
         let link = self.adjust(&tap, vec![LinkAttribute::Mtu(mtu)]);
-        let link = link.and_then(|link| {
-            if keep {
-                tap.keep()?;
-            }
-            Ok(link)
-        });
         let failed = |e| Error::system(&e, "name", "cannot set up the new device");
         link.map(|link| (tap, Link { mtu, ..link })).map_err(failed)
     }
@@ -138,8 +127,8 @@ impl Devices {
     }
 
     /// Makes a device again that somebody deleted, with the name and address it had.
-    pub(crate) fn remake(&mut self, lost: &Link, keep: bool) -> Result<(Tap, Link), Error> {
-        let (tap, link) = self.make(Some(&lost.name), lost.mtu, keep)?;
+    pub(crate) fn remake(&mut self, lost: &Link) -> Result<(Tap, Link), Error> {
+        let (tap, link) = self.make(Some(&lost.name), lost.mtu)?;
         let address = LinkAttribute::Address(lost.address.clone());
         match self.links.set(link.index, vec![address]) {
             Ok(()) => Ok((

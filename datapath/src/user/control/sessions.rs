@@ -137,8 +137,7 @@ impl UserDatapath {
         line: Arc<Line>,
         old: Old<'_>,
     ) -> Result<Attachment, Error> {
-        let keep = self.tunnel(spec.key.tunnel)?.spec.via.is_none();
-        let device = Arc::new(self.interface(spec, &line, old, keep)?);
+        let device = Arc::new(self.interface(spec, &line, old)?);
         self.watched.add(device.clone());
         if let Ok(link) = self.devices.look(device.index) {
             // Somebody may have been faster.
@@ -170,14 +169,13 @@ impl UserDatapath {
         spec: &SessionSpec,
         line: &Line,
         old: Old<'_>,
-        keep: bool,
     ) -> Result<Interface, Error> {
         let admitted = mtu_of(line, line.outer.path.look());
         let mtu = spec.tuning.mtu.map_or(admitted, u32::from);
         let (left, (tap, link)) = match old {
-            Old::None => (mtu, self.devices.make(spec.ifname.as_deref(), mtu, keep)?),
+            Old::None => (mtu, self.devices.make(spec.ifname.as_deref(), mtu)?),
             Old::Left(device) => (device.mtu, self.devices.adopt(device)?),
-            Old::Lost(link) => (mtu, self.devices.remake(link, keep)?),
+            Old::Lost(link) => (mtu, self.devices.remake(link)?),
         };
         let now = link.mtu;
         let session = line.session.clone();
@@ -191,6 +189,17 @@ impl UserDatapath {
             device.set_automatic(now);
         }
         Ok(device)
+    }
+
+    pub(super) fn keep_device(&self, key: SessionKey) {
+        let own = |tunnel: &Tunnel| tunnel.spec.via.is_none();
+        if let Some(member) = self.sessions.get(&key)
+            && let Attachment::Device(port, _) = &member.end
+            && self.tunnel(key.tunnel).is_ok_and(own)
+            && let Err(error) = port.device.tap.keep()
+        {
+            tracing::warn!(%error, session = %key.session, "the device will not outlive the daemon");
+        }
     }
 
     pub(super) fn tune_session(&mut self, key: SessionKey, change: &Retuning) -> Result<(), Error> {
