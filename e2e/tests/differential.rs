@@ -241,27 +241,31 @@ fn inside_the_kernel(fast: &'static [Side]) -> Test {
                 eventually("the fast path is active", shown);
             }
         }
-        for together in [false, true] {
-            let what = format!("seed {seed} {switches:?} together {together}");
-            let frames = mixed(&mut Random::new(seed), together, 60);
-            sites.carry(&frames, &what)?;
-        }
+        carry_mixed(&mut sites, seed, switches)?;
     }
-    assert_eq!(sites.pair.a.counter(1000, "tx_errors"), 0);
-    assert_eq!(sites.pair.b.counter(2000, "rx_errors"), 0);
-    Ok(())
+    lost_nothing(&sites)
 }
 
 fn generated(encap: Encap, family: Family, words: &str) -> Test {
     let mut sites = Sites::new(encap, family, words)?;
     for (seed, switches) in (1..).zip(all_switches()) {
         sites.switch(switches)?;
-        for together in [false, true] {
-            let what = format!("seed {seed} {switches:?} together {together}");
-            let frames = mixed(&mut Random::new(seed), together, 60);
-            sites.carry(&frames, &what)?;
-        }
+        carry_mixed(&mut sites, seed, switches)?;
     }
+    lost_nothing(&sites)
+}
+
+/// Has frames carried that come one by one, and some that come together.
+fn carry_mixed(sites: &mut Sites, seed: u64, switches: Switches) -> Test {
+    for together in [false, true] {
+        let what = format!("seed {seed} {switches:?} together {together}");
+        let frames = mixed(&mut Random::new(seed), together, 60);
+        sites.carry(&frames, &what)?;
+    }
+    Ok(())
+}
+
+fn lost_nothing(sites: &Sites) -> Test {
     assert_eq!(sites.pair.a.counter(1000, "tx_errors"), 0);
     assert_eq!(sites.pair.b.counter(2000, "rx_errors"), 0);
     Ok(())
