@@ -1,12 +1,14 @@
 //! Adit itself, driven as its users drive it.
 
-use super::{DEVICE, Peer, feed};
+use super::{DEVICE, PATIENCE, Peer, feed};
 use crate::world::{Side, World};
 use anyhow::ensure;
 use std::env;
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::process::{Child, Command};
+use std::thread;
+use std::time::{Duration, Instant};
 
 pub(super) fn probe(world: &World) -> anyhow::Result<String> {
     let program = built()?;
@@ -40,6 +42,21 @@ pub(super) fn start(peer: Peer, world: &World, side: Side, sessions: u32) -> any
         .args(["run", "--state", "none", "--config", "/dev/stdin"])
         .args((peer == Peer::AditFast).then_some("--fast-path=all"));
     feed(command, &configuration(peer, side, sessions)?)
+}
+
+/// Waits until the kernel moves the packets of a side. While one side's does and the other's does
+/// not yet, a veth pair hands over what user space cannot read.
+pub(super) fn await_fast_path(world: &World, side: Side) -> anyhow::Result<()> {
+    let end = Instant::now() + PATIENCE;
+    let program = program()?;
+    loop {
+        let shown = world.execute(side, &program.to_string_lossy(), "-s show session")?;
+        if shown.contains("fast path: active") {
+            return Ok(());
+        }
+        ensure!(Instant::now() < end, "no fast path:\n{shown}");
+        thread::sleep(Duration::from_millis(50));
+    }
 }
 
 /// One tunnel with `sessions` sessions; the last one's device is the one that is used. A session of

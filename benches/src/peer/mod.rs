@@ -176,6 +176,11 @@ impl Peer {
             path.await_device(side)?;
             world.configure(side, DEVICE, side.inner(), self.mtu())?;
         }
+        if self == Peer::AditFast {
+            for side in Side::BOTH {
+                adit::await_fast_path(world, side)?;
+            }
+        }
         Ok(path)
     }
 }
