@@ -57,7 +57,7 @@ const TRANSPORTS: [Transport; 4] = [
 
 /// What carries the control connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Transport {
+pub(crate) struct Transport {
     encap: &'static str,
     family: Family,
 }
@@ -68,10 +68,10 @@ impl Transport {
     }
 }
 
-const UDP: Transport = TRANSPORTS[0];
+pub(crate) const UDP: Transport = TRANSPORTS[0];
 
 /// The file of the end that is called: B.
-fn called(transport: Transport, more: &str) -> String {
+pub(crate) fn called(transport: Transport, more: &str) -> String {
     format!(
         "[[listener]]\nname = \"l\"\nlocal = \"{}\"\nencap = \"{}\"\n\
          [[peer]]\nname = \"a\"\n{more}\n",
@@ -81,7 +81,7 @@ fn called(transport: Transport, more: &str) -> String {
 }
 
 /// The file of the end that calls: A.
-fn calling(transport: Transport, more: &str) -> String {
+pub(crate) fn calling(transport: Transport, more: &str) -> String {
     format!(
         "[[listener]]\nname = \"l\"\nlocal = \"{}\"\nencap = \"{}\"\n\
          [[connection]]\nname = \"b\"\nhost = \"{}\"\nredial = 1\n{more}\n",
@@ -91,13 +91,14 @@ fn calling(transport: Transport, more: &str) -> String {
     )
 }
 
-const CALL: &str = "[[connection.session]]\nremote_end_id = \"blue\"\nname = \"l2tpeth0\"\n";
+pub(crate) const CALL: &str =
+    "[[connection.session]]\nremote_end_id = \"blue\"\nname = \"l2tpeth0\"\n";
 
 /// Terms of an end that notices within half a second when the other is gone.
 const IMPATIENT: &str = "hello = 1\nretransmit = 50\nretransmit_cap = 100\nretries = 4\n";
 
 /// Two hosts with these files.
-fn pair(a: &str, b: &str) -> Pair {
+pub(crate) fn pair(a: &str, b: &str) -> Pair {
     let mut pair = Pair::idle();
     pair.b.start_configured(b);
     pair.a.start_configured(a);
@@ -106,7 +107,7 @@ fn pair(a: &str, b: &str) -> Pair {
 
 /// Waits until the host has one established session, and gives it.
 #[track_caller]
-fn await_session(host: &Host) -> serde_json::Value {
+pub(crate) fn await_session(host: &Host) -> serde_json::Value {
     let mut found = Vec::new();
     eventually("a session is established", || {
         found = host.list("session");
@@ -116,7 +117,7 @@ fn await_session(host: &Host) -> serde_json::Value {
 }
 
 #[track_caller]
-fn await_ping(pair: &Pair) {
+pub(crate) fn await_ping(pair: &Pair) {
     for (host, side) in [(&pair.a, Side::A), (&pair.b, Side::B)] {
         adit_e2e::address_device(host, side);
     }

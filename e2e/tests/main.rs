@@ -22,6 +22,7 @@ mod marks;
 mod matrix;
 mod mtu;
 mod networkd;
+mod outer;
 mod path;
 mod ppp;
 mod pppd;
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
             spread::tests(),
             checksum::tests(),
             control::tests(),
+            outer::tests(),
             marks::tests(),
             interop::tests(),
             degraded::tests(),

@@ -1,11 +1,12 @@
 //! The terms of a tunnel and of a call.
 
-use adit_datapath::spec::PeerSource;
+use adit_datapath::spec::{PeerSource, Pmtudisc, Tos};
 use adit_wire::l2tp::Sublayer;
 use adit_wire::l2tp::control::Quirks;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::net::Ipv4Addr;
+use std::num::NonZeroU8;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -48,6 +49,14 @@ pub struct TunnelTerms {
     pub roaming: Roaming,
     /// Whether ECN marks are carried over, if the peer can too (RFC 9601).
     pub ecn: bool,
+    /// Whether outer packets may be fragmented.
+    pub pmtudisc: Pmtudisc,
+    /// Seconds between probes of the path's MTU; 0 sends none.
+    pub pmtu_probe: u16,
+    /// The codepoint of outer packets.
+    pub tos: Tos,
+    /// The outer packets' TTL or hop limit; none is what the system takes.
+    pub ttl: Option<NonZeroU8>,
     /// The peer's departures from the standard that are put up with.
     pub quirks: Quirks,
 }
@@ -73,6 +82,10 @@ impl Default for TunnelTerms {
             peer_source: PeerSource::default(),
             roaming: Roaming::default(),
             ecn: true,
+            pmtudisc: Pmtudisc::default(),
+            pmtu_probe: 0,
+            tos: Tos::default(),
+            ttl: None,
             quirks: Quirks::default(),
         }
     }
@@ -170,6 +183,12 @@ pub struct SessionTerms {
     pub mtu: Option<u16>,
     /// How large TCP segments may be that hosts agree on through the session.
     pub mss: Option<adit_datapath::spec::Mss>,
+    /// The codepoint of outer packets; none is the tunnel's.
+    pub tos: Option<Tos>,
+    /// Whether ECN marks are carried over where both ends of the tunnel have agreed to.
+    pub ecn: bool,
+    /// The outer packets' TTL or hop limit; none is the tunnel's.
+    pub ttl: Option<NonZeroU8>,
     /// What the peer is told of this end's circuit.
     pub circuit_status: CircuitReport,
     /// Log lines wanted.
@@ -190,6 +209,9 @@ impl Default for SessionTerms {
             reorder_timeout: Duration::ZERO,
             mtu: None,
             mss: None,
+            tos: None,
+            ecn: true,
+            ttl: None,
             circuit_status: CircuitReport::default(),
             debug: adit_datapath::spec::DebugMask::default(),
         }

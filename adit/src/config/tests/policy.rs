@@ -1,8 +1,11 @@
 //! Tables about tunnels and calls that are set up by protocol.
 
 use super::{faults, parsed};
-use crate::policy::{Digest, HandTo, Host, Policy, Pseudowire, Secret, VersionChoice};
-use adit_datapath::spec::ListenerAddress;
+use crate::policy::{
+    Digest, HandTo, Host, Policy, Pseudowire, Secret, SessionTerms, VersionChoice,
+};
+use adit_datapath::spec::{ListenerAddress, Pmtudisc, Tos};
+use std::num::NonZeroU8;
 use std::path::Path;
 use std::time::Duration;
 
@@ -58,6 +61,30 @@ fn terms_are_taken_from_profiles_and_their_bases() {
     assert_eq!((q.tunnel.retries, q.addresses.len()), (7, 2));
     assert_eq!(q.session.pseudowire, Pseudowire::Ppp);
     assert_eq!(q.session.hand_to, HandTo::Client);
+}
+
+#[test]
+fn how_packets_travel_is_a_term_of_the_tunnel_and_of_the_call() {
+    let policy = policy(
+        "[[tunnel_profile]]\nname = \"t\"\npmtudisc = \"do\"\npmtu_probe = 30\ntos = \"inherit\"\n\
+         [[session_profile]]\nname = \"s\"\ntos = 0xb8\necn = false\nttl = 9\n\
+         [[peer]]\nname = \"p\"\ntunnel_profile = \"t\"\nsession_profile = \"s\"\nttl = 33\n\
+         [[peer.session]]\nremote_end_id = \"x\"\ntos = \"tunnel\"\necn = true\nttl = \"tunnel\"\n\
+         [[peer]]\nname = \"q\"\n",
+    );
+    let [p, q] = &policy.peers[..] else {
+        panic!("{:?}", policy.peers);
+    };
+    let tunnel = &p.tunnel;
+    assert_eq!((tunnel.pmtudisc, tunnel.pmtu_probe), (Pmtudisc::Do, 30));
+    assert_eq!((tunnel.tos, tunnel.ttl), (Tos::Inherit, NonZeroU8::new(33)));
+    let of = |terms: &SessionTerms| (terms.tos, terms.ecn, terms.ttl);
+    let own = (Some(Tos::Fixed(0xb8)), false, NonZeroU8::new(9));
+    assert_eq!(of(&p.session), own);
+    assert_eq!(of(p.call(Some("x"))), (None, true, None));
+    assert_eq!(of(&q.session), (None, true, None));
+    let usual = (Tos::Fixed(0), None, Pmtudisc::Dont);
+    assert_eq!((q.tunnel.tos, q.tunnel.ttl, q.tunnel.pmtudisc), usual);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::Plane;
 use crate::daemon::engine::Engine;
-use crate::policy::SessionTerms;
+use crate::policy::{SessionTerms, TunnelTerms};
 use adit_datapath::Error;
 use adit_datapath::spec::{
     Change, Encap, ListenerId, PeerSource, Pseudowire, SessionKey, SessionSpec, SessionTuning,
@@ -54,6 +54,7 @@ impl Plane {
         let path = agreed.path;
         let terms = self.tunnel_terms(key);
         let source = terms.map_or_else(PeerSource::default, |terms| terms.peer_source);
+        let tuning = tunnel_tuning(terms, agreed.ecn);
         let listener = ListenerId(path.socket);
         let checksum = self.listeners.checksum(listener);
         let Some(tunnel) = self.tunnels.get_mut(&key) else {
@@ -80,10 +81,7 @@ impl Plane {
             },
             encap: encap(&path, checksum),
             via: Some(via),
-            tuning: TunnelTuning {
-                ecn: agreed.ecn,
-                ..TunnelTuning::default()
-            },
+            tuning,
         };
         engine.negotiate(&Change::AddTunnel(spec))?;
         tunnel.installed = true;
@@ -152,6 +150,21 @@ fn encap(path: &Path, checksum: Option<UdpChecksum>) -> Encap {
     }
 }
 
+/// How a tunnel's packets travel, given whether congestion is told through it.
+fn tunnel_tuning(terms: Option<&TunnelTerms>, ecn: bool) -> TunnelTuning {
+    let agreed = TunnelTuning {
+        ecn,
+        ..TunnelTuning::default()
+    };
+    terms.map_or(agreed, |terms| TunnelTuning {
+        pmtudisc: terms.pmtudisc,
+        pmtu_probe: terms.pmtu_probe,
+        tos: terms.tos,
+        ttl: terms.ttl,
+        ..agreed
+    })
+}
+
 fn session_spec(path: &DataPath, terms: &SessionTerms) -> Result<SessionSpec, ResultCode> {
     let pseudowire = match path.pseudowire {
         PwType::ETHERNET => Pseudowire::Ethernet,
@@ -184,9 +197,10 @@ fn tuning(path: &DataPath, terms: &SessionTerms) -> SessionTuning {
         reorder_timeout: terms.reorder_timeout,
         mtu: terms.mtu,
         mss: terms.mss,
-        tos: None,
-        ecn: None,
-        ttl: None,
+        tos: terms.tos,
+        // Otherwise as the tunnel's ends have agreed.
+        ecn: (!terms.ecn).then_some(false),
+        ttl: terms.ttl,
         debug: terms.debug,
     }
 }

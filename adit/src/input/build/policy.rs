@@ -57,6 +57,10 @@ pub fn tunnel_terms(fields: &Fields) -> Result<TunnelTerms, FieldError> {
         peer_source: fields.get(&PEER_SOURCE)?.unwrap_or(usual.peer_source),
         roaming: fields.get(&ROAMING)?.unwrap_or(usual.roaming),
         ecn: fields.get(&ECN)?.unwrap_or(usual.ecn),
+        pmtudisc: fields.get(&keyword::PMTUDISC)?.unwrap_or_default(),
+        pmtu_probe: fields.get(&keyword::PMTU_PROBE)?.unwrap_or_default(),
+        tos: fields.get(&keyword::TOS)?.unwrap_or_default(),
+        ttl: fields.get(&keyword::TTL)?.flatten(),
         quirks: fields.get(&QUIRKS)?.unwrap_or(usual.quirks),
     };
     check_tunnel(&terms)?;
@@ -126,6 +130,9 @@ pub fn session_terms(fields: &Fields, version: VersionChoice) -> Result<SessionT
         reorder_timeout: fields.get(&keyword::REORDER_TIMEOUT)?.unwrap_or_default(),
         mtu: fields.get(&keyword::MTU)?.flatten(),
         mss: fields.get(&keyword::MSS)?.flatten(),
+        tos: fields.get(&keyword::SESSION_TOS)?.flatten(),
+        ecn: fields.get(&CALL_ECN)?.unwrap_or(usual.ecn),
+        ttl: fields.get(&keyword::SESSION_TTL)?.flatten(),
         circuit_status: fields.get(&CIRCUIT_STATUS)?.unwrap_or_default(),
         debug: fields.get(&keyword::DEBUG)?.unwrap_or_default(),
     })

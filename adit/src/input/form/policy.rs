@@ -34,7 +34,8 @@ macro_rules! with_tunnel_terms {
                 word::RETRANSMIT_CAP Optional, word::RETRIES Optional, word::WINDOW Optional,
                 word::SETUP_TIMEOUT Optional, word::MAX_SESSIONS Optional,
                 word::SOURCE_PORT Optional, word::PEER_SOURCE Optional, word::ROAMING Optional,
-                word::ECN Optional, word::QUIRKS Optional,
+                word::ECN Optional, keyword::PMTUDISC Optional, keyword::PMTU_PROBE Optional,
+                keyword::TOS Optional, keyword::TTL Optional, word::QUIRKS Optional,
             }
         }
     };
@@ -52,6 +53,7 @@ macro_rules! with_session_terms {
                 word::PPPD_FILE Optional, word::PPPD_OPTIONS Optional,
                 word::COOKIE_OCTETS Optional, keyword::L2SPEC_TYPE Optional,
                 keyword::SEQ Optional, keyword::REORDER_TIMEOUT Optional, keyword::MTU Optional, keyword::MSS Optional,
+                keyword::SESSION_TOS Optional, word::CALL_ECN Optional, keyword::SESSION_TTL Optional,
                 word::CIRCUIT_STATUS Optional, keyword::DEBUG Optional,
             }
         }

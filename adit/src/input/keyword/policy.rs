@@ -83,6 +83,8 @@ keywords! {
         "a peer whose port changes is followed: when its digests prove who it is, or whoever has its ids and numbers (default never)";
     ECN: bool = "ecn", "on|off", Boolean, switch,
         "ECN marks are carried over if the peer can too, RFC 9601 (default on)";
+    CALL_ECN: bool = "ecn", "on|off", Boolean, switch,
+        "ECN marks are carried over if both ends of the tunnel have agreed to; the same at both ends (default on)";
     QUIRKS: Quirks = "quirks", "[\"cisco-avps\"]", List, quirks,
         "what the peer does differently: cisco-avps sends AVPs of L2TPv3's drafts, under Cisco's vendor id";
     PSEUDOWIRE: Pseudowire = "pseudowire", "ethernet|ppp", Text, pseudowire,
