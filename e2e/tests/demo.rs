@@ -6,7 +6,7 @@ use libtest_mimic::Trial;
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Stdio};
+use std::process::{self, Child, Stdio};
 
 pub(crate) fn tests() -> Vec<Trial> {
     let mut tests = vec![test("demo::it_runs_to_its_end", it_runs_to_its_end)];
@@ -26,7 +26,7 @@ fn it_runs_to_its_end() -> Test {
     let output = outside
         .command(program())
         .args(["demo", "--seconds", "1"])
-        .env(MARK, "whole")
+        .env(MARK, mark("whole"))
         .output()?;
     let transcript = String::from_utf8(output.stdout)?;
     let errors = String::from_utf8_lossy(&output.stderr);
@@ -41,15 +41,18 @@ fn it_runs_to_its_end() -> Test {
         assert!(transcript.contains(text), "no {text:?} in:\n{transcript}");
     }
     assert_eq!(outside.links()?, links);
-    eventually("every process has ended", || marked("whole") == 0);
+    eventually("every process has ended", || marked(&mark("whole")) == 0);
     Ok(())
 }
 
 fn interrupted(signal: Signal) -> Test {
     let outside = Namespace::new("outside")?;
-    let mark = format!("{signal:?}");
+    let mark = mark(&format!("{signal:?}"));
+    // Who ignores a signal has children that do: a shell's background jobs ignore SIGINT.
     let mut demo = outside
-        .command(program())
+        .command("env")
+        .arg("--default-signal")
+        .arg(program())
         .args(["demo", "--seconds", "600"])
         .env(MARK, &mark)
         .stdout(Stdio::piped())
@@ -57,9 +60,19 @@ fn interrupted(signal: Signal) -> Test {
     await_data(&mut demo)?;
     assert_eq!(marked(&mark), 3, "the demonstration and two daemons");
     kill_process(Pid::from_child(&demo), signal)?;
-    assert!(!demo.wait()?.success());
+    let mut ended = None;
+    eventually("the demonstration has ended", || {
+        ended = demo.try_wait().expect("a child");
+        ended.is_some()
+    });
+    assert!(ended.is_some_and(|status| !status.success()), "{ended:?}");
     eventually("every process has ended", || marked(&mark) == 0);
     Ok(())
+}
+
+/// A mark that no other run of these tests has.
+fn mark(what: &str) -> String {
+    format!("{what}-{}", process::id())
 }
 
 /// Reads the transcript until data moves.
