@@ -1,5 +1,6 @@
 //! What a case has: a name to answer under, and the means that many cases share.
 
+use crate::cases::get_session;
 use crate::netlink::{Message, Netlink, tell};
 use crate::numbers::command::SESSION_GET;
 use crate::numbers::{done, outcome};
@@ -7,6 +8,14 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long anything may take that is bound to happen.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+/// How long to wait before believing that nothing comes.
+pub(crate) const SILENCE: Duration = Duration::from_millis(300);
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// A case by name.
 pub(crate) struct Entry {
@@ -80,6 +89,28 @@ impl Case {
         self.say(question, outcome(replies, |replies| tell(&replies)));
     }
 
+    /// Asks until the answer has one of `parts` in it, and notes the last one. What follows from a
+    /// call may come a moment after it: a packet that has arrived is not counted yet, what a closed
+    /// socket had is still there.
+    pub(crate) fn ask_until(&mut self, question: &str, message: &Message, parts: &[&str]) {
+        self.answers_with(message, parts);
+        self.ask(question, message);
+    }
+
+    /// Whether the answer to a message comes to have one of `parts` in it.
+    pub(crate) fn answers_with(&mut self, message: &Message, parts: &[&str]) -> bool {
+        patiently(|| {
+            let replies = self.netlink().ask(message).expect("a netlink socket");
+            let answer = tell(&replies);
+            parts.iter().any(|part| answer.contains(part))
+        })
+    }
+
+    /// Whether a session goes, as it does after what ends it.
+    pub(crate) fn loses_session(&mut self, tunnel: u32, session: u32) -> bool {
+        self.answers_with(&get_session(tunnel, session), &["ENODEV"])
+    }
+
     /// Sends a message that must succeed.
     pub(crate) fn must(&mut self, message: &Message) {
         let replies = self.netlink().ask(message).expect("a netlink socket");
@@ -108,9 +139,16 @@ impl Case {
     }
 }
 
-/// Gives who hears of a closed descriptor only afterwards the time to act upon it.
-pub(crate) fn settle() {
-    std::thread::sleep(std::time::Duration::from_millis(300));
+/// Waits for a condition that is bound to come true; whether it has.
+pub(crate) fn patiently(mut condition: impl FnMut() -> bool) -> bool {
+    let deadline = Instant::now() + PATIENCE;
+    while !condition() {
+        if Instant::now() > deadline {
+            return false;
+        }
+        thread::sleep(PAUSE);
+    }
+    true
 }
 
 fn copy(error: &io::Error) -> io::Error {

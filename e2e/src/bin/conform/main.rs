@@ -23,7 +23,7 @@ use case::{Case, Entry};
 use std::process::ExitCode;
 
 /// Much longer than any case takes, also where a kernel runs in software emulation.
-const SECONDS: u32 = 30;
+const SECONDS: u32 = 60;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

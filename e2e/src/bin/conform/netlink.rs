@@ -1,11 +1,13 @@
 //! Generic netlink, spoken octet by octet so that anything can be said.
 
+use crate::case::{PATIENCE, SILENCE};
 use crate::numbers::{Shape, attribute, error_name, hex};
 use crate::sys;
 use libc::{AF_NETLINK, MSG_DONTWAIT, NETLINK_GENERIC, POLLIN, SOCK_RAW, SOL_NETLINK};
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::os::fd::OwnedFd;
+use std::time::Duration;
 
 /// The families' controller.
 pub(crate) const NLCTRL: u16 = 16;
@@ -13,10 +15,6 @@ pub(crate) const REQUEST: u16 = 1;
 pub(crate) const ACK: u16 = 4;
 pub(crate) const DUMP: u16 = 0x300;
 
-/// How long an answer may take that is bound to come.
-const PATIENCE: i32 = 5000;
-/// How long to wait before believing that nothing comes.
-const SILENCE: i32 = 250;
 /// Ports from here on are the system's choice.
 const EPHEMERAL: u64 = 32768;
 
@@ -197,26 +195,23 @@ impl Netlink {
         Ok(self.seq)
     }
 
-    /// Sends a message and takes what comes up to its acknowledgement, error or end; an answer
-    /// that never comes ends the list.
+    /// Sends a message and takes what comes up to its acknowledgement, error or end, or the one
+    /// answer of a message that asks for none of them; an answer that never comes ends the list.
     pub(crate) fn ask(&mut self, message: &Message) -> io::Result<Vec<Reply>> {
         self.send(message)?;
-        self.collect(PATIENCE)
+        self.collect(PATIENCE, message.flags & (ACK | DUMP) == 0)
     }
 
     /// As [`Netlink::ask`], for messages that get no answer, or one without end.
     pub(crate) fn ask_briefly(&mut self, message: &Message) -> io::Result<Vec<Reply>> {
         self.send(message)?;
-        self.collect(SILENCE)
+        self.collect(SILENCE, false)
     }
 
-    /// What comes up to the answer to the message `last`, however long that takes, and in the moments
-    /// after it.
-    pub(crate) fn hear(&mut self, last: u32) -> io::Result<Vec<Reply>> {
+    /// What comes until that is `enough`, however long it takes, and in the moments after it.
+    pub(crate) fn hear(&mut self, enough: impl Fn(&[Reply]) -> bool) -> io::Result<Vec<Reply>> {
         let mut all: Vec<Reply> = Vec::new();
-        while !all.iter().any(|reply| reply.seq == last)
-            && sys::poll(&self.socket, POLLIN, PATIENCE)? != 0
-        {
+        while !enough(&all) && sys::poll(&self.socket, POLLIN, PATIENCE)? != 0 {
             all.extend(split(&self.datagram()?));
         }
         all.extend(self.overheard()?);
@@ -239,11 +234,11 @@ impl Netlink {
         }
     }
 
-    fn collect(&mut self, patience: i32) -> io::Result<Vec<Reply>> {
+    fn collect(&mut self, patience: Duration, one: bool) -> io::Result<Vec<Reply>> {
         let mut all = Vec::new();
         while sys::poll(&self.socket, POLLIN, patience)? != 0 {
             let replies = split(&self.datagram()?);
-            let over = replies.iter().any(|reply| matches!(reply.kind, 2 | 3));
+            let over = one || replies.iter().any(|reply| matches!(reply.kind, 2 | 3));
             all.extend(replies);
             if over {
                 break;

@@ -1,11 +1,12 @@
 //! /dev/ppp and its requests.
 
-use crate::case::Case;
+use crate::case::{Case, PATIENCE, SILENCE};
 use crate::numbers::hex;
 use crate::pppox::{Form, Joined, joined};
 use crate::sys;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::time::Duration;
 
 pub(crate) const NEWUNIT: u32 = 0xc004_743e;
 pub(crate) const ATTACH: u32 = 0x4004_743d;
@@ -52,9 +53,18 @@ pub(crate) fn ask(case: &mut Case, question: &str, file: &OwnedFd, number: u32, 
     case.got(question, request(file, number, argument), i32::to_string);
 }
 
-/// Reads a frame and notes it.
+/// Reads a frame, or an end, and notes it.
 pub(crate) fn reads(case: &mut Case, question: &str, file: &OwnedFd) {
-    let there = sys::poll(file, libc::POLLIN, 400).expect("a poll");
+    reads_within(case, question, file, PATIENCE);
+}
+
+/// As [`reads`] where nothing is to be read, with Linux or with Adit: what is there, is in a moment.
+pub(crate) fn may_read(case: &mut Case, question: &str, file: &OwnedFd) {
+    reads_within(case, question, file, SILENCE);
+}
+
+fn reads_within(case: &mut Case, question: &str, file: &OwnedFd, time: Duration) {
+    let there = sys::poll(file, libc::POLLIN, time).expect("a poll");
     let frame = sys::read(file, 2000);
     let event = if there & libc::POLLHUP != 0 {
         " and a hang-up"

@@ -7,6 +7,7 @@ use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
 use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::time::Duration;
 
 /// No process has anything there.
 pub(crate) const NOWHERE: usize = 8;
@@ -239,8 +240,9 @@ pub(crate) fn receive_from(
     Ok((buffer, address[..(len as usize).min(128)].to_vec()))
 }
 
-/// Which of `events` come within `milliseconds`, and those that always do.
-pub(crate) fn poll(fd: &impl AsRawFd, events: i16, milliseconds: c_int) -> io::Result<i16> {
+/// Which of `events` come within `time`, and those that always do.
+pub(crate) fn poll(fd: &impl AsRawFd, events: i16, time: Duration) -> io::Result<i16> {
+    let milliseconds = c_int::try_from(time.as_millis()).unwrap_or(c_int::MAX);
     let mut one = libc::pollfd {
         fd: fd.as_raw_fd(),
         events,

@@ -2,7 +2,7 @@
 
 use super::tunnel_fd::gone;
 use super::{eth, get_session, get_tunnel, ip4, of_session, of_tunnel, ppp, udp4, udp6, v2};
-use crate::case::{Case, Entry, entry};
+use crate::case::{Case, Entry, entry, patiently};
 use crate::netlink::Message;
 use crate::numbers::{attr, command};
 use command::{
@@ -109,12 +109,7 @@ pub(crate) fn sessions() -> Vec<Entry> {
             case.must(&udp4(1));
             case.must(&eth(1, 5));
             case.ask("delete", &of_session(SESSION_DELETE, 1, 5));
-            for _ in 0..300 {
-                if crate::sys::devices().len() == 1 {
-                    break;
-                }
-                std::thread::sleep(std::time::Duration::from_millis(10));
-            }
+            patiently(|| crate::sys::devices().len() == 1);
             case.say("devices left", crate::sys::devices().len() - 1);
             case.ask("again", &of_session(SESSION_DELETE, 1, 5));
             case.ask("create again", &eth(1, 5));
@@ -287,16 +282,11 @@ fn order(lines: &[String]) -> Vec<&str> {
 fn rename(case: &mut Case) {
     let renamed = crate::sys::rename_device("l2tpeth0", "pw9");
     case.did("rename", renamed);
-    // Who follows names hears of it a little later.
-    std::thread::sleep(std::time::Duration::from_millis(300));
-    case.ask(
-        "old name",
-        &Message::new(SESSION_GET).text(attr::IFNAME, "l2tpeth0"),
-    );
-    case.ask(
-        "new name",
-        &Message::new(SESSION_GET).text(attr::IFNAME, "pw9"),
-    );
+    let named = |name| Message::new(SESSION_GET).text(attr::IFNAME, name);
+    // Who follows names hears of it a little later; Linux's driver never does.
+    case.answers_with(&named("pw9"), &["IFNAME=pw9"]);
+    case.ask("old name", &named("l2tpeth0"));
+    case.ask("new name", &named("pw9"));
     case.ask("get", &get_session(1, 5));
     case.ask("next", &eth(1, 6));
     case.ask("get next", &get_session(1, 6));

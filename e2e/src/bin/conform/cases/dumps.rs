@@ -1,6 +1,6 @@
 //! The two texts in which the driver shows its state.
 
-use super::{eth, ip4, ppp, udp4, udp6, v2};
+use super::{eth, get_session, ip4, ppp, udp4, udp6, v2};
 use crate::case::{Case, Entry, entry};
 use crate::numbers::{attr, outcome};
 use crate::ppp::link;
@@ -8,8 +8,6 @@ use crate::pppox::{Form, joined};
 use crate::sys;
 use std::ffi::CStr;
 use std::io;
-use std::thread::sleep;
-use std::time::Duration;
 
 const PROC: &CStr = c"/proc/net/pppol2tp";
 const DEBUGFS: &CStr = c"/sys/kernel/debug/l2tp/tunnels";
@@ -61,7 +59,7 @@ pub(crate) fn cases() -> Vec<Entry> {
             let link = link(case, Form::V2);
             let frame = [0xc0, 0x21, 9, 1, 0, 4];
             sys::write(&link.channel, &frame).expect("a write");
-            await_counted();
+            case.answers_with(&get_session(1, 5), &["[1=1 2=14 "]);
             both(case);
         }),
         entry("dumps.linked_v2in6", |case| {
@@ -80,17 +78,6 @@ pub(crate) fn cases() -> Vec<Entry> {
 fn both(case: &mut Case) {
     show(case, "proc", PROC, 6);
     show(case, "debugfs", DEBUGFS, 11);
-}
-
-/// Waits until a session has sent a packet: a write is done before the packet is counted, except in
-/// a kernel.
-fn await_counted() {
-    for _ in 0..100 {
-        if text(DEBUGFS).is_ok_and(|text| String::from_utf8_lossy(&text).contains(" tx 1/")) {
-            return;
-        }
-        sleep(Duration::from_millis(50));
-    }
 }
 
 fn text(path: &CStr) -> io::Result<Vec<u8>> {

@@ -142,13 +142,10 @@ fn groups(case: &mut Case, nest: &[u8]) {
 /// The family stands in the list of all, once, beside the controller.
 fn dumped(case: &mut Case) {
     let dump = Message::control(GETFAMILY).flags(REQUEST | DUMP);
-    let mut replies = Vec::new();
     case.netlink().send(&dump).expect("a socket");
-    while !replies.iter().any(|reply: &Reply| reply.kind == 3) {
-        let more = case.netlink().overheard().expect("a socket");
-        assert!(!more.is_empty(), "the list ends");
-        replies.extend(more);
-    }
+    let ends = |replies: &[Reply]| replies.iter().any(|reply| reply.kind == 3);
+    let replies = case.netlink().hear(ends).expect("a socket");
+    assert!(ends(&replies), "the list ends");
     for (question, name) in [("l2tp", &b"l2tp\0"[..]), ("nlctrl", b"nlctrl\0")] {
         let named = |reply: &&Reply| reply.kind == NLCTRL && find(&reply.body[4..], 2) == name;
         let count = replies.iter().filter(named).count();
@@ -234,6 +231,11 @@ fn without_ext_ack(case: &mut Case) {
     }
 }
 
+/// Whether the answer to the message `last` is among some.
+fn answers(last: u32) -> impl Fn(&[Reply]) -> bool {
+    move |replies| replies.iter().any(|reply| reply.seq == last)
+}
+
 /// A datagram may hold several messages; each is answered.
 fn two_in_one(case: &mut Case) {
     let netlink = case.netlink();
@@ -241,7 +243,7 @@ fn two_in_one(case: &mut Case) {
     octets.extend(eth(1, 5).octets(netlink.l2tp, 71));
     octets.extend(get_tunnel(9).octets(netlink.l2tp, 72));
     crate::sys::send(&netlink.socket, &octets, 0).expect("a socket");
-    let replies = netlink.hear(72).expect("a socket");
+    let replies = netlink.hear(answers(72)).expect("a socket");
     let port = netlink.port;
     for reply in replies {
         let mine = reply.port == port;
@@ -271,7 +273,7 @@ fn requests_only(case: &mut Case) {
     short.truncate(16);
     short[0] = 16;
     crate::sys::send(&netlink.socket, &short, 0).expect("a socket");
-    let replies = netlink.hear(80).expect("a socket");
+    let replies = netlink.hear(answers(80)).expect("a socket");
     case.say("without a header", tell(&replies));
 }
 

@@ -5,6 +5,7 @@ mod dumps;
 mod family;
 mod identity;
 mod ip_sockets;
+mod life;
 mod notify;
 mod ppp_channels;
 mod ppp_units;
@@ -41,6 +42,7 @@ pub(crate) fn all() -> Vec<Entry> {
         pppox::cases(),
         pppox_calls::cases(),
         pppox_data::cases(),
+        life::cases(),
         ip_sockets::cases(),
         ppp_units::cases(),
         ppp_channels::cases(),

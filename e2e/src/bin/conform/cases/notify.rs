@@ -2,7 +2,7 @@
 
 use super::{eth, get_session, get_tunnel, of_session, of_tunnel, ppp, udp4, v2};
 use crate::case::{Case, Entry, entry};
-use crate::netlink::{Message, Netlink, tell};
+use crate::netlink::{Message, Netlink, Reply, tell};
 use crate::numbers::{attr, command};
 use crate::sys;
 
@@ -27,18 +27,33 @@ fn listener() -> Netlink {
     netlink
 }
 
-/// Asks, and notes what a listener hears of it.
+/// Asks, and notes what a listener hears of it, which is something.
 fn ask(case: &mut Case, listener: &mut Netlink, question: &str, message: &Message) {
     case.ask(question, message);
     heard(case, listener, question);
 }
 
 fn heard(case: &mut Case, listener: &mut Netlink, question: &str) {
-    let port = case.netlink().port;
+    let heard = listener.hear(|heard| !heard.is_empty());
+    note(case, question, &heard.expect("a socket"));
+}
+
+/// Asks, and notes what a listener hears of it, which is nothing.
+fn ask_unheard(case: &mut Case, listener: &mut Netlink, question: &str, message: &Message) {
+    case.ask(question, message);
+    unheard(case, listener, question);
+}
+
+fn unheard(case: &mut Case, listener: &mut Netlink, question: &str) {
     let heard = listener.overheard().expect("a socket");
+    note(case, question, &heard);
+}
+
+fn note(case: &mut Case, question: &str, heard: &[Reply]) {
+    let port = case.netlink().port;
     let asked_by = heard.iter().all(|reply| reply.port == port);
     let note = if asked_by { "" } else { " of another port" };
-    case.say(&format!("{question} heard"), tell(&heard) + note);
+    case.say(&format!("{question} heard"), tell(heard) + note);
 }
 
 fn tunnel(case: &mut Case) {
@@ -98,14 +113,14 @@ fn ppp_session(case: &mut Case) {
 
 fn refusals(case: &mut Case) {
     let mut listener = listener();
-    ask(
+    ask_unheard(
         case,
         &mut listener,
         "tunnel",
         &udp4(1).half(attr::ENCAP_TYPE, 5),
     );
-    ask(case, &mut listener, "session", &eth(1, 5));
-    ask(
+    ask_unheard(case, &mut listener, "session", &eth(1, 5));
+    ask_unheard(
         case,
         &mut listener,
         "delete",
@@ -117,9 +132,9 @@ fn questions(case: &mut Case) {
     case.must(&udp4(1));
     case.must(&eth(1, 5));
     let mut listener = listener();
-    ask(case, &mut listener, "tunnel", &get_tunnel(1));
-    ask(case, &mut listener, "session", &get_session(1, 5));
-    ask(
+    ask_unheard(case, &mut listener, "tunnel", &get_tunnel(1));
+    ask_unheard(case, &mut listener, "session", &get_session(1, 5));
+    ask_unheard(
         case,
         &mut listener,
         "table",
@@ -132,9 +147,10 @@ fn the_requester(case: &mut Case) {
     case.netlink().join().expect("the group");
     let l2tp = case.netlink().l2tp;
     case.netlink().send(&udp4(1)).expect("a socket");
-    let mut replies = case.netlink().overheard().expect("a socket");
+    let mut replies = case.netlink().hear(|replies| replies.len() == 2);
+    let replies = replies.as_mut().expect("a socket");
     replies.sort_by_key(|reply| reply.kind != l2tp);
-    case.say("create", tell(&replies));
+    case.say("create", tell(replies));
 }
 
 fn other_namespaces(case: &mut Case) {
@@ -168,12 +184,12 @@ fn closed_socket(case: &mut Case) {
     );
     drop(socket);
     super::tunnel_fd::gone(case, 1);
-    heard(case, &mut listener, "close");
+    unheard(case, &mut listener, "close");
 }
 
 fn after_leaving(case: &mut Case) {
     let mut listener = listener();
     let left = crate::netlink::set(&listener.socket, 2, listener.group);
     case.did("leave", left);
-    ask(case, &mut listener, "create", &udp4(1));
+    ask_unheard(case, &mut listener, "create", &udp4(1));
 }

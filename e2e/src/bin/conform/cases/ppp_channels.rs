@@ -1,18 +1,20 @@
 //! /dev/ppp: channels of PPPoL2TP sessions, alone, in units and bridged.
 
-use super::of_session;
 use super::ppp_units::without_device;
-use super::tunnel_fd::arrives;
-use crate::case::{Case, Entry, entry};
+use super::tunnel_fd::{arrives, may_arrive};
+use super::{get_session, of_session};
+use crate::case::{Case, Entry, PATIENCE, SILENCE, entry, patiently};
+use crate::netlink::number;
 use crate::numbers::{command, hex};
 use crate::ppp::{
     ATTACH, ATTCHAN, BRIDGECHAN, CONNECT, DISCONN, GCHAN, Link, NEWUNIT, NUMBERS, UNBRIDGECHAN,
-    ask, link, open, reads, request,
+    ask, link, may_read, open, reads, request,
 };
 use crate::pppox::{Address, FORMS, Form, Joined, connected, joined};
 use crate::sys;
 use libc::MSG_DONTWAIT;
 use std::os::fd::OwnedFd;
+use std::thread;
 
 const LCP: [u8; 6] = [0xc0, 0x21, 9, 1, 0, 4];
 const IPCP: [u8; 6] = [0x80, 0x21, 9, 1, 0, 4];
@@ -30,48 +32,32 @@ pub(crate) fn cases() -> Vec<Entry> {
         entry("ppp_channels.small_buffer", small_buffer),
         entry("ppp_channels.packets", packets),
         entry("ppp_channels.session_closed", |case| {
-            hangs_up(case, |link, _| {
-                let Link {
-                    joined,
-                    channel,
-                    unit,
-                    ..
-                } = link;
-                drop(joined.session);
-                (channel, unit)
-            })
+            let Link {
+                joined,
+                channel,
+                unit,
+                ..
+            } = link(case, Form::V2);
+            drop(joined.session);
+            for round in 1..=2 {
+                reads(case, &format!("channel, round {round}"), &channel);
+                // With Adit a unit tells of its end once.
+                let of_unit = if round == 1 { reads } else { may_read };
+                of_unit(case, &format!("unit, round {round}"), &unit);
+            }
+            without_session(case, channel, unit);
         }),
         entry("ppp_channels.session_deleted", |case| {
-            hangs_up(case, |link, case| {
-                case.ask("delete", &of_session(command::SESSION_DELETE, 1, 5));
-                let Link {
-                    joined,
-                    channel,
-                    unit,
-                    ..
-                } = link;
-                std::mem::forget(joined);
-                (channel, unit)
-            })
+            let link = link(case, Form::V2);
+            case.ask("delete", &of_session(command::SESSION_DELETE, 1, 5));
+            hears_nothing(case, &link);
+            without_session(case, link.channel, link.unit);
         }),
         entry("ppp_channels.tunnel_closed", |case| {
-            hangs_up(case, |link, _| {
-                let Link {
-                    joined,
-                    channel,
-                    unit,
-                    ..
-                } = link;
-                let Joined {
-                    udp,
-                    session,
-                    management,
-                    ..
-                } = joined;
-                drop(udp);
-                std::mem::forget((session, management));
-                (channel, unit)
-            })
+            let mut link = link(case, Form::V2);
+            link.joined.udp = sys::open(c"/dev/null", libc::O_RDONLY).expect("a file");
+            hears_nothing(case, &link);
+            without_session(case, link.channel, link.unit);
         }),
         entry("ppp_channels.unit_closed", unit_closed),
         entry("ppp_channels.channel_file_closed", channel_file_closed),
@@ -86,7 +72,8 @@ pub(crate) fn cases() -> Vec<Entry> {
             case.did("write", sys::write(&link.channel, &LCP));
             arrives(case, "arrives", &link.joined.peer);
             super::session::device(case, "ppp0");
-            case.ask("session", &super::get_session(1, 5));
+            let counted = ["[1=1 2=14 ", "[1=1 2=16 "];
+            case.ask_until("session", &get_session(1, 5), &counted);
         }));
     }
     all
@@ -142,7 +129,7 @@ fn bound_socket(case: &mut Case) {
     arrives(case, "before", &joined.session);
     let index = request(&joined.session, GCHAN, 0).expect("a channel");
     sys::send(&joined.peer, &packet(&LCP), 0).expect("a peer");
-    std::thread::sleep(std::time::Duration::from_millis(100));
+    case.answers_with(&get_session(1, 5), &[" 4=2 5=28 "]);
     case.did("receive", sys::receive(&joined.session, 100, MSG_DONTWAIT));
     let file = case.have(open());
     request(&file, ATTCHAN, index).expect("the channel");
@@ -165,10 +152,12 @@ fn queue(case: &mut Case) {
         frame[3] = number;
         sys::send(&joined.peer, &packet(&frame), 0).expect("a peer");
     }
-    std::thread::sleep(std::time::Duration::from_millis(300));
+    case.answers_with(&get_session(1, 5), &[" 4=50 5=700 "]);
+    // The last frame is counted, and waits in a moment.
+    thread::sleep(SILENCE);
     let file = case.have(open());
     request(&file, ATTCHAN, index).expect("the channel");
-    sys::poll(&file, libc::POLLIN, 1000).expect("a poll");
+    sys::poll(&file, libc::POLLIN, PATIENCE).expect("a poll");
     let mut frames = Vec::new();
     while let Ok(frame) = sys::read(&file, 100) {
         frames.push(frame[3]);
@@ -207,19 +196,23 @@ fn disconnect(case: &mut Case) {
 /// Protocols of link control stay with the channel.
 fn frames_in(case: &mut Case) {
     let link = link(case, Form::V2);
-    for (name, protocol) in [
-        ("lcp", [0xc0, 0x21]),
-        ("pap", [0xc0, 0x23]),
-        ("chap", [0xc2, 0x23]),
-        ("ipcp", [0x80, 0x21]),
-        ("ccp", [0x80, 0xfd]),
-        ("ccp of the link", [0x80, 0xfb]),
-        ("ip, not passed", [0, 0x21]),
+    let (channel, unit) = (Some(&link.channel), Some(&link.unit));
+    for (name, protocol, reader) in [
+        ("lcp", [0xc0, 0x21], channel),
+        ("pap", [0xc0, 0x23], channel),
+        ("chap", [0xc2, 0x23], channel),
+        ("ipcp", [0x80, 0x21], unit),
+        ("ccp", [0x80, 0xfd], unit),
+        ("ccp of the link", [0x80, 0xfb], channel),
+        ("ip, not passed", [0, 0x21], None),
     ] {
         let mut frame = protocol.to_vec();
         frame.extend([9, 1, 0, 4, 1, 2]);
         sys::send(&link.joined.peer, &packet(&frame), 0).expect("a peer");
-        std::thread::sleep(std::time::Duration::from_millis(60));
+        match reader {
+            Some(reader) => drop(sys::poll(reader, libc::POLLIN, PATIENCE)),
+            None => thread::sleep(SILENCE),
+        }
         for (whose, file) in [("channel", &link.channel), ("unit", &link.unit)] {
             case.got(
                 &format!("{name} on the {whose}"),
@@ -228,11 +221,18 @@ fn frames_in(case: &mut Case) {
             );
         }
     }
-    case.got(
-        "statistics",
-        sys::ppp_statistics("ppp0", 0x89f0),
-        |octets| hex(octets),
-    );
+    unit_statistics(case, [3, 18], [0, 0]);
+}
+
+/// What a unit has counted, once that is so many packets and octets in and out.
+fn unit_statistics(case: &mut Case, received: [u64; 2], sent: [u64; 2]) {
+    let statistics = || sys::ppp_statistics("ppp0", 0x89f0);
+    patiently(|| {
+        let octets = statistics().expect("a device of PPP");
+        let number = |at: usize| number(&octets[at..at + 4]);
+        [[number(12), number(4)], [number(32), number(24)]] == [received, sent]
+    });
+    case.got("statistics", statistics(), |octets| hex(octets));
 }
 
 fn frames_out(case: &mut Case) {
@@ -250,21 +250,21 @@ fn frames_out(case: &mut Case) {
                 sys::write(file, frame),
                 usize::to_string,
             );
+            let arrives = match name {
+                "one octet" | "short lcp" => may_arrive,
+                _ => arrives,
+            };
             arrives(case, &format!("{whose} {name} arrives"), &link.joined.peer);
         }
     }
-    case.got(
-        "statistics",
-        sys::ppp_statistics("ppp0", 0x89f0),
-        |octets| hex(octets),
-    );
+    unit_statistics(case, [0, 0], [3, 8]);
 }
 
 /// A frame that the buffer does not hold is lost.
 fn small_buffer(case: &mut Case) {
     let link = link(case, Form::V2);
     sys::send(&link.joined.peer, &packet(&LCP), 0).expect("a peer");
-    sys::poll(&link.channel, libc::POLLIN, 1000).expect("a poll");
+    sys::poll(&link.channel, libc::POLLIN, PATIENCE).expect("a poll");
     case.did("small", sys::read(&link.channel, 3));
     case.did("then", sys::read(&link.channel, 100));
 }
@@ -292,7 +292,7 @@ fn packets(case: &mut Case) {
     case.did("send", sent);
     let mut packet_out = Vec::new();
     // The device may have something of its own to say first.
-    while sys::poll(&link.joined.peer, libc::POLLIN, 1000).expect("a poll") != 0 {
+    while sys::poll(&link.joined.peer, libc::POLLIN, PATIENCE).expect("a poll") != 0 {
         packet_out = sys::receive(&link.joined.peer, 2000, 0).expect("a packet");
         if packet_out[8..11] == [0, 0x21, 0x45] {
             break;
@@ -323,15 +323,17 @@ fn idle(case: &mut Case, unit: &OwnedFd) {
     }
 }
 
-/// What readers see when the session goes.
-fn hangs_up(case: &mut Case, end: impl FnOnce(Link, &mut Case) -> (OwnedFd, OwnedFd)) {
-    let link = link(case, Form::V2);
-    let (channel, unit) = end(link, case);
-    std::thread::sleep(std::time::Duration::from_millis(200));
+/// Readers are told nothing when the session goes and its socket stays.
+fn hears_nothing(case: &mut Case, link: &Link) {
+    case.loses_session(1, 5);
     for round in 1..=2 {
-        reads(case, &format!("channel, round {round}"), &channel);
-        reads(case, &format!("unit, round {round}"), &unit);
+        may_read(case, &format!("channel, round {round}"), &link.channel);
+        may_read(case, &format!("unit, round {round}"), &link.unit);
     }
+}
+
+/// What the files are good for when the session is gone.
+fn without_session(case: &mut Case, channel: OwnedFd, unit: OwnedFd) {
     case.did("write to the channel", sys::write(&channel, &LCP));
     case.did("write to the unit", sys::write(&unit, &IPCP));
     ask(case, "CONNECT", &channel, CONNECT, 0);
@@ -360,7 +362,8 @@ fn unit_closed(case: &mut Case) {
 fn channel_file_closed(case: &mut Case) {
     let link = link(case, Form::V2);
     drop(link.channel);
-    std::thread::sleep(std::time::Duration::from_millis(100));
+    // Nothing comes of that, however long one waits.
+    thread::sleep(SILENCE);
     case.did("write to the unit", sys::write(&link.unit, &IPCP));
     arrives(case, "arrives", &link.joined.peer);
     let file = case.have(open());
@@ -380,7 +383,7 @@ fn two_links(case: &mut Case) {
     case.did("write to the unit", sys::write(&link.unit, &IPCP));
     arrives(case, "arrives", &link.joined.peer);
     drop(link.joined.session);
-    std::thread::sleep(std::time::Duration::from_millis(100));
+    case.loses_session(1, 5);
     case.did("one left", sys::write(&link.unit, &IPCP));
     arrives(case, "one left arrives", &link.joined.peer);
 }
@@ -474,7 +477,7 @@ fn bridge_end(case: &mut Case) {
     } = two(case);
     case.did("bridge", request(&files[0], BRIDGECHAN, indices[1]));
     drop(other);
-    std::thread::sleep(std::time::Duration::from_millis(200));
+    case.loses_session(1, 6);
     sys::send(&joined.peer, &packet(&LCP), 0).expect("a peer");
     reads(case, "the one left", &files[0]);
     reads(case, "the one gone", &files[1]);

@@ -1,14 +1,15 @@
 //! /dev/ppp: units.
 
 use super::session::device;
-use crate::case::{Case, Entry, entry};
+use crate::case::{Case, Entry, entry, patiently};
 use crate::numbers::{done, hex};
 use crate::ppp::{
     ATTACH, ATTCHAN, BRIDGECHAN, CONNECT, GNPMODE, NEWUNIT, NUMBERS, SNPMODE, UNBRIDGECHAN, ask,
-    open, reads, request,
+    may_read, open, request,
 };
 use crate::sys;
 use std::os::fd::OwnedFd;
+use std::time::Duration;
 
 const IP: u32 = 0x21;
 
@@ -59,7 +60,7 @@ fn unattached(case: &mut Case) {
     case.did("write", sys::write(&file, &[0xc0, 0x21, 1, 1, 0, 4]));
     case.got(
         "poll",
-        sys::poll(&file, libc::POLLIN | libc::POLLOUT, 0),
+        sys::poll(&file, libc::POLLIN | libc::POLLOUT, Duration::ZERO),
         |events| format!("{events:x}"),
     );
     case.did("nowhere", sys::ioctl_nowhere(&file, NEWUNIT));
@@ -180,7 +181,7 @@ fn unit_device(case: &mut Case) {
 /// A unit without a channel reads an end and takes writes.
 fn frames(case: &mut Case) {
     let file = unit(case);
-    reads(case, "read", &file);
+    may_read(case, "read", &file);
     for (name, frame) in [
         ("empty", &[][..]),
         ("one octet", &[0xc0]),
@@ -197,7 +198,7 @@ fn frames(case: &mut Case) {
     }
     case.got(
         "poll",
-        sys::poll(&file, libc::POLLIN | libc::POLLOUT, 0),
+        sys::poll(&file, libc::POLLIN | libc::POLLOUT, Duration::ZERO),
         |events| format!("{events:x}"),
     );
 }
@@ -215,12 +216,7 @@ fn close(case: &mut Case) {
 
 /// Waits until there is no unit's device.
 pub(crate) fn without_device(case: &mut Case, question: &str) {
-    for _ in 0..300 {
-        if sys::devices().len() == 1 {
-            break;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
+    patiently(|| sys::devices().len() == 1);
     case.say(question, sys::devices().join(" "));
 }
 

@@ -1,7 +1,7 @@
 //! PPPoL2TP sockets: how they are made and connected.
 
 use super::{eth, get_session, get_tunnel, ip4, managed, of_session, of_tunnel, ppp, udp4, v2};
-use crate::case::{Case, Entry, entry, settle};
+use crate::case::{Case, Entry, entry};
 use crate::numbers::{attr, command, done};
 use crate::pppox::{
     AF_PPPOX, Address, FORMS, Form, PX_PROTO_OL2TP, connected, joined, socket, told, udp_pair,
@@ -274,8 +274,7 @@ fn take_over(case: &mut Case) {
     }
     case.ask("get", &get_session(1, 5));
     drop(socket);
-    settle();
-    case.ask("get after its socket", &get_session(1, 5));
+    case.ask_until("get after its socket", &get_session(1, 5), &["ENODEV"]);
 }
 
 fn take_over_other_types(case: &mut Case) {
@@ -295,7 +294,10 @@ fn take_over_other_types(case: &mut Case) {
         "manage over ip",
         connected(&Address::new(Form::V3, -1, [2, 0, 1002, 0])),
     );
-    settle();
+    // Their sockets are closed, and take nothing with them but what was theirs.
+    for session in [6, 0] {
+        case.loses_session(2, session);
+    }
     case.table("sessions", command::SESSION_GET);
 }
 
@@ -321,7 +323,7 @@ fn mixed_zeros(case: &mut Case) {
     );
     let second = connected(&Address::new(Form::V2, fd, [1, 0, 1001, 6]));
     case.say("own 0", done(second));
-    settle();
+    case.loses_session(1, 0);
     case.table("sessions", command::SESSION_GET);
 }
 
@@ -370,8 +372,7 @@ fn kernel_tunnels(case: &mut Case) {
     drop(manage);
     case.ask("tunnel after the manager", &get_tunnel(1));
     drop(session);
-    settle();
-    case.ask("session after its socket", &get_session(1, 5));
+    case.ask_until("session after its socket", &get_session(1, 5), &["ENODEV"]);
     case.ask("delete", &of_tunnel(command::TUNNEL_DELETE, 1));
 }
 

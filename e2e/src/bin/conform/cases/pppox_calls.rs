@@ -7,6 +7,7 @@ use crate::pppox::{Form, SOL_PPPOL2TP, joined, socket};
 use crate::sys;
 use libc::{MSG_DONTWAIT, POLLIN, POLLOUT};
 use std::os::fd::OwnedFd;
+use std::time::Duration;
 
 const OPTIONS: [(&str, i32); 7] = [
     ("option 0", 0),
@@ -162,6 +163,7 @@ fn statistics_selected(case: &mut Case) {
         "send",
         sys::send(&joined.session, &[0xc0, 0x21, 9, 1, 0, 4], 0),
     );
+    case.answers_with(&super::get_session(1, 5), &["[1=1 2=14 "]);
     for (tunnel, session) in [(0u16, 0u16), (0, 5), (1, 5), (9, 5), (0, 6)] {
         let mut argument = [0u8; 72];
         argument[..2].copy_from_slice(&tunnel.to_ne_bytes());
@@ -190,9 +192,11 @@ fn unconnected(case: &mut Case) {
     case.did("send", sys::send(&socket, b"\xc0\x21", MSG_DONTWAIT));
     case.did("write", sys::write(&socket, b"\xc0\x21"));
     case.did("receive", sys::receive(&socket, 100, MSG_DONTWAIT));
-    case.got("poll", sys::poll(&socket, POLLIN | POLLOUT, 0), |events| {
-        format!("{events:x}")
-    });
+    case.got(
+        "poll",
+        sys::poll(&socket, POLLIN | POLLOUT, Duration::ZERO),
+        |events| format!("{events:x}"),
+    );
 }
 
 /// What there is none of.
@@ -220,7 +224,7 @@ fn detached(case: &mut Case) {
     );
     case.got(
         "poll",
-        sys::poll(&joined.session, POLLIN | POLLOUT, 0),
+        sys::poll(&joined.session, POLLIN | POLLOUT, Duration::ZERO),
         |events| format!("{events:x}"),
     );
     let again = crate::pppox::Address::new(Form::V2, -1, [1, 5, 1001, 1005]).octets();

@@ -1,7 +1,7 @@
 //! SESSION_CREATE, attribute by attribute.
 
 use super::{eth, get_session, ip4, ip6, ppp, session_of, udp4, udp6, v2};
-use crate::case::{Case, Entry, entry};
+use crate::case::{Case, Entry, entry, patiently};
 use crate::netlink::Message;
 use crate::numbers::{attr, command, outcome};
 use crate::sys;
@@ -348,12 +348,7 @@ fn names_count_up(case: &mut Case) {
     }
     let delete = super::of_session(command::SESSION_DELETE, 1, 6);
     case.must(&delete);
-    for _ in 0..300 {
-        if sys::devices().len() == 3 {
-            break;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
+    assert!(patiently(|| sys::devices().len() == 3), "a device goes");
     case.must(&eth(1, 8));
     for id in [5, 7, 8] {
         case.ask(&format!("session {id}"), &get_session(1, id));

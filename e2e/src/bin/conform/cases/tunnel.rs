@@ -3,7 +3,7 @@
 use super::{get_tunnel, ip4, ip6, tunnel, udp4, udp6, v2, v4, v6};
 use crate::address::{in4, ip};
 use crate::case::{Case, Entry, entry};
-use crate::netlink::Message;
+use crate::netlink::{Message, tell};
 use crate::numbers::{attr, command};
 use crate::sys;
 use libc::{AF_INET, SOCK_DGRAM};
@@ -242,13 +242,9 @@ fn connection_taken(case: &mut Case) {
 
 fn without_ack(case: &mut Case) {
     let quiet = |message: Message| message.flags(crate::netlink::REQUEST);
-    for (question, message) in [
-        ("good", udp4(1)),
-        ("bad", tunnel(2, 3, 9)),
-        ("get", get_tunnel(1)),
-    ] {
-        let replies = case.netlink().ask_briefly(&quiet(message));
-        let replies = replies.expect("a socket");
-        case.say(question, crate::netlink::tell(&replies));
+    let replies = case.netlink().ask_briefly(&quiet(udp4(1)));
+    case.say("good", tell(&replies.expect("a socket")));
+    for (question, message) in [("bad", tunnel(2, 3, 9)), ("get", get_tunnel(1))] {
+        case.ask(question, &quiet(message));
     }
 }
