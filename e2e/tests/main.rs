@@ -7,6 +7,7 @@ mod checksum;
 mod control;
 mod degraded;
 mod demo;
+mod dialling;
 mod differential;
 mod exec;
 mod fast_path;
@@ -56,6 +57,7 @@ fn main() -> ExitCode {
             checksum::tests(),
             control::tests(),
             outer::tests(),
+            dialling::tests(),
             marks::tests(),
             interop::tests(),
             degraded::tests(),

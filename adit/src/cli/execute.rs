@@ -40,6 +40,7 @@ fn answer(request: &Request, client: &mut Client, style: Style) -> Result<String
             }
             render::connections(&rows, style)
         }
+        Request::ShowControl => render::control(&objects, style),
         Request::AddTunnel(_)
         | Request::AddSession(_)
         | Request::DeleteTunnel(_)

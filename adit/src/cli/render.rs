@@ -2,6 +2,7 @@
 //! that what Adit knows beyond them.
 
 mod connection;
+mod control;
 mod json;
 mod more;
 mod protocol;
@@ -37,6 +38,14 @@ pub(super) fn connections(rows: &[Attributes], style: Style) -> String {
     }
     let array = Value::Array(each.map(connection::json).collect());
     written(&array, style)
+}
+
+/// What the control protocol has counted, a row a counter.
+pub(super) fn control(rows: &[Attributes], style: Style) -> String {
+    match style.json || style.pretty {
+        true => written(&control::json(rows), style),
+        false => control::text(rows),
+    }
 }
 
 /// The sessions, in the order given.

@@ -21,6 +21,7 @@ pub(super) enum Request {
     ShowSessions(Filter),
     /// All of them, or the one of this name.
     ShowConnections(Option<String>),
+    ShowControl,
     Control(Command, ControlTarget),
 }
 
@@ -43,6 +44,7 @@ impl Request {
         let tunnel = || fields.demand(&TUNNEL_ID).map(TunnelId);
         let request = match (verb, object) {
             (_, Object::Connection) => Request::ShowConnections(fields.get(&CONNECTION)?),
+            (_, Object::Control) => Request::ShowControl,
             (Verb::Add, Object::Tunnel) => Request::AddTunnel(build::tunnel(&fields)?),
             (Verb::Add, Object::Session) => {
                 Request::AddSession(build::session(tunnel()?.0, &fields)?)
@@ -78,6 +80,7 @@ impl Request {
             Request::ShowTunnels(_) => control::dump_tunnels(seq),
             Request::ShowSessions(_) => control::dump_sessions(seq),
             Request::ShowConnections(_) => control::dump_connections(seq),
+            Request::ShowControl => control::dump_control(seq),
             Request::Control(command, target) => control::control(*command, target, seq),
         }
     }

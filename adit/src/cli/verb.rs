@@ -21,6 +21,7 @@ pub(super) enum Object {
     Tunnel,
     Session,
     Connection,
+    Control,
 }
 
 impl Verb {
@@ -72,7 +73,9 @@ impl Verb {
         match self {
             Verb::Add => "Make a tunnel or a session",
             Verb::Delete => "Remove a tunnel with its sessions, or one session",
-            Verb::Show => "Print tunnels, sessions or connections, all or those that match",
+            Verb::Show => {
+                "Print tunnels, sessions or connections, all or those that match, or counters"
+            }
             Verb::Set => "Change a tunnel or a session while it works",
             Verb::Start => "Open a connection's tunnel, or place a call of its, now",
             Verb::Stop => "Close a tunnel or end a call, and do not start it again",
@@ -81,6 +84,9 @@ impl Verb {
     }
 
     pub(super) fn about_one(self, object: Object) -> String {
+        if object == Object::Control {
+            return "Print what the control protocol has counted, and what it dropped".to_owned();
+        }
         let object = object.name();
         match self {
             Verb::Add => format!("Make a {object}"),
@@ -102,7 +108,7 @@ impl Verb {
             (Verb::Show, Object::Connection) => {
                 "\n\nConnections are those of the configuration file, whether they are up or not."
             }
-            (Verb::Show, Object::Tunnel)
+            (Verb::Show, Object::Tunnel | Object::Control)
             | (Verb::Add | Verb::Delete | Verb::Set | Verb::Start | Verb::Stop | Verb::Drain, _) => {
                 ""
             }
@@ -116,7 +122,12 @@ impl Verb {
 }
 
 impl Object {
-    pub(super) const ALL: [Object; 3] = [Object::Tunnel, Object::Session, Object::Connection];
+    pub(super) const ALL: [Object; 4] = [
+        Object::Tunnel,
+        Object::Session,
+        Object::Connection,
+        Object::Control,
+    ];
 
     /// The word for it.
     pub(super) fn name(self) -> &'static str {
@@ -124,6 +135,7 @@ impl Object {
             Object::Tunnel => "tunnel",
             Object::Session => "session",
             Object::Connection => "connection",
+            Object::Control => "control",
         }
     }
 
@@ -136,8 +148,9 @@ impl Object {
 /// The keywords that `verb` takes for `object`.
 pub(super) fn form(verb: Verb, object: Object) -> &'static Form {
     match (verb, object) {
-        // Only `show` has connections for an object.
+        // Only `show` has these for an object.
         (_, Object::Connection) => &form::SHOW_CONNECTION,
+        (_, Object::Control) => &form::SHOW_CONTROL,
         (Verb::Add, Object::Tunnel) => &form::ADD_TUNNEL,
         (Verb::Add, Object::Session) => &form::ADD_SESSION,
         (Verb::Delete, Object::Tunnel) => &form::DEL_TUNNEL,
@@ -167,10 +180,11 @@ const VERBS: [(&str, &str); 10] = [
     ("stop", "stop"),
     ("drain", "drain"),
 ];
-const OBJECTS: [(&str, &str); 3] = [
+const OBJECTS: [(&str, &str); 4] = [
     ("tunnel", "tunnel"),
     ("session", "session"),
     ("connection", "connection"),
+    ("control", "control"),
 ];
 
 /// Writes out an abbreviated verb and object: the first words of `args` (without the program's

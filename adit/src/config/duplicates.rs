@@ -97,7 +97,8 @@ fn endpoints(tunnels: &[Located<TunnelSpec>]) -> Vec<Clash> {
     clashes
 }
 
-fn overlap(a: SocketAddr, b: SocketAddr) -> bool {
+/// Whether two endpoints of one port are bound to an address that they share.
+pub(super) fn overlap(a: SocketAddr, b: SocketAddr) -> bool {
     let any = a.ip().is_unspecified() || b.ip().is_unspecified();
     a.ip() == b.ip() || (any && a.is_ipv4() == b.is_ipv4())
 }

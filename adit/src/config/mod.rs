@@ -9,6 +9,7 @@
 mod document;
 mod duplicates;
 mod misfits;
+mod policy_misfits;
 mod resolve;
 
 use crate::policy::Policy;
@@ -91,6 +92,11 @@ impl Config {
         }
         for Located { spec, .. } in found.sessions {
             inventory.sessions.insert(spec.key, spec);
+        }
+        let mut faults = policy_misfits::find(&found.policy, &policy, &inventory, &lines);
+        if !faults.is_empty() {
+            faults.sort_by_key(|fault| fault.place.map(|place| (place.line, place.column)));
+            return Err(faults);
         }
         Ok(Config { inventory, policy })
     }

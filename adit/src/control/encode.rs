@@ -250,6 +250,12 @@ pub fn dump_connections(seq: u32) -> Vec<u8> {
     Writer::command(Command::ConnectionGet, flags, seq, 0).finish()
 }
 
+/// CONTROL_GET for all that the control protocol has counted.
+pub fn dump_control(seq: u32) -> Vec<u8> {
+    let flags = flag::REQUEST | flag::DUMP;
+    Writer::command(Command::ControlGet, flags, seq, 0).finish()
+}
+
 /// Reload of the configuration file; with `dry_run` it is only told what would change.
 pub fn reload(dry_run: bool, seq: u32) -> Vec<u8> {
     let writer = acknowledged(Command::Reload, seq);

@@ -12,8 +12,8 @@ pub use answers::Answers;
 pub use client::{Client, ClientError};
 pub use encode::{
     ControlTarget, SessionSelector, control, create_session, create_tunnel, delete_session,
-    delete_tunnel, dump_connections, dump_sessions, dump_tunnels, get_session, get_tunnel,
-    modify_session, modify_tunnel, reload,
+    delete_tunnel, dump_connections, dump_control, dump_sessions, dump_tunnels, get_session,
+    get_tunnel, modify_session, modify_tunnel, reload,
 };
 pub(crate) use encode::{encapsulation, mss_number, outer_tuning, session_marks, zero_checksums6};
 pub use limits::{

@@ -235,6 +235,7 @@ fn act(
         Action::Tunnels => return Ok(Rest::Tunnels(None)),
         Action::Sessions => return Ok(Rest::Sessions(None)),
         Action::Connections => return Ok(Rest::Ready(connections(header, state))),
+        Action::Counts => return Ok(Rest::Ready(counts(header, state))),
         Action::Reload { dry_run } => return reload(dry_run, header, packet, manner, state),
         Action::Noop => Some(genl::noop(single)),
         Action::Tunnel(id) => state.tunnel_message(single, id),
@@ -298,6 +299,14 @@ fn connections(header: Header, state: &State) -> VecDeque<Vec<u8>> {
     let messages = all.flat_map(|connection| genl::connection(header, &connection));
     let end = Writer::done(header.seq, header.portid).finish();
     packed(messages.chain([end]))
+}
+
+/// What the control protocol has counted.
+fn counts(header: Header, state: &mut State) -> VecDeque<Vec<u8>> {
+    let State { engine, plane, .. } = state;
+    let messages = genl::control(header, &plane.counts(engine));
+    let end = Writer::done(header.seq, header.portid).finish();
+    packed(messages.into_iter().chain([end]))
 }
 
 /// Messages in as few packets as they fit.

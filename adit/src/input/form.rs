@@ -182,6 +182,11 @@ form! {
 }
 
 form! {
+    /// `show control`.
+    SHOW_CONTROL {}
+}
+
+form! {
     /// `show session`.
     SHOW_SESSION { TUNNEL_ID Optional, SESSION_ID Optional, NAME Optional }
 }

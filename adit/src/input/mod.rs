@@ -36,8 +36,8 @@ impl FieldError {
 
 /// The one of `known` that `given` was probably meant to be.
 fn nearest(given: &str, known: impl Iterator<Item = &'static str>) -> Option<&'static str> {
-    // Below this likeness a suggestion is noise; clap draws the same line.
-    const ALIKE: f64 = 0.7;
+    // Below this likeness a suggestion is noise.
+    const ALIKE: f64 = 0.75;
     known
         .map(|name| (strsim::jaro(given, name), name))
         .filter(|(likeness, _)| *likeness > ALIKE)

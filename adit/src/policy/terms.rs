@@ -171,6 +171,10 @@ pub struct SessionTerms {
     pub ifname: Option<String>,
     /// The name of the far end of the circuit, if it is another than the call's.
     pub remote_end_id: Option<String>,
+    /// Who calls, and who is called, as the peer is told (version 2).
+    pub calling_number: Option<String>,
+    /// See `calling_number`.
+    pub called_number: Option<String>,
     /// Octets of the cookie that the peer is asked to send: 0, 4 or 8.
     pub cookie_octets: u8,
     /// The L2-specific sublayer.
@@ -203,6 +207,8 @@ impl Default for SessionTerms {
             pppd: Pppd::default(),
             ifname: None,
             remote_end_id: None,
+            calling_number: None,
+            called_number: None,
             cookie_octets: 8,
             sublayer: Sublayer::Default,
             seq: (false, false),

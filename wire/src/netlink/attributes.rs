@@ -93,6 +93,11 @@ pub struct Attributes {
     pub called: bool,
     pub next: Option<u64>,
     pub failures: Option<u32>,
+    pub counter: Option<String>,
+    pub dropped: Option<String>,
+    pub count: Option<u64>,
+    pub ago: Option<u64>,
+    pub listener: Option<String>,
 }
 
 impl Attributes {
@@ -212,6 +217,11 @@ impl Attributes {
             Attr::Called => self.called = true,
             Attr::Next => self.next = Some(v.long()?),
             Attr::Failures => self.failures = Some(v.word()?),
+            Attr::Counter => self.counter = Some(v.string(usize::MAX)?),
+            Attr::Dropped => self.dropped = Some(v.string(usize::MAX)?),
+            Attr::Count => self.count = Some(v.long()?),
+            Attr::Ago => self.ago = Some(v.long()?),
+            Attr::Listener => self.listener = Some(v.string(usize::MAX)?),
             // Nobody uses these, but the policy still wants them whole.
             Attr::DataSeq | Attr::L2specLen => v.octet().map(drop)?,
             Attr::Offset | Attr::VlanId | Attr::Mru => v.half().map(drop)?,
@@ -286,6 +296,11 @@ impl Attributes {
             Attr::Called => put(to, attr, self.called.then_some(()), put_flag),
             Attr::Next => put(to, attr, self.next, Writer::long),
             Attr::Failures => put(to, attr, self.failures, Writer::word),
+            Attr::Counter => put(to, attr, self.counter.as_deref(), Writer::string),
+            Attr::Dropped => put(to, attr, self.dropped.as_deref(), Writer::string),
+            Attr::Count => put(to, attr, self.count, Writer::long),
+            Attr::Ago => put(to, attr, self.ago, Writer::long),
+            Attr::Listener => put(to, attr, self.listener.as_deref(), Writer::string),
             Attr::DataSeq
             | Attr::L2specLen
             | Attr::Offset

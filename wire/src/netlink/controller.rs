@@ -266,6 +266,7 @@ fn capabilities(command: Command) -> u32 {
         | Command::Start
         | Command::Stop
         | Command::Drain
-        | Command::ConnectionGet => common | can::NEEDS_ADMIN,
+        | Command::ConnectionGet
+        | Command::ControlGet => common | can::NEEDS_ADMIN,
     }
 }

@@ -91,6 +91,10 @@ numbers! {
         /// with [`Attr::Host`] for each peer that it may be opened to, and one with [`Attr::Call`]
         /// for each of its calls.
         ConnectionGet = 132,
+        /// Adit: a dump of what the control protocol has counted: a message with [`Attr::Counter`] for
+        /// each counter, one with [`Attr::Dropped`] for each reason for which messages were dropped,
+        /// and one with [`Attr::Listener`] for each listener.
+        ControlGet = 133,
     }
 }
 
@@ -250,6 +254,16 @@ numbers! {
         Failures = 0x1045,
         /// Adit, string: how the session uses the path inside the kernel.
         FastPath = 0x1038,
+        /// Adit, string: the name of a counter.
+        Counter = 0x1050,
+        /// Adit, string: a reason for which control messages were dropped.
+        Dropped = 0x1051,
+        /// Adit, u64: how often.
+        Count = 0x1052,
+        /// Adit, u64: milliseconds since it was last so.
+        Ago = 0x1053,
+        /// Adit, string: a listener of the configuration file.
+        Listener = 0x1054,
     }
 }
 

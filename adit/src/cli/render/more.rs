@@ -180,7 +180,7 @@ fn counters(s: &Statistics) -> [(&'static str, Named); 2] {
 }
 
 /// Drop reasons with their counts. A code of a newer daemon keeps its number for a name.
-fn drops(object: &Attributes) -> impl Iterator<Item = (String, u64)> + '_ {
+pub(super) fn drops(object: &Attributes) -> impl Iterator<Item = (String, u64)> + '_ {
     let name = |code: u16| {
         let known = DropReason::ALL
             .iter()

@@ -9,8 +9,14 @@ use std::num::NonZeroU8;
 use std::path::Path;
 use std::time::Duration;
 
+/// The policy of a text, with a listener if it has none.
 fn policy(text: &str) -> Policy {
-    parsed(text).policy
+    let listener = if text.contains("[[listener]]") {
+        ""
+    } else {
+        LISTENER
+    };
+    parsed(&format!("{text}{listener}")).policy
 }
 
 const LISTENER: &str = "[[listener]]\nname = \"any\"\nlocal = \"0.0.0.0\"\n";
@@ -197,11 +203,29 @@ fn what_is_wrong_is_told_with_its_place_and_a_remedy() {
         ),
         (
             "[[connection]]\nname = \"a\"\nhost = \"192.0.2\"\n",
-            "3:8: host: 192.0.2 names no host; give an address or a name such as lns.example",
+            "3:8: host: \"192.0.2\" names no host; give an address or a name such as lns.example",
         ),
         (
             "[[connection]]\nname = \"a\"\nhost = \"b\"\nlistener = \"c\"\n",
             "4:12: listener: c is not in the file; give the name of one that is",
+        ),
+        (
+            "[[connection]]\nname = \"a\"\nhost = \"lns.example:1701\"\n",
+            "3:8: host: \"lns.example:1701\" names no host; give an address or a name such as \
+             lns.example; the port has a key of its own",
+        ),
+        (
+            "[[listener]]\nname = \"l\"\nlocal = \"::\"\n\
+             [[connection]]\nname = \"a\"\nhost = \"b\"\nredial = 0\n",
+            "7:10: redial: 0 is not a time in seconds; give a number from 1 to 86400",
+        ),
+        (
+            "[[peer]]\nname = \"a\"\nversion = 2\nsecret = \"s\"\nold_secret = \"o\"\n",
+            "5:14: old_secret: in version 2 it takes hide_avps; give that too",
+        ),
+        (
+            "[[session_profile]]\nname = \"a\"\nl2spec_type = \"none\"\nseq = \"both\"\n",
+            "3:15: l2spec_type: none has no room for sequence numbers; give default, or seq none",
         ),
         (
             "[[peer]]\nname = \"a\"\nsecret = \"\"\n",
@@ -265,10 +289,74 @@ fn a_connection_goes_with_its_listener_and_its_terms_with_each_other() {
 }
 
 #[test]
+fn what_would_never_count_is_refused_before_it_is_loaded() {
+    let ip = "[[listener]]\nname = \"ip\"\nlocal = \"192.0.2.1\"\nencap = \"ip\"\n";
+    let one = "[[listener]]\nname = \"one\"\nlocal = \"192.0.2.1\"\n";
+    let call = |name: &str| {
+        format!("[[connection.session]]\nremote_end_id = \"{name}\"\nname = \"pw1\"\n")
+    };
+    let to = |host: &str| format!("[[connection]]\nname = \"c\"\nhost = \"{host}\"\n");
+    let by_hand = "[[tunnel]]\ntunnel_id = 1\npeer_tunnel_id = 1\nlocal = \"192.0.2.1\"\n\
+                   remote = \"192.0.2.2\"\nudp_sport = 1701\nudp_dport = 1701\n";
+    let cases = [
+        (
+            "[[peer]]\nname = \"a\"\n".to_owned(),
+            "2:8: name: nobody listens to it; add [[listener]]",
+        ),
+        (
+            format!("{LISTENER}{one}"),
+            "6:9: local: any has this socket; give each its own",
+        ),
+        (
+            format!("{by_hand}{one}"),
+            "8:1: port: tunnel 1 has this port; give another",
+        ),
+        (
+            format!(
+                "{LISTENER}[[peer]]\nname = \"a\"\n[[peer]]\nname = \"b\"\naddress = \"192.0.2.2\"\n"
+            ),
+            "7:8: name: nobody is left for it, as a above is everybody; put it above that",
+        ),
+        (
+            format!("{LISTENER}{}", to("2001:db8::1")),
+            "6:8: host: no listener is of the family of 2001:db8::1; add one that is",
+        ),
+        (
+            format!("{ip}{}version = 2\n", to("192.0.2.2")),
+            "8:11: version: 2 goes over udp, and every listener has encap ip; add one, or give 3",
+        ),
+        (
+            format!("{ip}{}source_port = \"auto\"\n", to("192.0.2.2")),
+            "8:15: source_port: every listener has encap ip, where there are no ports; leave it out",
+        ),
+        (
+            format!("{LISTENER}{}{}{}", to("192.0.2.2"), call("x"), call("y")),
+            "12:8: name: pw1 is that of another call of connection c; give each its own",
+        ),
+    ];
+    for (text, fault) in cases {
+        assert_eq!(faults(&text), [format!("f:{fault}")], "{text}");
+    }
+}
+
+#[test]
+fn sockets_stand_beside_each_other_on_other_ports_devices_and_protocols() {
+    let on = |name: &str, more: &str| {
+        format!("[[listener]]\nname = \"{name}\"\nlocal = \"192.0.2.1\"\n{more}\n")
+    };
+    let text = on("a", "interface = \"eth0\"")
+        + &on("b", "interface = \"eth1\"")
+        + &on("c", "port = 1702")
+        + &on("d", "encap = \"ip\"")
+        + "[[listener]]\nname = \"e\"\nlocal = \"::\"\n";
+    assert_eq!(policy(&text).listeners.len(), 5);
+}
+
+#[test]
 fn a_quirk_is_a_term_like_any_other() {
     let policy = policy(
         "[[tunnel_profile]]\nname = \"ios\"\nquirks = [\"cisco-avps\"]\n\
-         [[peer]]\nname = \"old\"\ntunnel_profile = \"ios\"\n[[peer]]\nname = \"new\"\n",
+         [[peer]]\nname = \"old\"\naddress = \"192.0.2.1\"\ntunnel_profile = \"ios\"\n[[peer]]\nname = \"new\"\n",
     );
     let quirks: Vec<_> = policy.peers.iter().map(|peer| peer.tunnel.quirks).collect();
     assert!(quirks[0].cisco_draft_avps && !quirks[1].cisco_draft_avps);

@@ -37,7 +37,8 @@ pub(super) fn errand(request: &Request<'_>, state: &State) -> Option<(TunnelId, 
         | Command::Start
         | Command::Stop
         | Command::Drain
-        | Command::ConnectionGet => return None,
+        | Command::ConnectionGet
+        | Command::ControlGet => return None,
     };
     let tunnel = TunnelId(attributes.conn_id?);
     let by_id = attributes.ifname.is_none() && attributes.session_id == Some(0);

@@ -38,6 +38,8 @@ pub enum Action {
     Sessions,
     /// Tell all connections.
     Connections,
+    /// Tell what the control protocol has counted.
+    Counts,
     /// Read the configuration file again.
     Reload {
         /// Only say what would change.
@@ -96,6 +98,7 @@ pub fn decide(
         Command::Stop => Action::Control(Order::Stop, target(a)?),
         Command::Drain => Action::Control(Order::Drain, target(a)?),
         Command::ConnectionGet => Action::Connections,
+        Command::ControlGet => Action::Counts,
     })
 }
 

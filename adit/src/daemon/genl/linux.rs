@@ -42,7 +42,8 @@ pub(super) fn decide(
         | Command::Start
         | Command::Stop
         | Command::Drain
-        | Command::ConnectionGet => Action::Noop,
+        | Command::ConnectionGet
+        | Command::ControlGet => Action::Noop,
         Command::TunnelCreate => create_tunnel(a, state)?,
         Command::TunnelDelete => Action::Change(Change::RemoveTunnel(find_tunnel(a, state)?.id)),
         Command::TunnelModify => {

@@ -22,7 +22,7 @@ pub(crate) use decide::free_session;
 pub use decide::{Action, Order, decide};
 pub(crate) use linux::retuning as linux_retuning;
 pub use reply::{Extra, Header, session, tunnel};
-pub(crate) use reply::{connection, cut, noop, report};
+pub(crate) use reply::{connection, control, cut, noop, report};
 pub use request::Request;
 
 use adit_datapath::Error;
@@ -117,7 +117,12 @@ fn keyword(attr: Attr) -> &'static str {
         | Attr::Weight
         | Attr::Called
         | Attr::Next
-        | Attr::Failures => "attribute",
+        | Attr::Failures
+        | Attr::Counter
+        | Attr::Dropped
+        | Attr::Count
+        | Attr::Ago
+        | Attr::Listener => "attribute",
     }
 }
 

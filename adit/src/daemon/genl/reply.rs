@@ -2,7 +2,7 @@
 
 use super::Dialect;
 use crate::control::{encapsulation, mss_number, outer_tuning, session_marks, zero_checksums6};
-use crate::daemon::plane::{ConnectionDetails, Details};
+use crate::daemon::plane::{ConnectionDetails, Counts, Details, ListenerCounts};
 use adit_datapath::FastPath;
 use adit_datapath::counters::{Counters, DropReason};
 use adit_datapath::limits::Limit;
@@ -214,21 +214,26 @@ fn own(mut writer: Writer, extra: &Extra) -> Writer {
     if let Some(fast_path) = &extra.fast_path {
         writer = writer.string(Attr::FastPath, cut(&fast_path.to_string(), TEXT_OCTETS));
     }
+    drops(writer, &extra.counters)
+}
+
+/// The reasons that struck.
+fn drops(writer: Writer, counters: &Counters) -> Writer {
     let drops: Vec<_> = DropReason::ALL
         .iter()
-        .map(|reason| (*reason as u16, extra.counters.dropped(*reason)))
+        .map(|reason| (*reason as u16, counters.dropped(*reason)))
         .filter(|(_, count)| *count != 0)
         .collect();
-    if !drops.is_empty() {
-        writer = writer.counters(Attr::Drops, drops);
+    match drops.is_empty() {
+        true => writer,
+        false => writer.counters(Attr::Drops, drops),
     }
-    writer
 }
 
 fn negotiated(writer: Writer, details: &Details) -> Writer {
     let mut writer = writer
         .string(Attr::State, &details.state)
-        .string(Attr::Origin, &details.origin)
+        .string(Attr::Origin, cut(&details.origin, NAME_OCTETS))
         .string(Attr::PeerName, cut(&details.peer, NAME_OCTETS));
     if let Some(uptime) = details.uptime {
         writer = writer.long(Attr::Uptime, saturating(uptime.as_millis()));
@@ -312,6 +317,42 @@ pub(crate) fn connection(header: Header, connection: &ConnectionDetails) -> Vec<
     let own = later(why(own, problem), *next);
     let all = std::iter::once(own).chain(peers).chain(calls);
     all.map(Writer::finish).collect()
+}
+
+/// What the control protocol has counted.
+pub(crate) fn control(header: Header, counts: &Counts) -> Vec<Vec<u8>> {
+    let row = || {
+        let flags = flag::MULTI;
+        Writer::command(Command::ControlGet, flags, header.seq, header.portid)
+    };
+    let totals = counts
+        .totals
+        .iter()
+        .map(|(name, count)| row().string(Attr::Counter, name).long(Attr::Count, *count));
+    let dropped = counts.drops.iter().map(|drop| {
+        let one = row()
+            .string(Attr::Dropped, drop.reason)
+            .long(Attr::Count, drop.count);
+        match drop.latest {
+            Some((from, ago)) => one
+                .string(Attr::Host, &from.to_string())
+                .long(Attr::Ago, saturating(ago.as_millis())),
+            None => one,
+        }
+    });
+    let listeners = counts.listeners.iter().map(|one| listener(row(), one));
+    let all = totals.chain(dropped).chain(listeners);
+    all.map(Writer::finish).collect()
+}
+
+fn listener(row: Writer, listener: &ListenerCounts) -> Writer {
+    let mut one = row
+        .string(Attr::Listener, &listener.name)
+        .string(Attr::Text, &listener.local);
+    if let Some(problem) = &listener.problem {
+        one = one.string(Attr::Problem, cut(problem, PROBLEM_OCTETS));
+    }
+    drops(one, &listener.counters)
 }
 
 fn saturating(number: u128) -> u64 {

@@ -71,7 +71,7 @@ impl<'a> Request<'a> {
     /// Whether only CAP_NET_ADMIN may ask for this. Linux lets only NOOP pass without.
     pub fn needs_privilege(&self) -> bool {
         match self.command {
-            Command::Noop | Command::ConnectionGet => false,
+            Command::Noop | Command::ConnectionGet | Command::ControlGet => false,
             Command::TunnelGet | Command::SessionGet => self.dialect.is_linux(),
             Command::TunnelCreate
             | Command::TunnelDelete
@@ -89,7 +89,9 @@ impl<'a> Request<'a> {
     /// Refuses a dump of what has none; Linux does so once it knows who asks.
     pub(super) fn servable(&self) -> Result<(), Error> {
         let all = match self.dialect {
-            Dialect::Adit => self.command == Command::ConnectionGet,
+            Dialect::Adit => {
+                matches!(self.command, Command::ConnectionGet | Command::ControlGet)
+            }
             Dialect::Linux | Dialect::Strict => false,
         };
         let all = all || matches!(self.command, Command::TunnelGet | Command::SessionGet);

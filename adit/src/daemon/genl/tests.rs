@@ -136,10 +136,13 @@ fn only_one_wellformed_request_a_packet_is_read() {
 
 #[test]
 fn looking_needs_no_privilege_and_everything_else_does() {
-    use Command::{ConnectionGet, Noop, SessionGet, TunnelGet};
+    use Command::{ConnectionGet, ControlGet, Noop, SessionGet, TunnelGet};
     for command in Command::ALL {
         let message = request(*command).finish();
-        let looks = matches!(command, Noop | TunnelGet | SessionGet | ConnectionGet);
+        let looks = matches!(
+            command,
+            Noop | TunnelGet | SessionGet | ConnectionGet | ControlGet
+        );
         assert_eq!(
             Request::read(&message).unwrap().needs_privilege(),
             !looks,

@@ -21,6 +21,7 @@ impl Plane {
             Ok(terms) if pseudowire_of(&terms) == pseudowire => {
                 let answer = CallAnswer::Accept(terms::session(&terms));
                 let session = Session {
+                    remote_end_id: details.remote_end_id.clone(),
                     calling_number: details.calling_number.clone(),
                     called_number: details.called_number.clone(),
                     ..Session::new(terms, None)
@@ -83,6 +84,8 @@ impl Plane {
             pseudowire: pseudowire_of(terms),
             details: CallDetails {
                 remote_end_id: Some(end_id.as_bytes().to_vec()),
+                calling_number: octets(&terms.calling_number),
+                called_number: octets(&terms.called_number),
                 framing_type: Some(Framings::SYNC),
                 ..CallDetails::default()
             },
@@ -92,7 +95,11 @@ impl Plane {
         };
         let now = self.now();
         let key = self.node.open_session(now, tunnel, request)?;
-        let session = Session::new(terms.clone(), Some(name.to_owned()));
+        let session = Session {
+            calling_number: octets(&terms.calling_number),
+            called_number: octets(&terms.called_number),
+            ..Session::new(terms.clone(), Some(name.to_owned()))
+        };
         self.add_session(key, session);
         Ok(key)
     }
@@ -103,6 +110,7 @@ impl Session {
         Session {
             terms,
             call,
+            remote_end_id: None,
             calling_number: None,
             called_number: None,
             up: None,
@@ -110,6 +118,11 @@ impl Session {
             carrier: true,
         }
     }
+}
+
+/// A text as an AVP has it.
+fn octets(text: &Option<String>) -> Option<Vec<u8>> {
+    Some(text.as_ref()?.as_bytes().to_vec())
 }
 
 fn pseudowire_of(terms: &SessionTerms) -> PwType {

@@ -1,7 +1,7 @@
 //! The circuits at both ends of a session of version 3: this end's is the session's device, and the
 //! state of the peer's is the device's carrier (RFC 3931 §5.4.5, RFC 5641).
 
-use super::{Plane, carry};
+use super::{Plane, carry, show};
 use crate::daemon::engine::Engine;
 use crate::policy::{CircuitReport, Pseudowire, SessionTerms};
 use adit_datapath::spec::SessionKey as DataKey;
@@ -45,7 +45,7 @@ impl Plane {
         match info {
             LinkInfo::Accm(accm) => tracing::debug!("{key}: {accm:?}"),
             LinkInfo::Circuit(status) => {
-                tracing::info!("{key}: the peer's circuit is {status}");
+                tracing::info!("{key}: the peer's circuit is {}", show::circuit(status));
                 if let Some(session) = self.sessions.get_mut(&key) {
                     session.carrier = status.takes_traffic();
                     self.apply_carrier(key, engine);

@@ -9,7 +9,7 @@ mod view;
 pub(super) use agenda::Agenda;
 pub(super) use view::Intent;
 
-use crate::policy::Connection;
+use crate::policy::{Candidate, Connection, TunnelTerms};
 use adit_datapath::Error;
 use adit_proto::l2tp::{SessionKey, TunnelKey};
 use adit_wire::netlink::Errno;
@@ -100,11 +100,6 @@ impl Dial {
         }
     }
 
-    /// What the policy says of it.
-    pub(super) fn connection(&self) -> &Connection {
-        &self.connection
-    }
-
     /// The tunnel, if there is one.
     pub(super) fn tunnel(&self) -> Option<TunnelKey> {
         match self.state {
@@ -148,6 +143,27 @@ impl Dial {
         Ok(state.session)
     }
 
+    /// Whether the tunnel can stay when the connection becomes `wanted`: calls, timers and limits may
+    /// differ, and whom else it may be opened to, now or when it is next opened.
+    pub(super) fn can_become(&self, wanted: &Connection) -> bool {
+        let old = &self.connection;
+        let new = &wanted.tunnel;
+        let tunnel = TunnelTerms {
+            hello: new.hello,
+            retransmit: new.retransmit,
+            retransmit_cap: new.retransmit_cap,
+            retries: new.retries,
+            setup_timeout: new.setup_timeout,
+            max_sessions: new.max_sessions,
+            source_port: new.source_port,
+            roaming: new.roaming,
+            ..old.tunnel.clone()
+        };
+        let called = old.peers.get(self.candidate);
+        let stays = called.is_some_and(|called| place_of(called, &wanted.peers).is_some());
+        stays && old.listener == wanted.listener && tunnel == *new
+    }
+
     /// Takes over what the policy says now, where the tunnel can stay. Gives the sessions whose
     /// calls are no longer in it, or on other terms.
     pub(super) fn adjust(&mut self, wanted: Connection, now: Instant) -> Vec<SessionKey> {
@@ -169,6 +185,10 @@ impl Dial {
                 ..CallState::default()
             });
         }
+        let place = |at: usize| place_of(self.connection.peers.get(at)?, &wanted.peers);
+        let busy = self.busy.iter();
+        let busy = busy.filter_map(|(at, until)| Some((place(*at)?, *until)));
+        (self.candidate, self.busy) = (place(self.candidate).unwrap_or(0), busy.collect());
         let woken = wanted.persistent && matches!(self.state, State::Idle);
         self.connection = wanted;
         if woken {
@@ -203,6 +223,12 @@ impl Dial {
             }
         }
     }
+}
+
+/// Where among `peers` the one is that is called as `one` is.
+fn place_of(one: &Candidate, peers: &[Candidate]) -> Option<usize> {
+    let same = |other: &Candidate| other.host == one.host && other.port == one.port;
+    peers.iter().position(same)
 }
 
 fn no_call(call: &str) -> Error {

@@ -5,6 +5,7 @@ use super::{Origin, Plane, Tunnel};
 use crate::daemon::engine::Engine;
 use crate::policy::TunnelTerms;
 use adit_proto::l2tp::{Event, Path, ResultCode, SessionEnd, SessionKey, TunnelEnd, TunnelKey};
+use adit_wire::l2tp::Version;
 use adit_wire::l2tp::avp::{ErrorCode, StopCode};
 use std::time::Instant;
 
@@ -61,7 +62,11 @@ impl Plane {
         tunnel.path = path;
         let (origin, name) = (tunnel.origin.clone(), peer.escape_debug());
         tracing::info!(
-            "{key}: up, {version:?}, {origin} at {}, {name}",
+            "{key}: up, L2TP{}, {origin} at {}, {name}",
+            match version {
+                Version::V2 => "v2",
+                Version::V3 => "v3",
+            },
             path.remote
         );
         if let Err(error) = self.install_tunnel(key, agreed, engine) {

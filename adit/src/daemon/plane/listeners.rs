@@ -1,5 +1,6 @@
 //! The sockets that tunnels share, as the data path has them open.
 
+use super::counts::ListenerCounts;
 use super::{Letter, encapsulation};
 use crate::daemon::engine::Engine;
 use crate::policy::Listener;
@@ -113,19 +114,17 @@ impl Listeners {
     }
 
     /// An open listener of the policy by which `remote` can be reached: the one of this name, or
-    /// the first of its address family.
+    /// the first of its address family, UDP before protocol 115.
     pub(super) fn towards(&self, name: Option<&str>, remote: IpAddr) -> Option<ListenerId> {
-        let fits = |open: &Open| match (&open.bound, name) {
-            (Err(_), _) => false,
-            (Ok(bound), Some(name)) => {
-                open.name.as_deref() == Some(name) && bound.ip().is_ipv4() == remote.is_ipv4()
-            }
-            (Ok(bound), None) => open.name.is_some() && bound.ip().is_ipv4() == remote.is_ipv4(),
+        let fits = |(id, open): (&ListenerId, &Open)| {
+            let bound = open.bound.as_ref().ok()?;
+            let own = open.name.as_deref()?;
+            let meant = name.is_none_or(|name| own == name);
+            let over_ip = matches!(bound, ListenerAddress::Ip(_));
+            (meant && bound.ip().is_ipv4() == remote.is_ipv4()).then_some((over_ip, *id))
         };
-        self.all
-            .iter()
-            .find(|(_, open)| fits(open))
-            .map(|(id, _)| *id)
+        let found = self.all.iter().filter_map(fits).min();
+        found.map(|(_, id)| id)
     }
 
     /// The way to `remote`, at `port` over UDP, by an open listener.
@@ -172,6 +171,33 @@ impl Listeners {
     /// How the listener treats UDP checksums.
     pub(super) fn checksum(&self, id: ListenerId) -> Option<UdpChecksum> {
         self.all.get(&id).map(|open| open.wanted.checksum)
+    }
+
+    /// The listeners of the policy, by name, with what came to them that is nobody's.
+    pub(super) fn counts(&self, engine: &mut Engine) -> Vec<ListenerCounts> {
+        let mut all: Vec<ListenerCounts> = Vec::new();
+        for (id, open) in &self.all {
+            let Some(name) = &open.name else {
+                continue;
+            };
+            // One that is not open has counted nothing.
+            let counters = engine.datapath().listener_counters(*id).unwrap_or_default();
+            all.push(ListenerCounts {
+                name: name.clone(),
+                local: match open.bound.as_ref().unwrap_or(&open.wanted.local) {
+                    ListenerAddress::Udp(local) => format!("{} port {}", local.ip(), local.port()),
+                    ListenerAddress::Ip(local) => format!("{local} protocol 115"),
+                },
+                problem: open
+                    .bound
+                    .as_ref()
+                    .err()
+                    .map(|failed| failed.problem.to_string()),
+                counters,
+            });
+        }
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        all
     }
 
     /// Tries again to open what could not be opened.

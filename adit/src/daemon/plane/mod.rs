@@ -11,6 +11,7 @@ mod carry;
 mod circuit;
 mod command;
 mod connections;
+mod counts;
 mod dial;
 mod events;
 mod listeners;
@@ -22,6 +23,7 @@ mod traffic;
 
 pub use command::Target;
 pub use connections::ConnectionDetails;
+pub use counts::{Counts, ListenerCounts};
 pub use dial::{Lookup, Resolved};
 pub use show::Details;
 
@@ -77,6 +79,7 @@ pub struct Plane {
     traffic: Traffic,
     lookups: Vec<Lookup>,
     ppp: Vec<News>,
+    drops: counts::Drops,
     drained: bool,
     draining: bool,
 }
@@ -112,7 +115,8 @@ struct Session {
     terms: SessionTerms,
     /// The call's name in its connection, if it is one of those.
     call: Option<String>,
-    /// What the peer that offered it says of who calls whom.
+    /// What the peer that offered it says of the circuit, and of who calls whom.
+    remote_end_id: Option<Vec<u8>>,
     calling_number: Option<Vec<u8>>,
     called_number: Option<Vec<u8>>,
     up: Option<Instant>,
@@ -142,6 +146,7 @@ impl Plane {
             traffic: Traffic::default(),
             lookups: Vec::new(),
             ppp: Vec::new(),
+            drops: counts::Drops::default(),
             drained: false,
             draining: false,
         }
@@ -151,11 +156,15 @@ impl Plane {
     pub fn receive(&mut self, letters: impl IntoIterator<Item = Letter>, engine: &mut Engine) {
         for letter in letters {
             let Some(path) = self.listeners.path(&letter) else {
+                self.drops.note_closed();
                 continue;
             };
             let payload = &letter.octets;
             let now = self.now();
             self.node.handle(now, Input::Datagram { path, payload });
+            if let Some(reason) = self.node.take_dropped() {
+                self.drops.note(reason, letter.peer);
+            }
         }
         // Answers leave together.
         self.settle(engine);

@@ -1,6 +1,6 @@
 //! The policy against what there is: only what has changed is touched.
 
-use super::{Dial, Origin, Plane, terms};
+use super::{Dial, Origin, Plane, Tunnel, terms};
 use crate::daemon::engine::{Engine, Line};
 use crate::policy::{Connection, Peer, Policy};
 use adit_proto::l2tp::{ResultCode, TunnelKey};
@@ -16,13 +16,15 @@ impl Plane {
         self.reload_listeners(policy, dry_run, engine, &mut lines);
         let peers = changes(&by_name(&self.policy.peers), &by_name(&policy.peers));
         let dials = changes(&self.policy.connections, &policy.connections);
-        self.tell("peer", &peers, &mut lines, |_| String::new());
+        self.tell("peer", &peers, &mut lines, |name| {
+            let mut left = policy.peers.iter();
+            match left.any(|peer| peer.name == name && peer.accept) {
+                true => String::new(),
+                false => Self::ended(self.called_by(name)),
+            }
+        });
         self.tell("connection", &dials, &mut lines, |name| {
-            let connections = [
-                self.policy.connections.get(name),
-                policy.connections.get(name),
-            ];
-            self.interruption(name, connections)
+            self.interruption(name, policy.connections.get(name))
         });
         if self.policy.limits != policy.limits {
             lines.push(line("change limits".to_owned()));
@@ -49,7 +51,12 @@ impl Plane {
         lines: &mut Vec<Line>,
     ) {
         for (name, change) in changes(&self.policy.listeners, &policy.listeners) {
-            lines.push(line(format!("{change} listener {name}")));
+            let id = self.listeners.named(&name);
+            let used = id.map_or(0, |id| self.uses(id).count());
+            lines.push(line(format!(
+                "{change} listener {name}{}",
+                Self::ended(used)
+            )));
             if dry_run {
                 continue;
             }
@@ -114,10 +121,16 @@ impl Plane {
         for name in changes.keys() {
             let wanted = self.policy.connections.get(name).cloned();
             match (self.dials.get_mut(name), wanted) {
-                (Some(dial), Some(wanted)) if same_tunnel(dial.connection(), &wanted) => {
+                (Some(dial), Some(wanted)) if dial.can_become(&wanted) => {
+                    let config = terms::tunnel(&wanted.tunnel, &self.host_name);
                     let gone = dial.adjust(wanted, now);
                     dial.note(&mut self.agenda);
+                    let tunnel = dial.tunnel();
                     let now = self.now();
+                    if let Some(key) = tunnel {
+                        // One that has gone meanwhile needs none.
+                        let _ = self.node.set_tunnel_config(now, key, Arc::new(config));
+                    }
                     let code = ResultCode::disconnect(
                         adit_wire::l2tp::avp::DisconnectCode::ADMINISTRATIVE,
                     );
@@ -150,15 +163,28 @@ impl Plane {
     }
 
     /// What a change of a connection does to its tunnel, if it has one.
-    fn interruption(&self, name: &str, [old, new]: [Option<&Connection>; 2]) -> String {
-        let (Some(old), Some(dial)) = (old, self.dials.get(name)) else {
-            return String::new();
-        };
-        match (new, dial.tunnel()) {
-            (Some(new), _) if same_tunnel(old, new) => String::new(),
-            (_, None) => String::new(),
+    fn interruption(&self, name: &str, new: Option<&Connection>) -> String {
+        let tunnel = |dial: &&Dial| dial.tunnel().is_some();
+        match (self.dials.get(name).filter(tunnel), new) {
+            (None, _) => String::new(),
+            (Some(dial), Some(new)) if dial.can_become(new) => String::new(),
             (Some(_), Some(_)) => "; its tunnel is interrupted".to_owned(),
-            (None, Some(_)) => " and its tunnel".to_owned(),
+            (Some(_), None) => " and its tunnel".to_owned(),
+        }
+    }
+
+    /// How many tunnels the peer of this name has opened.
+    fn called_by(&self, name: &str) -> usize {
+        let by = |tunnel: &&Tunnel| matches!(&tunnel.origin, Origin::Peer(peer) if peer == name);
+        self.tunnels.values().filter(by).count()
+    }
+
+    /// How many tunnels a change of what they belong to ends.
+    fn ended(count: usize) -> String {
+        match count {
+            0 => String::new(),
+            1 => ", which ends a tunnel".to_owned(),
+            count => format!(", which ends {count} tunnels"),
         }
     }
 }
@@ -200,18 +226,6 @@ fn changes<T: PartialEq>(
 
 fn by_name(peers: &[Peer]) -> BTreeMap<String, &Peer> {
     peers.iter().map(|peer| (peer.name.clone(), peer)).collect()
-}
-
-/// Whether the tunnel of the one can be that of the other: calls may differ, and whether and how
-/// soon it is opened again.
-fn same_tunnel(old: &Connection, new: &Connection) -> bool {
-    Connection {
-        calls: new.calls.clone(),
-        session: new.session.clone(),
-        persistent: new.persistent,
-        redial: new.redial,
-        ..old.clone()
-    } == *new
 }
 
 fn line(text: String) -> Line {

@@ -1,6 +1,6 @@
 //! What is told of tunnels and sessions beyond what the data path knows.
 
-use super::{Plane, Tunnel};
+use super::{Plane, Session, Tunnel};
 use adit_datapath::spec::SessionKey as DataKey;
 use adit_proto::l2tp::TunnelKey;
 use adit_wire::l2tp::TunnelId;
@@ -81,10 +81,7 @@ impl Plane {
         let (own, peer) = info.circuits;
         Some(Details {
             state: info.state.to_string(),
-            origin: session
-                .call
-                .as_ref()
-                .map_or_else(String::new, |call| format!("call {call}")),
+            origin: session.origin(),
             peer: String::new(),
             uptime: session.up.map(|up| up.elapsed()),
             channel: None,
@@ -96,8 +93,31 @@ impl Plane {
     }
 }
 
+impl Session {
+    /// The call that it is, by its name, or by what the peer says of it.
+    fn origin(&self) -> String {
+        if let Some(call) = &self.call {
+            return format!("call {call}");
+        }
+        let of = |(word, octets): (&str, &Option<Vec<u8>>)| {
+            let text = String::from_utf8_lossy(octets.as_ref().filter(|text| !text.is_empty())?);
+            Some(format!(" {word}{}", text.escape_debug()))
+        };
+        let parts = [
+            ("", &self.remote_end_id),
+            ("from ", &self.calling_number),
+            ("to ", &self.called_number),
+        ];
+        let parts: String = parts.into_iter().filter_map(of).collect();
+        match parts.is_empty() {
+            true => parts,
+            false => format!("call{parts}"),
+        }
+    }
+}
+
 /// Up or down, with the bits of RFC 5641 where these say more.
-fn circuit(status: CircuitStatus) -> String {
+pub(super) fn circuit(status: CircuitStatus) -> String {
     let word = if status.is_active() { "up" } else { "down" };
     match status == CircuitStatus::UP || status == CircuitStatus::DOWN {
         true => word.to_owned(),

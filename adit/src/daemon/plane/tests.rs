@@ -257,13 +257,18 @@ fn a_reload_touches_what_has_changed_and_nothing_else() {
     one.reload(&calling(BLUE));
     talk(&mut one, &mut two);
     assert_eq!(one.sessions(), before);
-    let lines = one.reload(&calling(&format!("hello = 5\n{BLUE}")));
+    let second = "[[connection.peer]]\nhost = \"192.0.2.9\"\npriority = 1\n";
+    let lines = one.reload(&calling(&format!("hello = 5\nretries = 3\n{second}{BLUE}")));
+    assert_eq!(lines, ["change connection c"]);
+    talk(&mut one, &mut two);
+    assert_eq!(one.sessions(), before, "timers and other servers");
+    let lines = one.reload(&calling(&format!("ecn = false\n{BLUE}")));
     assert_eq!(lines, ["change connection c; its tunnel is interrupted"]);
     talk(&mut one, &mut two);
     assert_ne!(one.sessions(), before);
     assert_eq!((one.sessions().len(), two.sessions().len()), (1, 1));
     let lines = two.reload(&listener(TWO));
-    assert_eq!(lines, ["remove peer p"]);
+    assert_eq!(lines, ["remove peer p, which ends a tunnel"]);
     talk(&mut one, &mut two);
     assert!(two.engine.desired().tunnels.is_empty());
     let lines = one.reload("");
@@ -317,6 +322,41 @@ fn a_version_2_call_carries_ppp() {
         assert!(spec.cookie.is_empty() && spec.peer_cookie.is_empty());
         assert_eq!(end.engine.desired().tunnels[&spec.key.tunnel].version, 2);
     }
+}
+
+#[test]
+fn each_address_of_a_name_has_its_turn() {
+    let mut one = End::new(ONE, 1, &calling("").replace(TWO, "two.example"));
+    let addresses = ["2001:db8::2", "192.0.2.8", "192.0.2.9"];
+    for expected in ["192.0.2.8", "192.0.2.9", "192.0.2.8"] {
+        let lookup = one.plane.take_lookups().remove(0);
+        let outcome = Ok(addresses.map(|text| text.parse().unwrap()).to_vec());
+        let answer = Resolved { lookup, outcome };
+        one.plane.resolved(&answer, &mut one.engine);
+        let sent = std::mem::take(&mut one.fake.world().sent);
+        assert_eq!(sent[0].2.ip().to_string(), expected);
+        let now = Instant::now();
+        let key = one.plane.dials["c"].tunnel().unwrap();
+        one.plane.disconnected("c", key, "no answer");
+        one.plane
+            .dial_due(now + std::time::Duration::from_secs(60), &mut one.engine);
+    }
+}
+
+#[test]
+fn messages_that_are_dropped_are_counted_with_who_sent_them() {
+    let (mut one, mut two) = up("secret = \"a\"\nversion = 3\n", "secret = \"b\"\n");
+    assert!(one.engine.desired().tunnels.is_empty());
+    let counts = two.plane.counts(&mut two.engine);
+    let dropped = counts
+        .drops
+        .iter()
+        .find(|drop| drop.reason == "unauthentic");
+    let dropped = dropped.expect("a message is dropped");
+    assert_eq!(dropped.latest.unwrap().0.to_string(), "192.0.2.1:1701");
+    assert_eq!(counts.totals[0], ("received", dropped.count));
+    assert_eq!(counts.listeners[0].name, "l");
+    assert!(one.plane.counts(&mut one.engine).drops.is_empty());
 }
 
 #[test]

@@ -7,6 +7,7 @@ use crate::policy::{
     TunnelTerms, VersionChoice,
 };
 use adit_datapath::spec::ListenerAddress;
+use adit_wire::l2tp::Sublayer;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -78,6 +79,11 @@ fn check_tunnel(terms: &TunnelTerms) -> Result<(), FieldError> {
             return refuse(field, "needs a secret; give secret too".to_owned());
         }
     }
+    if terms.old_secret.is_some() && terms.version == VersionChoice::V2 && !terms.hide_avps {
+        // RFC 2661 has nothing else by which an end could tell which secret the other knows.
+        let text = "in version 2 it takes hide_avps; give that too";
+        return refuse(OLD_SECRET.word.name, text.to_owned());
+    }
     if terms.roaming == Roaming::Authenticated {
         let fault = match (&terms.secret, terms.version) {
             (None, _) => {
@@ -118,15 +124,23 @@ pub fn session_terms(fields: &Fields, version: VersionChoice) -> Result<SessionT
         return Err(FieldError::new(PSEUDOWIRE.word.name, text));
     }
     let hand_to = hand_to(fields, pseudowire)?;
+    let seq = fields.get(&keyword::SEQ)?.unwrap_or(usual.seq);
+    let sublayer = fields.get(&keyword::L2SPEC_TYPE)?;
+    if sublayer == Some(Sublayer::None) && seq != (false, false) && !only_ppp {
+        let text = "none has no room for sequence numbers; give default, or seq none";
+        return Err(FieldError::new(keyword::L2SPEC_TYPE.word.name, text));
+    }
     Ok(SessionTerms {
         pseudowire,
         hand_to,
         pppd: pppd(fields, hand_to)?,
         ifname: fields.get(&keyword::NAME)?,
         remote_end_id: fields.get(&REMOTE_END_ID)?,
+        calling_number: fields.get(&CALLING_NUMBER)?,
+        called_number: fields.get(&CALLED_NUMBER)?,
         cookie_octets: fields.get(&COOKIE_OCTETS)?.unwrap_or(usual.cookie_octets),
-        sublayer: fields.get(&keyword::L2SPEC_TYPE)?.unwrap_or(usual.sublayer),
-        seq: fields.get(&keyword::SEQ)?.unwrap_or(usual.seq),
+        sublayer: sublayer.unwrap_or(usual.sublayer),
+        seq,
         reorder_timeout: fields.get(&keyword::REORDER_TIMEOUT)?.unwrap_or_default(),
         mtu: fields.get(&keyword::MTU)?.flatten(),
         mss: fields.get(&keyword::MSS)?.flatten(),
@@ -206,8 +220,5 @@ pub fn limits(fields: &Fields) -> Result<Limits, FieldError> {
 /// The longest wait between attempts.
 pub fn redial(fields: &Fields) -> Result<Duration, FieldError> {
     let usual = Duration::from_secs(60);
-    Ok(fields
-        .get(&REDIAL)?
-        .unwrap_or(usual)
-        .max(Duration::from_secs(1)))
+    Ok(fields.get(&REDIAL)?.unwrap_or(usual))
 }

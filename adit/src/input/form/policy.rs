@@ -51,6 +51,7 @@ macro_rules! with_session_terms {
                 word::PSEUDOWIRE Optional, word::HAND_TO Optional,
                 word::PPPD_ON Optional, word::PPPD_POOL Optional,
                 word::PPPD_FILE Optional, word::PPPD_OPTIONS Optional,
+                word::CALLING_NUMBER Optional, word::CALLED_NUMBER Optional,
                 word::COOKIE_OCTETS Optional, keyword::L2SPEC_TYPE Optional,
                 keyword::SEQ Optional, keyword::REORDER_TIMEOUT Optional, keyword::MTU Optional, keyword::MSS Optional,
                 keyword::SESSION_TOS Optional, word::CALL_ECN Optional, keyword::SESSION_TTL Optional,

@@ -45,7 +45,7 @@ keywords! {
         "the share of tunnels among peers of one priority (default 1)";
     PERSISTENT: bool = "persistent", "on|off", Boolean, switch,
         "opened at the start and again whenever it ends (default on)";
-    REDIAL: Duration = "redial", "SECONDS", Number, seconds,
+    REDIAL: Duration = "redial", "SECONDS", Number, seconds_positive,
         "the longest wait between attempts, in seconds (default 60)";
     VERSION: VersionChoice = "version", "2|3|auto", NumberOrText, version,
         "the version of L2TP; auto is 3, and 2 with a peer that knows nothing else (default auto)";
@@ -56,7 +56,7 @@ keywords! {
     SECRET: Secret = "secret", "TEXT", Text, secret,
         "the secret shared with the peer; without one nobody proves anything";
     OLD_SECRET: Secret = "old_secret", "TEXT", Text, secret,
-        "the secret before it, still taken from the peer (version 3)";
+        "the secret before it, still taken from the peer (in version 2 with hide_avps only)";
     DIGEST: Digest = "digest", "md5|sha1", Text, digest,
         "how control messages are signed with the secret (version 3, default sha1)";
     HIDE_AVPS: bool = "hide_avps", "on|off", Boolean, switch,
@@ -101,6 +101,10 @@ keywords! {
         "options for pppd, with blanks between the words";
     REMOTE_END_ID: String = "remote_end_id", "TEXT", Text, label,
         "the name of the circuit at the far end";
+    CALLING_NUMBER: String = "calling_number", "TEXT", Text, label,
+        "who calls, as the peer is told (version 2)";
+    CALLED_NUMBER: String = "called_number", "TEXT", Text, label,
+        "who is called, as the peer is told (version 2)";
     COOKIE_OCTETS: u8 = "cookie_octets", "0|4|8", Number, cookie_octets,
         "length of the cookie that the peer is asked to send (default 8)";
     CIRCUIT_STATUS: CircuitReport = "circuit_status", "device|up", Text, circuit_status,

@@ -21,8 +21,17 @@ pub(in crate::input) fn label(text: &str) -> Result<String, String> {
     match (1..=64).contains(&text.len()) && text.chars().all(legal) {
         true => Ok(text.to_owned()),
         false => Err(format!(
-            "{text:?} is no name; give 1 to 64 characters without blanks and commas"
+            "{} is no name; give 1 to 64 octets without blanks and commas",
+            excerpt(text)
         )),
+    }
+}
+
+/// The beginning of a text, in quotes.
+fn excerpt(text: &str) -> String {
+    match text.char_indices().nth(72) {
+        Some((end, _)) => format!("{:?}...", text.get(..end).unwrap_or_default()),
+        None => format!("{text:?}"),
     }
 }
 
@@ -56,7 +65,14 @@ pub(in crate::input) fn nets(text: &str) -> Result<Vec<Net>, String> {
 
 /// A host by address or name.
 pub(in crate::input) fn host(text: &str) -> Result<Host, String> {
-    let refusal = || format!("{text} names no host; give an address or a name such as lns.example");
+    let with_port = text.matches(':').count() == 1;
+    let port = if with_port {
+        "; the port has a key of its own"
+    } else {
+        ""
+    };
+    let refusal =
+        || format!("{text:?} names no host; give an address or a name such as lns.example{port}");
     match text.parse() {
         Ok(Host::Address(address)) if address.is_unspecified() || address.is_multicast() => {
             Err(refusal())

@@ -73,6 +73,7 @@ pub struct Counters {
     /// Calls refused by a limit.
     pub refused_calls: u64,
     dropped: [u64; REASONS],
+    latest: Option<MessageDrop>,
 }
 
 impl MessageDrop {
@@ -135,8 +136,28 @@ impl Counters {
         self.dropped[reason as usize]
     }
 
+    /// The counters beside the drops, with their names.
+    pub fn totals(&self) -> [(&'static str, u64); 9] {
+        [
+            ("received", self.received),
+            ("transmitted", self.transmitted),
+            ("retransmitted", self.retransmitted),
+            ("ignored_avps", self.ignored_avps),
+            ("tunnels", self.tunnels),
+            ("sessions", self.sessions),
+            ("unreachable", self.unreachable),
+            ("evicted", self.evicted),
+            ("refused_calls", self.refused_calls),
+        ]
+    }
+
     pub(super) fn drop(&mut self, reason: MessageDrop) {
         self.dropped[reason as usize] += 1;
+        self.latest = Some(reason);
+    }
+
+    pub(super) fn take_latest(&mut self) -> Option<MessageDrop> {
+        self.latest.take()
     }
 }
 

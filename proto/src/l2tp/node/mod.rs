@@ -135,6 +135,12 @@ impl Node {
         &self.shared.counters
     }
 
+    /// Why a message was dropped since this was last asked: the latest reason, if there was one. Asked
+    /// after each [`Input::Datagram`], it is about that.
+    pub fn take_dropped(&mut self) -> Option<MessageDrop> {
+        self.shared.counters.take_latest()
+    }
+
     /// Sessions in any state, of all tunnels.
     pub fn session_count(&self) -> usize {
         self.shared.sessions as usize

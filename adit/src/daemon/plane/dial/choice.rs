@@ -46,6 +46,10 @@ impl Dial {
     /// Notes that the attempt failed, or that the tunnel is gone, and plans the next one.
     pub(super) fn failed(&mut self, problem: &str, now: Instant, random: &mut Random) {
         let stable = matches!(self.state, State::Open(_, Some(up)) if is_stable(up, now));
+        if matches!(self.state, State::Open(_, None)) {
+            // Nobody answered, or not favourably; what has worked is tried first again.
+            self.ephemeral = !self.ephemeral;
+        }
         self.failures = if stable {
             0
         } else {
@@ -65,7 +69,6 @@ impl Dial {
         let wait = backoff(self.failures, self.connection.redial, random);
         self.busy.retain(|_, until| *until > now);
         self.busy.insert(self.candidate, now + wait);
-        self.ephemeral = !self.ephemeral;
         // Another candidate need not wait for this one's recovery.
         let others = self.busy.len() < self.connection.peers.len();
         let wait = if others {

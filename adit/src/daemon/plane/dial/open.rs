@@ -88,8 +88,12 @@ impl Plane {
         }
         let listener = dial.connection.listener.as_deref();
         let reachable = |address: &&IpAddr| self.listeners.towards(listener, **address).is_some();
+        // After each failure the name's next address has its turn.
+        let turn = usize::try_from(dial.failures).unwrap_or(0);
         match &answer.outcome {
-            Ok(addresses) => match addresses.iter().find(reachable).or(addresses.first()) {
+            Ok(addresses) => match turn_of(addresses.iter().filter(reachable), turn)
+                .or(addresses.first())
+            {
                 Some(address) => self.open(connection, *address, engine),
                 None => self.attempt_failed(connection, &format!("host: {name} has no address")),
             },
@@ -195,4 +199,13 @@ impl Plane {
         let tunnels = self.tunnels.iter().filter(move |(_, tunnel)| by(tunnel));
         tunnels.map(|(key, _)| *key)
     }
+}
+
+/// The one whose turn it is.
+fn turn_of<'a>(
+    addresses: impl Iterator<Item = &'a IpAddr> + Clone,
+    turn: usize,
+) -> Option<&'a IpAddr> {
+    let count = addresses.clone().count();
+    addresses.clone().nth(turn.checked_rem(count)?)
 }
