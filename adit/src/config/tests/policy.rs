@@ -74,7 +74,7 @@ fn how_packets_travel_is_a_term_of_the_tunnel_and_of_the_call() {
     let policy = policy(
         "[[tunnel_profile]]\nname = \"t\"\npmtudisc = \"do\"\npmtu_probe = 30\ntos = \"inherit\"\n\
          [[session_profile]]\nname = \"s\"\ntos = 0xb8\necn = false\nttl = 9\n\
-         [[peer]]\nname = \"p\"\ntunnel_profile = \"t\"\nsession_profile = \"s\"\nttl = 33\n\
+         [[peer]]\nname = \"p\"\ntunnel_profile = \"t\"\nsession_profile = \"s\"\nttl = 33\naddress = \"192.0.2.2\"\n\
          [[peer.session]]\nremote_end_id = \"x\"\ntos = \"tunnel\"\necn = true\nttl = \"tunnel\"\n\
          [[peer]]\nname = \"q\"\n",
     );
