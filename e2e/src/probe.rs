@@ -1,3 +1,4 @@
+use crate::harness::eventually;
 use crate::host::Host;
 use crate::pair::{Encap, Family, Setup, Side, address_cable};
 use adit_lab::{Namespace, Tap, veth};
@@ -14,7 +15,7 @@ use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 /// How long a packet may take that is bound to arrive.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 /// How long to wait before believing that nothing arrives.
 const SILENCE: Duration = Duration::from_millis(300);
 
@@ -92,14 +93,14 @@ impl Probe {
         set.expect("a class");
     }
 
-    /// The next frame of this EtherType that the host's device delivers; nothing when there is
-    /// none for a while.
+    /// The next frame of this EtherType that the host's device delivers.
     #[track_caller]
-    pub fn delivered_frame(&mut self, ethertype: [u8; 2]) -> Option<Vec<u8>> {
+    pub fn delivered_frame(&mut self, ethertype: [u8; 2]) -> Vec<u8> {
         let received = self
             .wire
-            .receive(SILENCE, |frame| frame.get(12..14) == Some(&ethertype[..]));
-        received.expect("a device to read")
+            .receive(PATIENCE, |frame| frame.get(12..14) == Some(&ethertype[..]));
+        let received = received.expect("a device to read");
+        received.expect("a frame is delivered")
     }
 
     /// Sends frame `number` without a cookie and with or without a sequence number.
@@ -136,6 +137,17 @@ impl Probe {
     pub fn delivered(&mut self, count: usize) -> Vec<u32> {
         let next = |_| self.next(PATIENCE).expect("a frame is delivered");
         (0..count).map(next).collect()
+    }
+
+    /// Waits until the host's session of this id has counted so many.
+    #[track_caller]
+    pub fn await_count(&self, session: u32, counter: &str, count: u64) {
+        let mut counted = 0;
+        eventually(&format!("{counter} is {count}"), || {
+            counted = self.host.counter(session, counter);
+            counted >= count
+        });
+        assert_eq!(counted, count, "{counter}");
     }
 
     /// Makes sure that no frame is delivered for a while.

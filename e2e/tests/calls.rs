@@ -67,7 +67,9 @@ impl Call {
             }
         };
         let server = Xl2tpd::start(&pair.a, &dialup(Role::Lns));
-        std::thread::sleep(Duration::from_millis(300));
+        eventually("the server listens", || {
+            server.log("xl2tpd.log").contains("Listening")
+        });
         let caller = Xl2tpd::start(&pair.b, &dialup(Role::Lac));
         Call {
             caller,
@@ -112,6 +114,7 @@ fn whole_call(proof: Proof) -> Test {
     server.add_address("ppp0", "fd09::1/64")?;
     caller.add_address("ppp0", "fd09::2/64")?;
     let six = Ping::to("fd09::1".parse::<std::net::Ipv6Addr>()?);
+    let six = six.timeout(Duration::from_millis(500));
     eventually("IPv6 passes", || {
         six.run(caller).is_ok_and(|report| report.complete())
     });

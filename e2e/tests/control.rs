@@ -94,8 +94,9 @@ pub(crate) fn calling(transport: Transport, more: &str) -> String {
 pub(crate) const CALL: &str =
     "[[connection.session]]\nremote_end_id = \"blue\"\nname = \"l2tpeth0\"\n";
 
-/// Terms of an end that notices within half a second when the other is gone.
-const IMPATIENT: &str = "hello = 1\nretransmit = 50\nretransmit_cap = 100\nretries = 4\n";
+/// Terms of an end that notices soon when the other is gone, and bears with one that is kept from
+/// answering for a while.
+const IMPATIENT: &str = "hello = 1\nretransmit = 300\nretransmit_cap = 600\nretries = 6\n";
 
 /// Two hosts with these files.
 pub(crate) fn pair(a: &str, b: &str) -> Pair {
@@ -262,7 +263,7 @@ fn a_peer_that_ends_says_so() -> Test {
     await_session(&pair.b);
     assert!(pair.a.stop().success());
     await_nothing(&pair.b, "tunnel");
-    assert!(pair.b.link("l2tpeth0").is_err());
+    eventually("the device goes", || pair.b.link("l2tpeth0").is_err());
     let a = calling(UDP, CALL);
     pair.a.start_configured(&a);
     await_session(&pair.b);

@@ -12,7 +12,7 @@ use std::time::Duration;
 const MTU: usize = 1400;
 /// Frames on their way at a time: a TAP device holds 500.
 const WINDOW: usize = 300;
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) fn tests() -> Vec<Trial> {
     let cases = [

@@ -86,12 +86,14 @@ fn socket(host: &Namespace, inner: Family, class: u8) -> std::io::Result<UdpSock
     Ok(socket)
 }
 
-/// The class of the next packet of A's tunnel that carries UDP, and of what it carries.
-fn next_classes(capture: &Capture) -> Option<(u8, u8)> {
-    let found = capture.find(Duration::from_millis(100), |frame| {
+/// The class of the next packet of A's tunnel that carries UDP with this payload, and of what it
+/// carries.
+fn next_classes(capture: &Capture, payload: u8, patience: Duration) -> Option<(u8, u8)> {
+    let found = capture.find(patience, |frame| {
         let (packet, frame) = outer(frame)?;
         let inner = ip(frame.get(14..)?)?;
-        (inner.protocol == 17).then_some((packet.class, inner.class))
+        let ours = inner.protocol == 17 && inner.payload.get(8..) == Some(&[payload; 200][..]);
+        ours.then_some((packet.class, inner.class))
     });
     found.expect("a capture to read")
 }
@@ -118,20 +120,26 @@ fn each_packet_has_its_class(encap: Encap, family: Family) -> Test {
                     .expect("a packet that leaves");
             }
         }
-        while let Some((outer, inner)) = next_classes(&capture) {
+        let brief = Duration::from_millis(100);
+        while let Some((outer, inner)) = next_classes(&capture, 7, brief) {
             assert_eq!(outer, inner);
             seen.insert(outer);
         }
         seen.len() == classes.len()
     });
     pair.a.adit("set tunnel tid 3000 tos 0x48 ecn off");
-    sockets[0].0.send_to(&[7; 200], sockets[0].1)?;
-    assert_eq!(next_classes(&capture), Some((0x48, classes[0])));
+    let mut payload = 8;
+    let mut next = || {
+        payload += 1;
+        let sent = sockets[0].0.send_to(&[payload; 200], sockets[0].1);
+        sent.expect("a packet that leaves");
+        next_classes(&capture, payload, PATIENCE)
+    };
+    assert_eq!(next(), Some((0x48, classes[0])));
     for (own, outer) in [("0x28", 0x28), ("inherit", classes[0]), ("tunnel", 0x48)] {
         let session = "set session tid 3000 sid 1000";
         pair.a.adit(&format!("{session} tos {own}"));
-        sockets[0].0.send_to(&[7; 200], sockets[0].1)?;
-        assert_eq!(next_classes(&capture), Some((outer, classes[0])), "{own}");
+        assert_eq!(next(), Some((outer, classes[0])), "{own}");
     }
     Ok(())
 }
@@ -156,28 +164,32 @@ fn marked(class: u8) -> Vec<u8> {
 /// that does not is dropped and counted (RFC 6040 section 4.2).
 fn marks_arrive(encap: Encap, family: Family) -> Test {
     let mut probe = Probe::new(&Setup::new(encap, family).tunnel("ecn on"));
-    let send = |probe: &mut Probe, outer: u8, inner: u8| {
+    let send = |probe: &Probe, outer: u8, inner: u8| {
         probe.set_class(outer);
         let packet = probe.packet(Side::A.session(), &[], Some(0), &marked(inner));
         probe.send(&packet);
+    };
+    let carried = |probe: &mut Probe, outer: u8, inner: u8| {
+        send(probe, outer, inner);
         probe.delivered_frame([8, 0])
     };
-    assert_eq!(send(&mut probe, 0x02, 0xba), Some(marked(0xba)));
-    assert_eq!(send(&mut probe, 0x03, 0xba), Some(marked(0xbb)));
-    assert_eq!(send(&mut probe, 0xb9, 0x02), Some(marked(0x01)));
-    assert_eq!(send(&mut probe, 0x03, 0xb8), None);
-    assert_eq!(probe.host.counter(1000, "rx_ecn_congestion"), 1);
-    assert_eq!(send(&mut probe, 0xb8, 0x48), Some(marked(0x48)));
+    assert_eq!(carried(&mut probe, 0x02, 0xba), marked(0xba));
+    assert_eq!(carried(&mut probe, 0x03, 0xba), marked(0xbb));
+    assert_eq!(carried(&mut probe, 0xb9, 0x02), marked(0x01));
+    // What is delivered next is what is sent next.
+    send(&probe, 0x03, 0xb8);
+    probe.await_count(1000, "rx_ecn_congestion", 1);
+    assert_eq!(carried(&mut probe, 0xb8, 0x48), marked(0x48));
     probe.host.adit("set tunnel tid 3000 ecn off tos uniform");
-    assert_eq!(send(&mut probe, 0xbb, 0x48), Some(marked(0xb8)));
+    assert_eq!(carried(&mut probe, 0xbb, 0x48), marked(0xb8));
     probe.host.adit("set tunnel tid 3000 tos 0");
-    assert_eq!(send(&mut probe, 0xbb, 0x48), Some(marked(0x48)));
+    assert_eq!(carried(&mut probe, 0xbb, 0x48), marked(0x48));
     let own = "set session tid 3000 sid 1000";
     probe.host.adit(&format!("{own} ecn on"));
-    assert_eq!(send(&mut probe, 0x03, 0xba), Some(marked(0xbb)));
+    assert_eq!(carried(&mut probe, 0x03, 0xba), marked(0xbb));
     probe.host.adit(&format!("{own} ecn off tos uniform"));
     probe.host.adit("set tunnel tid 3000 ecn on");
-    assert_eq!(send(&mut probe, 0xbb, 0x4a), Some(marked(0xba)));
+    assert_eq!(carried(&mut probe, 0xbb, 0x4a), marked(0xba));
     Ok(())
 }
 

@@ -228,10 +228,9 @@ fn softether_is_called_in_version_3() -> Test {
     );
     await_established(&pair.a);
     let tunnel = pair.a.list("tunnel").remove(0);
-    assert_eq!(
-        (&tunnel["peer_name"], &tunnel["version"]),
-        (&"vm".into(), &3.into())
-    );
+    assert_eq!(tunnel["version"], 3);
+    // It is called as its host is.
+    assert!(tunnel["peer_name"].is_string(), "{tunnel}");
     pair.a.adit("stop tunnel connection x");
     await_nothing(&pair.a);
     drop(peer);

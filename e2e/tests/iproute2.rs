@@ -1,6 +1,6 @@
 //! The iproute2 of Debian's backports, which is years ahead of the release's, under `adit exec`.
 
-use adit_e2e::{Host, Pair, Test, needing_unpacked, program, unpacked};
+use adit_e2e::{Host, Pair, Test, eventually, needing_unpacked, program, unpacked};
 use adit_lab::Ping;
 use libtest_mimic::Trial;
 use std::process::Stdio;
@@ -57,7 +57,7 @@ fn of_backports_joins_two_hosts() -> Test {
         assert_eq!(shown, pair.a.adit(&format!("show {object}")));
     }
     ip(&pair.a, "l2tp del session tunnel_id 1 session_id 100");
-    assert!(pair.a.link("pw0").is_err());
+    eventually("the device goes", || pair.a.link("pw0").is_err());
     ip(&pair.a, "l2tp del tunnel tunnel_id 1");
     assert_eq!(ip(&pair.a, "l2tp show tunnel"), "");
     Ok(())

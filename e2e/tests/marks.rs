@@ -4,6 +4,7 @@ use adit_e2e::{Host, Test, eventually, needing};
 use adit_lab::{Ping, veth};
 use libtest_mimic::Trial;
 use std::net::IpAddr;
+use std::time::Duration;
 
 pub(crate) fn tests() -> Vec<Trial> {
     vec![needing(
@@ -65,10 +66,9 @@ fn tell_peers_of_one_address_apart() -> Test {
     for (client, (_, _, _, network)) in clients.iter().zip(CLIENTS) {
         for (host, last) in [(client, 1), (&server, 2)] {
             let far: IpAddr = format!("{network}.{last}").parse()?;
+            let ping = Ping::to(far).timeout(Duration::from_millis(500));
             eventually("a ping is answered", || {
-                Ping::to(far)
-                    .run(host)
-                    .is_ok_and(|report| report.complete())
+                ping.run(host).is_ok_and(|report| report.complete())
             });
         }
     }

@@ -81,19 +81,15 @@ fn octets_are_counted_with_the_header(encap: Encap, header: usize) -> Test {
     assert_eq!(probe.receive().len() as u64, octets);
     probe.send_frame(None, 2);
     assert_eq!(probe.delivered(1), [2]);
-    for direction in ["tx", "rx"] {
-        let counter = |name: &str| {
-            let name = format!("{direction}_{name}");
-            let session = probe.host.counter(Side::A.session(), &name);
-            let tunnel = probe.host.tunnel_counter(Side::A.tunnel(), &name);
-            assert_eq!(session, tunnel, "{name}");
-            session
-        };
-        assert_eq!(
-            (counter("packets"), counter("bytes")),
-            (1, octets),
-            "{direction}"
-        );
+    for (name, count) in [
+        ("tx_packets", 1),
+        ("tx_bytes", octets),
+        ("rx_packets", 1),
+        ("rx_bytes", octets),
+    ] {
+        probe.await_count(Side::A.session(), name, count);
+        let tunnel = probe.host.tunnel_counter(Side::A.tunnel(), name);
+        assert_eq!(tunnel, count, "{name}");
     }
     Ok(())
 }

@@ -183,12 +183,12 @@ fn redial() -> Test {
     let pair = dial(&lns(ADDRESSES), &lac("", &["line"]), Proof::Chap, "secret");
     for (host, peer) in [(&pair.b, &pair.a), (&pair.a, &pair.b)] {
         await_answer(&pair);
+        eventually("earlier pppds are gone", || {
+            [host, peer].map(|host| pppds(host).len()) == [1, 1]
+        });
         let session = host.list("session")[0]["session_id"].clone();
         let before = pppds(peer);
-        let [pid] = pppds(host)[..] else {
-            panic!("one pppd");
-        };
-        kill_process(pid, Signal::KILL)?;
+        kill_process(pppds(host)[0], Signal::KILL)?;
         eventually("another call is up", || {
             let sessions = host.list("session");
             let other = sessions.iter().find(|one| one["session_id"] != session);

@@ -95,9 +95,11 @@ fn sighup_reloads() -> Test {
     let tuned = TUNNEL.to_owned() + "mtu = 1300\n" + SECOND;
     pair.a.configure(&tuned);
     pair.a.signal(Signal::HUP);
-    eventually("the second session comes", || pair.a.link("second").is_ok());
-    let device = pair.a.link("l2tpeth0")?;
-    assert_eq!((device.index, device.mtu), (index, 1300));
+    eventually("the second session comes, the first is tuned", || {
+        let tuned = pair.a.link("l2tpeth0").is_ok_and(|link| link.mtu == 1300);
+        tuned && pair.a.link("second").is_ok()
+    });
+    assert_eq!(pair.a.link("l2tpeth0")?.index, index);
     Ok(())
 }
 

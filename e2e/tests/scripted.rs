@@ -24,6 +24,9 @@ pub(crate) fn tests() -> Vec<Trial> {
     ]
 }
 
+/// How long a packet may take that is bound to come.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// Kinds of messages (RFC 3931 §3.1).
 const SCCRQ: u16 = 1;
 const SCCRP: u16 = 2;
@@ -239,7 +242,7 @@ fn congestion_is_told_once_both_ends_have_agreed() -> Test {
             script.set_class(CE)?;
             let data = [&icrp[&LOCAL_SESSION][..], &broadcast(mark)].concat();
             script.send_data(&data)?;
-            let inner = heard.find(Duration::from_secs(10), |frame| {
+            let inner = heard.find(PATIENCE, |frame| {
                 let known = frame.ends_with(TOKEN) && frame[..6] == [0xff; 6];
                 known.then(|| frame[15] & 3)
             })?;
@@ -259,7 +262,7 @@ fn outer_mark(pair: &Pair, mark: u8) -> Result<u8, Box<dyn std::error::Error>> {
     socket.set_broadcast(true)?;
     sockopt::set_ip_tos(&socket, mark)?;
     socket.send_to(TOKEN, ("10.42.1.255", 9))?;
-    let outer = heard.find(Duration::from_secs(10), |frame| {
+    let outer = heard.find(PATIENCE, |frame| {
         frame.ends_with(TOKEN).then(|| frame[15] & 3)
     })?;
     Ok(outer.ok_or("the packet")?)

@@ -126,7 +126,7 @@ fn round(
         }
         all += expected.len();
         let mut arrived = Vec::new();
-        let deadline = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now() + Duration::from_secs(30);
         let losses = loop {
             let losses = lost.lock().expect("nobody panics with it").len();
             let left = expected.len().saturating_sub(losses + arrived.len());

@@ -47,15 +47,15 @@ impl PingReport {
 }
 
 impl Ping {
-    /// One request of 56 octets, which waits five seconds for its answer: a fresh link may lose
-    /// the first address resolution.
+    /// One request of 56 octets, which waits 20 seconds for its answer: a fresh link may lose the
+    /// first address resolution, and a busy machine keeps everybody waiting.
     pub fn to(target: impl Into<IpAddr>) -> Ping {
         Ping {
             target: target.into(),
             size: 56,
             count: 1,
             interval: Duration::ZERO,
-            timeout: Duration::from_secs(5),
+            timeout: Duration::from_secs(20),
             whole: false,
         }
     }

@@ -26,7 +26,10 @@ pub(crate) fn walk(rig: &mut Rig, variant: &Variant) -> Test {
     rig.host.adit(&format!(
         "del session tunnel_id {tunnel} session_id {session}"
     ));
-    assert!(!rig.has_device(Side::Adit), "{DEVICE} is still there");
+    insist(|| match rig.has_device(Side::Adit) {
+        true => Err(format!("{DEVICE} is still there").into()),
+        false => Ok(()),
+    })?;
     rig.clear()
 }
 
