@@ -12,9 +12,9 @@ use rustix::process::Uid;
 use std::io;
 use std::time::Duration;
 
-/// How long an answer may take. Removing a tunnel with thousands of devices takes the kernel
-/// many seconds.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// How long an answer may take. Making or removing thousands of devices takes the kernel of a slow
+/// machine minutes; a daemon that is gone is noticed at once.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Twice the most that a daemon puts into one packet.
 const PACKET: usize = 64 * 1024;

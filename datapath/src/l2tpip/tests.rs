@@ -35,7 +35,7 @@ fn control(connection: u32) -> Vec<u8> {
 
 /// What comes to a socket next.
 fn next(socket: &ControlSocket) -> (SocketAddr, Vec<u8>) {
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + Duration::from_secs(60);
     let mut buffer = vec![0; MESSAGE_OCTETS];
     loop {
         match socket.receive(&mut buffer) {

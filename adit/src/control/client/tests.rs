@@ -15,7 +15,7 @@ fn pair(patience: Duration) -> (Client, OwnedFd) {
 
 /// What a client makes of `packets`, which are there before it asks for `message`.
 fn answered(message: &[u8], packets: &[Vec<u8>]) -> Result<Vec<Attributes>, ClientError> {
-    let (mut client, daemon) = pair(Duration::from_secs(5));
+    let (mut client, daemon) = pair(PATIENCE);
     for packet in packets {
         send(&daemon, packet, SendFlags::NOSIGNAL).unwrap();
     }
@@ -30,7 +30,7 @@ fn tunnel(id: u32) -> Vec<u8> {
 
 /// What a client makes of what a daemon says to its asking for a text.
 fn text(dump: Dump, said: Vec<Say>) -> Result<String, ClientError> {
-    let (mut client, daemon) = pair(Duration::from_secs(5));
+    let (mut client, daemon) = pair(PATIENCE);
     for say in said {
         send(&daemon, &encode(&Said { id: 1, say }), SendFlags::NOSIGNAL).unwrap();
     }
@@ -70,7 +70,7 @@ fn an_acknowledgement_ends_a_request() {
 
 #[test]
 fn what_comes_before_a_refusal_is_handed_over() {
-    let (mut client, daemon) = pair(Duration::from_secs(5));
+    let (mut client, daemon) = pair(PATIENCE);
     let asked = reload(false, 7);
     let line = Writer::command(Command::Reload, flag::MULTI, 7, 0).string(Attr::Text, "add it");
     let no = Writer::answer(&asked, 0, Some(Errno::EIO), Some("config: no")).finish();
@@ -114,7 +114,7 @@ fn a_daemon_that_says_nothing_is_given_up() {
 
 #[test]
 fn a_daemon_that_goes_away_is_noticed() {
-    let (mut client, daemon) = pair(Duration::from_secs(5));
+    let (mut client, daemon) = pair(PATIENCE);
     drop(daemon);
     let error = client.request(&dump_tunnels(7)).unwrap_err();
     assert!(matches!(error, ClientError::Closed), "{error}");
@@ -122,7 +122,7 @@ fn a_daemon_that_goes_away_is_noticed() {
 
 #[test]
 fn an_answer_cut_off_by_the_end_of_the_connection_is_no_answer() {
-    let (mut client, daemon) = pair(Duration::from_secs(5));
+    let (mut client, daemon) = pair(PATIENCE);
     send(&daemon, &tunnel(1), SendFlags::NOSIGNAL).unwrap();
     drop(daemon);
     let error = client.request(&dump_tunnels(7)).unwrap_err();
@@ -178,7 +178,7 @@ proptest! {
 
     #[test]
     fn no_answer_panics(packet in proptest::collection::vec(any::<u8>(), 1..512)) {
-        let (mut client, daemon) = pair(Duration::from_secs(5));
+        let (mut client, daemon) = pair(PATIENCE);
         send(&daemon, &packet, SendFlags::NOSIGNAL).unwrap();
         drop(daemon);
         prop_assert!(client.request(&dump_tunnels(7)).is_err());

@@ -23,7 +23,7 @@ impl Client {
     fn connect(path: &Path) -> Client {
         let socket = socket(AddressFamily::UNIX, SocketType::SEQPACKET, None).unwrap();
         for direction in [Timeout::Recv, Timeout::Send] {
-            set_socket_timeout(&socket, direction, Some(Duration::from_secs(10))).unwrap();
+            set_socket_timeout(&socket, direction, Some(Duration::from_secs(60))).unwrap();
         }
         connect(&socket, &SocketAddrUnix::new(path).unwrap()).unwrap();
         Client(socket)

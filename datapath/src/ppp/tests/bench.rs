@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(super) const TUNNEL: TunnelId = TunnelId(7);
 pub(super) const PEER_TUNNEL: u16 = 9;

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);
 const LCP: [u8; 8] = [0xff, 0x03, 0xc0, 0x21, 1, 1, 0, 4];
 const SCCRQ: [u8; 12] = [0xc8, 2, 0, 12, 0, 0, 0, 0, 0, 0, 0, 0];
 

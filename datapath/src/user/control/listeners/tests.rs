@@ -67,11 +67,11 @@ fn control_messages_go_up_and_down_with_their_addresses() {
     let (sink, came, room) = sink();
     let bound = datapath.listen(&spec(Ipv4Addr::UNSPECIFIED), sink).unwrap();
     let peer = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    peer.set_read_timeout(Some(Duration::from_secs(10)))
+    peer.set_read_timeout(Some(Duration::from_secs(60)))
         .unwrap();
     let at: Ipv4Addr = [127, 0, 0, 2].into();
     peer.send_to(&ZLB, (at, port(bound))).unwrap();
-    let (from, to, octets) = came.recv_timeout(Duration::from_secs(10)).unwrap();
+    let (from, to, octets) = came.recv_timeout(Duration::from_secs(60)).unwrap();
     assert_eq!(from, peer.local_addr().unwrap());
     assert_eq!((to, octets), (Some(at.into()), ZLB.to_vec()));
 
@@ -90,7 +90,7 @@ fn control_messages_go_up_and_down_with_their_addresses() {
 
     room.store(false, Relaxed);
     peer.send_to(&ZLB, (at, port(bound))).unwrap();
-    came.recv_timeout(Duration::from_secs(10)).unwrap();
+    came.recv_timeout(Duration::from_secs(60)).unwrap();
     let mut overflow = || {
         let counters = datapath.listener_counters(ListenerId(7)).unwrap();
         counters.dropped(DropReason::ControlOverflow)
