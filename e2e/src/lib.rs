@@ -31,6 +31,6 @@ pub use probe::{Probe, bridged, frame, virtio_bridged};
 pub use program::program;
 pub use relay::{Disturbance, Relay, apart, lose_every, relayed, swap_every};
 pub use routed::Routed;
-pub use supervisor::kill_supervisors;
+pub use supervisor::{kill_supervisors, supervisors};
 pub use translator::Translator;
 pub use xl2tpd::Xl2tpd;

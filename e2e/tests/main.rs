@@ -17,6 +17,7 @@ mod interop;
 mod iproute2;
 mod l2tpip;
 mod lab;
+mod launch;
 mod lifecycle;
 mod many;
 mod marks;
@@ -80,6 +81,7 @@ fn main() -> ExitCode {
             refusals::tests(),
             demo::tests(),
             exec::tests(),
+            launch::tests(),
             robust::tests(),
             fast_path::tests(),
         ]

@@ -1,6 +1,7 @@
 //! What this kernel and this process's privileges allow, tried out in processes made for it.
 
 use crate::filter::{self, Architecture, Scope};
+use crate::launch::is_emulated;
 use crate::supervisor::{Daemon, may_make_room};
 use crate::sys::process::{self, Fork};
 use crate::sys::seccomp::{self, Waiting};
@@ -35,12 +36,12 @@ impl fmt::Display for Finding {
 /// Tries everything out. Only a process with a single thread may.
 pub fn check(daemon: &Daemon) -> io::Result<Vec<Finding>> {
     let filter = try_filter()?;
-    let refused = filter.refused.map(io::Error::from_raw_os_error);
-    let refused = refused.map(|err| match err.raw_os_error() {
-        Some(libc::EBUSY) => {
-            "something supervises this process already; run it outside of it".to_owned()
+    let refused = filter.refused.map(|errno| match errno {
+        libc::EBUSY => "something supervises this process already; run it outside of it".to_owned(),
+        _ => {
+            let err = io::Error::from_raw_os_error(errno);
+            format!("{err}; allow seccomp, and take Linux 5.5 or later")
         }
-        _ => format!("{err}; allow seccomp, and take Linux 5.5 or later"),
     });
     let finding = |what, needed, problem| Finding {
         what,
@@ -62,10 +63,7 @@ pub fn check(daemon: &Daemon) -> io::Result<Vec<Finding>> {
         finding(
             "set-user-id programs keep their rights",
             false,
-            told(
-                filter.no_new_privs,
-                "without CAP_SYS_ADMIN they get none; start as root where they are needed",
-            ),
+            filter.privileges.map(str::to_owned),
         ),
         finding(
             "programs' memory can be read",
@@ -95,10 +93,13 @@ pub fn check(daemon: &Daemon) -> io::Result<Vec<Finding>> {
         finding(
             "a daemon serves this network namespace",
             true,
-            daemon
-                .connect()
-                .err()
-                .map(|err| format!("{err}; start one with: adit run")),
+            daemon.connect().err().map(|err| {
+                let told = match err.kind() == io::ErrorKind::PermissionDenied {
+                    true => "it runs as neither root nor this user; start one as root",
+                    false => "none answers; start one with: adit run",
+                };
+                told.to_owned()
+            }),
         ),
     ])
 }
@@ -107,7 +108,8 @@ pub fn check(daemon: &Daemon) -> io::Result<Vec<Finding>> {
 struct Tried {
     refused: Option<i32>,
     killable: bool,
-    no_new_privs: bool,
+    /// Why set-user-id programs get no rights.
+    privileges: Option<&'static str>,
 }
 
 /// Installs the filter in a process of its own, which tells by its exit status how it went.
@@ -115,8 +117,8 @@ fn try_filter() -> io::Result<Tried> {
     let Some(architecture) = Architecture::NATIVE else {
         return Ok(Tried {
             refused: Some(libc::ENOSYS),
-            killable: false,
-            no_new_privs: false,
+            killable: true,
+            privileges: None,
         });
     };
     let program = filter::program(architecture, Scope::default());
@@ -134,15 +136,25 @@ fn try_filter() -> io::Result<Tried> {
     };
     let first = attempt(Waiting::Killable, false)?;
     let no_new_privs = first == libc::EACCES;
-    let killable = attempt(Waiting::Killable, no_new_privs)? == 0;
-    let refused = match killable {
-        true => 0,
-        false => attempt(Waiting::Interruptible, no_new_privs)?,
+    let privileges = if rustix::thread::no_new_privs()? {
+        Some("no_new_privs is set; start this without, and without NoNewPrivileges= in a service")
+    } else {
+        no_new_privs.then_some("without CAP_SYS_ADMIN they get none; start this as root")
+    };
+    let killable = match attempt(Waiting::Killable, no_new_privs)? {
+        0 => Ok(true),
+        // The supervisor that is there serves what is started here.
+        libc::EBUSY if is_emulated() => Ok(true),
+        libc::EINVAL => match attempt(Waiting::Interruptible, no_new_privs)? {
+            0 => Ok(false),
+            errno => Err(errno),
+        },
+        errno => Err(errno),
     };
     Ok(Tried {
-        refused: (refused != 0).then_some(refused),
-        killable,
-        no_new_privs,
+        refused: killable.err(),
+        killable: killable.unwrap_or(true),
+        privileges,
     })
 }
 

@@ -11,6 +11,10 @@
 //! it those calls would fail with ENOSYS. Those that the supervisor had taken nobody is told of a
 //! second time: it leaves word of them in shared memory.
 
+mod error;
+
+pub use error::LaunchError;
+
 use crate::filter::{self, Architecture, Scope};
 use crate::protocol::Ids;
 use crate::supervisor::{self, Daemon, PppoxAddress, Word};
@@ -57,49 +61,10 @@ pub struct Log {
     pub start: fn(File),
 }
 
-/// Why a program could not be started.
-#[derive(Debug, thiserror::Error)]
-pub enum LaunchError {
-    /// No system-call table.
-    #[error("exec: system calls of this processor are not known; use x86-64 or aarch64")]
-    Architecture,
-    /// The kernel refuses the filter.
-    #[error(
-        "seccomp: the filter cannot be installed: {0}; adit exec --check tells what is missing"
-    )]
-    Filter(io::Error),
-    /// Somebody else supervises already, and does not know L2TP.
-    #[error(
-        "seccomp: this process is supervised already, by its container's runtime say; \
-         run adit exec outside of it"
-    )]
-    Supervised,
-    /// The supervisor could not be made.
-    #[error("supervisor: cannot be started: {0}")]
-    Supervisor(io::Error),
-    /// The daemon refuses the session.
-    #[error("session: {tunnel}/{session}: {error}; list those of PPP: adit show session")]
-    Session {
-        /// The tunnel's id here.
-        tunnel: u32,
-        /// The session's id here.
-        session: u32,
-        /// The refusal of the socket.
-        error: io::Error,
-    },
-    /// The program could not be executed.
-    #[error("command: {}: {error}", .program.display())]
-    Program {
-        /// As it was given.
-        program: OsString,
-        /// The operating system's refusal.
-        error: io::Error,
-    },
-}
-
 /// Starts the program in this process's place, under supervision; returns only when that fails.
-/// Only a process with a single thread may.
-pub fn launch(options: Options) -> Result<Infallible, LaunchError> {
+/// Only a process with a single thread may. `nested` is called where another supervisor of this
+/// kind serves the process already: the one that there is serves the program too, as it was told.
+pub fn launch(options: Options, nested: impl FnOnce()) -> Result<Infallible, LaunchError> {
     let architecture = Architecture::NATIVE.ok_or(LaunchError::Architecture)?;
     let program = filter::program(architecture, options.scope);
     let (near, far) = pair().map_err(LaunchError::Supervisor)?;
@@ -117,6 +82,7 @@ pub fn launch(options: Options) -> Result<Infallible, LaunchError> {
             if !is_emulated() {
                 return Err(LaunchError::Supervised);
             }
+            nested();
         }
         Err(err) => return Err(LaunchError::Filter(err)),
     }
@@ -179,7 +145,7 @@ fn install(program: &[filter::Instruction]) -> io::Result<OwnedFd> {
 }
 
 /// Whether a supervisor that knows L2TP answers for this process.
-fn is_emulated() -> bool {
+pub(crate) fn is_emulated() -> bool {
     pppol2tp().is_ok()
 }
 

@@ -1,13 +1,14 @@
 //! `adit exec`: a program that finds Linux's L2TP API where the kernel has none.
 
 use super::execute::print;
-use super::failure::Failure;
+use super::failure::{Failure, complain};
 use crate::control::{self, Address, Client, SessionSelector};
 use adit_datapath::spec::SessionKey;
 use adit_kapi::filter::Scope;
 use adit_kapi::{Daemon, Log, Options, launch};
 use adit_wire::l2tp::{SessionId, TunnelId};
 use clap::ArgMatches;
+use clap::parser::ValueSource;
 use rustix::net::SocketAddrUnix;
 use std::ffi::OsString;
 use std::fs::File;
@@ -25,6 +26,12 @@ pub(super) fn run(below: &ArgMatches, socket: &Address) -> Result<ExitCode, Fail
             "command: none given; give the program to run",
         ));
     };
+    // The parser takes every word from the first that it does not know for the program's.
+    if let Some(option) = program.to_str().filter(|word| word.starts_with('-')) {
+        return Err(Failure::usage(format!(
+            "{option}: not known here; see adit exec --help"
+        )));
+    }
     let options = Options {
         program,
         arguments: words.cloned().collect(),
@@ -38,8 +45,28 @@ pub(super) fn run(below: &ArgMatches, socket: &Address) -> Result<ExitCode, Fail
         session: session(below, socket)?,
         log: log(below)?,
     };
-    match launch(options) {
-        Err(refused) => Err(Failure::refused(refused)),
+    if !options.daemon.answers() {
+        complain(format!(
+            "socket: no daemon answers on {socket} in this network namespace; programs find no \
+             L2TP in it until one is started with: adit run"
+        ));
+    }
+    match launch(options, || say_what_is_idle(below)) {
+        Err(refused) => Err(Failure::NotRun {
+            text: refused.to_string(),
+            status: refused.exit_status().unwrap_or(1),
+        }),
+    }
+}
+
+/// Says which of the options do nothing inside another `adit exec`.
+fn say_what_is_idle(below: &ArgMatches) {
+    for option in ["strict", "proc", "log"] {
+        if below.value_source(option) == Some(ValueSource::CommandLine) {
+            complain(format!(
+                "{option}: does nothing inside another adit exec; give it to that one"
+            ));
+        }
     }
 }
 

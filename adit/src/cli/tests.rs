@@ -14,6 +14,7 @@ fn failure(line: &str) -> (u8, String) {
     match start(args) {
         Err(Failure::Usage(text)) => (2, text),
         Err(Failure::Refused(text)) => (1, text),
+        Err(Failure::NotRun { text, status }) => (status, text),
         Err(Failure::Asked(text)) => panic!("{text}"),
         Ok(code) => panic!("{line}: {code:?}"),
     }

@@ -3,6 +3,7 @@
 use adit_wire::ip::ones_complement_sum;
 
 /// Slices below this length are summed before the processor has been asked what it can.
+#[cfg(target_arch = "x86_64")]
 const SHORT: usize = 64;
 
 /// [`ones_complement_sum`], which takes half the time with AVX2.

@@ -44,6 +44,18 @@ fn effective(status: &str) -> Option<u64> {
     u64::from_str_radix(line.trim(), 16).ok()
 }
 
+/// The id that a thread's process knows itself by, in its own PID namespace.
+pub(super) fn own_process_id(tid: i32) -> Option<u32> {
+    innermost(&fs::read_to_string(format!("/proc/{tid}/status")).ok()?)
+}
+
+/// The last of the ids that a `/proc/PID/status` tells, one a PID namespace.
+fn innermost(status: &str) -> Option<u32> {
+    let mut lines = status.lines();
+    let ids = lines.find_map(|line| line.strip_prefix("NStgid:"))?;
+    ids.split_whitespace().next_back()?.parse().ok()
+}
+
 /// The thread group of a thread, by which the process is known elsewhere.
 pub(super) fn process_of(tid: i32) -> Option<i32> {
     let status = fs::read_to_string(format!("/proc/{tid}/status")).ok()?;
@@ -61,6 +73,17 @@ mod tests {
         assert_eq!(effective(status), Some(0x1000));
         assert_eq!(effective("CapEff:\tlots\n"), None);
         assert_eq!(effective(""), None);
+    }
+
+    #[test]
+    fn a_process_knows_itself_by_the_innermost_id() {
+        let status = "Tgid:\t4711\nNStgid:\t4711\t17\nNSpid:\t4712\t18\n";
+        assert_eq!(innermost(status), Some(17));
+        assert_eq!(innermost("Tgid:\t4711\n"), None);
+        assert_eq!(
+            own_process_id(std::process::id().cast_signed()),
+            Some(std::process::id())
+        );
     }
 
     #[test]

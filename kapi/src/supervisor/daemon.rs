@@ -33,6 +33,11 @@ pub struct Daemon {
 }
 
 impl Daemon {
+    /// Whether there is one in the calling thread's network namespace, which is trusted.
+    pub fn answers(&self) -> bool {
+        self.connect().is_ok()
+    }
+
     /// Connects to the daemon of the calling thread's network namespace. One that runs as neither
     /// root nor this process's user is not trusted.
     pub(crate) fn connect(&self) -> io::Result<OwnedFd> {

@@ -170,12 +170,19 @@ impl Netlink {
 
     /// A socket with nothing set.
     pub(crate) fn bare() -> io::Result<Netlink> {
-        let socket = sys::socket(AF_NETLINK, SOCK_RAW | libc::SOCK_CLOEXEC, NETLINK_GENERIC)?;
-        sys::bind(&socket, &address(0))?;
-        let (name, _) = sys::name(&socket, false, 12)?;
+        let mut netlink = Netlink::unbound()?;
+        sys::bind(&netlink.socket, &address(0))?;
+        let (name, _) = sys::name(&netlink.socket, false, 12)?;
+        netlink.port = number(&name[4..8]) as u32;
+        Ok(netlink)
+    }
+
+    /// A socket without a port id.
+    pub(crate) fn unbound() -> io::Result<Netlink> {
+        let kind = SOCK_RAW | libc::SOCK_CLOEXEC;
         Ok(Netlink {
-            socket,
-            port: number(&name[4..8]) as u32,
+            socket: sys::socket(AF_NETLINK, kind, NETLINK_GENERIC)?,
+            port: 0,
             l2tp: 0,
             group: 0,
             seq: 1,

@@ -12,6 +12,7 @@ mod serve;
 pub use datagram::{messages, named_descriptor};
 
 use super::asked::Asked;
+use super::authority::own_process_id;
 use super::caller::{Caller, errno};
 use super::daemon::Link;
 use super::namespace::Namespace;
@@ -193,8 +194,25 @@ impl NetlinkSocket {
 
     fn bind(&self, caller: &Caller<'_>, address: u64, len: i32) -> Result<(), Errno> {
         let (port, groups) = self.read_address(caller, address, len)?;
-        let name = SocketAddrNetlink::new(port, groups);
-        bind(&self.real, &name).map_err(|err| errno(&err.into()))
+        let bound = match port {
+            0 if self.local().is_ok_and(|(port, _)| port == 0) => {
+                self.bind_for(Some(caller.tid()), groups)
+            }
+            _ => bind(&self.real, &SocketAddrNetlink::new(port, groups)),
+        };
+        bound.map_err(|err| errno(&err.into()))
+    }
+
+    /// Binds to the port id that the kernel would give the process: its own id, unless that is
+    /// taken. Left to itself the kernel would take this process's.
+    fn bind_for(&self, process: Option<i32>, groups: u32) -> rustix::io::Result<()> {
+        if let Some(port) = process.and_then(own_process_id) {
+            match bind(&self.real, &SocketAddrNetlink::new(port, groups)) {
+                Err(rustix::io::Errno::ADDRINUSE) => {}
+                outcome => return outcome,
+            }
+        }
+        bind(&self.real, &SocketAddrNetlink::new(0, groups))
     }
 
     /// Where messages without a destination go; to the kernel, whatever a program asks for.
@@ -241,11 +259,12 @@ impl NetlinkSocket {
         Ok((name.pid(), name.groups()))
     }
 
-    /// The port id, which the kernel chooses at the first message unless the program has.
-    fn port(&self) -> io::Result<u32> {
+    /// The port id, which the socket gets with the first message, of `sender`, unless the program
+    /// has chosen one.
+    fn port(&self, sender: Option<i32>) -> io::Result<u32> {
         match self.local()? {
             (0, groups) => {
-                bind(&self.real, &SocketAddrNetlink::new(0, groups))?;
+                self.bind_for(sender, groups)?;
                 Ok(self.local()?.0)
             }
             (port, _) => Ok(port),

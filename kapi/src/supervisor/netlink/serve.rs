@@ -86,21 +86,27 @@ impl NetlinkSocket {
         let Some(Ok(frame)) = Frames::new(message).next() else {
             return Ok(());
         };
+        let port = self.port(sender)?;
         let is_request = frame.flags & flag::REQUEST != 0;
         match Lookup::read(&frame) {
             _ if !is_request => self.relay(message).await,
             None if frame.kind != FAMILY_ID => self.relay(message).await,
-            None => self.ask(message, sender).await,
-            Some(lookup) => self.look_up(lookup, &frame, message).await,
+            None => self.ask(message, sender, port).await,
+            Some(lookup) => self.look_up(lookup, &frame, message, port).await,
         }
     }
 
     /// Answers a question to the controller, if there is a daemon to serve the family.
-    async fn look_up(&self, lookup: Lookup, frame: &Frame<'_>, message: &[u8]) -> io::Result<()> {
+    async fn look_up(
+        &self,
+        lookup: Lookup,
+        frame: &Frame<'_>,
+        message: &[u8],
+        port: u32,
+    ) -> io::Result<()> {
         if self.namespace.link().await.is_none() {
             return self.relay(message).await;
         }
-        let port = self.port()?;
         if let Lookup::Policy(command) = lookup {
             let messages = controller::policies(command, frame.seq, port);
             messages
@@ -121,7 +127,7 @@ impl NetlinkSocket {
 
     /// Has the daemon answer a message to the family; without one the family is unknown to the
     /// kernel, which says so.
-    async fn ask(&self, message: &[u8], sender: Option<i32>) -> io::Result<()> {
+    async fn ask(&self, message: &[u8], sender: Option<i32>, port: u32) -> io::Result<()> {
         let Some(link) = self.namespace.link().await else {
             return self.relay(message).await;
         };
@@ -129,7 +135,7 @@ impl NetlinkSocket {
         let (descriptor, tunnel) = self.tunnel_socket(message, sender);
         let ask = Ask::Netlink(NetlinkMessage {
             privileged: self.opener_is_admin && sender_is_admin,
-            port: self.port()?,
+            port,
             extended: self.extended.get(),
             capped: self.capped.get(),
             message: message.to_vec(),

@@ -33,6 +33,7 @@ pub(crate) fn cases() -> Vec<Entry> {
         entry("family.wrong_namelen", wrong_address),
         entry("family.requests_only", requests_only),
         entry("family.membership", membership),
+        entry("family.port_ids", port_ids),
     ];
     all.extend(refusals());
     all
@@ -291,5 +292,30 @@ fn membership(case: &mut Case) {
     ];
     for (question, answer) in answers {
         case.did(question, answer);
+    }
+}
+
+/// A process's first socket is known by its own id, another by some other number, and none changes.
+fn port_ids(case: &mut Case) {
+    let own = |port: u32| match port == std::process::id() {
+        true => "the process's id",
+        false => "another",
+    };
+    let first = Netlink::bare().expect("a socket");
+    case.say("first", own(first.port));
+    let second = Netlink::bare().expect("a socket");
+    case.say("second", own(second.port));
+    drop((first, second));
+    let mut unbound = Netlink::unbound().expect("a socket");
+    let replies = unbound.ask(&Message::control(GETFAMILY).text(FAMILY_NAME, "nlctrl"));
+    let replies = replies.expect("a socket");
+    case.say("unbound, answered", own(replies[0].port));
+    for (question, port) in [
+        ("bound to any", 0),
+        ("bound to another", 4_000_001),
+        ("bound to the same", std::process::id()),
+    ] {
+        let bound = crate::sys::bind(&unbound.socket, &crate::netlink::address(port));
+        case.did(question, bound);
     }
 }
