@@ -1,3 +1,4 @@
+use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process};
 use std::error::Error;
 use std::fs;
@@ -19,8 +20,14 @@ pub fn supervisors(mark: &str) -> Vec<Pid> {
 /// Kills the supervisors that were started with `mark` in their environment, and tells how many.
 pub fn kill_supervisors(mark: &str) -> Result<usize, Box<dyn Error>> {
     let found = supervisors(mark);
-    for pid in &found {
-        kill_process(*pid, Signal::KILL)?;
+    let mut killed = 0;
+    for pid in found {
+        match kill_process(pid, Signal::KILL) {
+            Ok(()) => killed += 1,
+            // It has ended by itself meanwhile.
+            Err(Errno::SRCH) => {}
+            Err(error) => return Err(error.into()),
+        }
     }
-    Ok(found.len())
+    Ok(killed)
 }
