@@ -1,43 +1,57 @@
 //! The thread that keeps the programs of sessions.
 
+use super::facts::{Ends, Facts};
+use super::held::Held;
 use super::plan::{Plan, Reason, Scope, refused};
-use super::program::{SENT, egress};
 use super::state::Live;
 use super::underlay::{Tables, Underlays};
-use crate::link::Links;
-use crate::sys::bpf::{Hook, Map, MapKind, attach, load};
 use crate::user::port::Port;
 use crate::user::worker::{Poll, Work};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Routes, devices and tunings change, and nobody tells: sessions are looked at this often, so many
-/// at a time.
+/// Routes, devices and tunings change, and nobody tells. Ways are looked at this often, and so many
+/// sessions' other facts; of the ways of as many peers no more are asked for at a time.
 const EVERY: Duration = Duration::from_secs(1);
 const MOST_A_TURN: usize = 256;
+
+/// So long sessions are looked at before orders are.
+const SLICE: Duration = Duration::from_millis(10);
+
+/// So long after its session a program is detached: by then its device is gone, with which it goes at
+/// no cost.
+const PARTING: Duration = Duration::from_secs(2);
 
 /// What the keeper can be told.
 #[derive(Debug)]
 pub(crate) enum FastOrder {
     /// Let a session have its programs, as soon as and as long as it can.
     Keep(Arc<Port>),
-    /// No longer; once obeyed, they are gone.
+    /// No longer; once obeyed, they take nothing.
     Drop(Arc<Port>),
-    /// Look at the session of a device now: something about it has changed.
+    /// Look at the session of a device: something about it has changed. Once obeyed, its programs do
+    /// what it wants now.
     Look(u32),
+    /// The same, as soon as there is time for it.
+    Suspect(u32),
 }
 
 /// The keeper's state.
 pub(crate) struct Keeper {
     scope: Scope,
-    links: Links,
+    facts: Facts,
     tables: Option<Tables>,
     underlays: Underlays,
     /// By the interface index of its device.
     sessions: BTreeMap<u32, Kept>,
+    /// Those to be looked at.
+    suspects: BTreeSet<u32>,
+    /// Programs of sessions that have gone, and when to detach them.
+    parting: VecDeque<(Instant, Held)>,
+    /// Whether there were IPsec policies in the last turn.
+    policies: bool,
     /// The device that was looked at last.
     place: u32,
     next: Instant,
@@ -47,13 +61,10 @@ pub(crate) struct Keeper {
 
 struct Kept {
     port: Arc<Port>,
-    installed: Option<Installed>,
-}
-
-struct Installed {
-    plan: Plan,
-    /// Holds the program at the session's device.
-    egress: OwnedFd,
+    /// The program at the session's device. It stays when the session has no use for it.
+    held: Option<Held>,
+    /// What programs do; nothing when they leave all to user space.
+    plan: Option<Plan>,
 }
 
 impl Keeper {
@@ -61,10 +72,13 @@ impl Keeper {
     pub(crate) fn open(scope: Scope) -> io::Result<Keeper> {
         Ok(Keeper {
             scope,
-            links: Links::open()?,
+            facts: Facts::open()?,
             tables: None,
             underlays: Underlays::default(),
             sessions: BTreeMap::new(),
+            suspects: BTreeSet::new(),
+            parting: VecDeque::new(),
+            policies: false,
             place: 0,
             next: Instant::now(),
             told: false,
@@ -73,57 +87,72 @@ impl Keeper {
 
     /// Brings a session's programs in line with what it is now.
     fn look(&mut self, index: u32) {
+        self.suspects.remove(&index);
         let Some(kept) = self.sessions.get(&index) else {
             return;
         };
-        let port = kept.port.clone();
-        let plan = Plan::of(&port, self.scope, &mut self.links);
-        let now = kept.installed.as_ref().map(|installed| &installed.plan);
-        if now.is_some() && now == plan.as_ref().ok() {
-            return;
-        }
-        let outcome = plan.and_then(|plan| {
-            self.remove(index, Reason::Ended);
-            self.install(&port, plan)
-        });
-        match outcome {
-            Ok(installed) => {
-                if let Some(kept) = self.sessions.get_mut(&index) {
-                    kept.installed = Some(installed);
-                }
-            }
-            Err(reason) => {
-                self.tell(&reason);
-                self.remove(index, reason);
-            }
+        let plan = Plan::of(&kept.port, self.scope, &mut self.facts);
+        let done = match (&kept.plan, plan) {
+            (Some(now), Ok(plan)) if *now == plan => return,
+            (Some(now), Ok(plan)) if now.differs_by_way(&plan) => self.redirect(index, plan),
+            (Some(_) | None, Ok(plan)) => self.install(index, plan),
+            (Some(_) | None, Err(reason)) => Err(reason),
+        };
+        if let Err(reason) = done {
+            self.tell(&reason);
+            self.suspend(index, reason);
         }
     }
 
-    /// Loads and attaches a session's programs. When that fails nothing is left of them.
-    fn install(&mut self, port: &Port, plan: Plan) -> Result<Installed, Reason> {
+    /// Has a session's packets leave by another device.
+    fn redirect(&mut self, index: u32, plan: Plan) -> Result<(), Reason> {
+        let underlay = plan.underlay;
+        self.join(underlay)?;
+        let Some(kept) = self.sessions.get_mut(&index) else {
+            return Ok(());
+        };
+        let opened = kept.held.as_ref().map(|held| held.open(underlay));
+        if let Some(Err(error)) = opened {
+            self.underlays.leave(underlay);
+            return Err(refused("the kernel changes no program", &error));
+        }
+        if let Some(old) = kept.plan.replace(plan) {
+            self.underlays.leave(old.underlay);
+        }
+        Ok(())
+    }
+
+    /// Has a device's packets unwrapped, for one more session.
+    fn join(&mut self, underlay: u32) -> Result<(), Reason> {
         let tables = match self.tables.take() {
             Some(tables) => tables,
             None => Tables::create(self.scope)?,
         };
         let tables = self.tables.insert(tables);
-        let underlay = plan.egress.underlay;
-        self.underlays.join(underlay, tables, &mut self.links)?;
-        let sessions = tables.of(plan.family).clone();
-        let made = attach_session(port, &plan, &sessions);
-        match made {
-            Ok((sent, link)) => {
-                let key = plan.key.clone();
-                port.line.session.fast.begin(Live {
-                    sent,
-                    sessions,
-                    key,
-                });
-                Ok(Installed { plan, egress: link })
+        self.underlays.join(underlay, tables, self.facts.links())
+    }
+
+    /// Has a session's programs do what `plan` says.
+    fn install(&mut self, index: u32, plan: Plan) -> Result<(), Reason> {
+        self.suspend(index, Reason::Ended);
+        self.join(plan.underlay)?;
+        let done = match (self.sessions.get_mut(&index), &self.tables) {
+            (Some(kept), Some(tables)) => kept.start(&plan, tables),
+            (None, _) | (_, None) => return Ok(()),
+        };
+        match done {
+            Ok(()) => {
+                if let Some(kept) = self.sessions.get_mut(&index) {
+                    kept.plan = Some(plan);
+                }
+                Ok(())
             }
             Err(error) => {
-                // Not there unless it was set.
-                let _ = sessions.remove(&plan.key);
-                self.underlays.leave(underlay);
+                if let Some(tables) = &self.tables {
+                    // Not there unless it was set.
+                    let _ = tables.of(plan.family).remove(&plan.key);
+                }
+                self.underlays.leave(plan.underlay);
                 Err(refused(
                     "the kernel takes no program for the device",
                     &error,
@@ -132,22 +161,23 @@ impl Keeper {
         }
     }
 
-    /// Detaches a session's programs, if it has any.
-    fn remove(&mut self, index: u32, reason: Reason) {
+    /// Has a session's programs, if it has any, leave everything to user space.
+    fn suspend(&mut self, index: u32, reason: Reason) {
         let Some(kept) = self.sessions.get_mut(&index) else {
             return;
         };
         let fast = &kept.port.line.session.fast;
-        let Some(Installed { plan, egress }) = kept.installed.take() else {
+        let Some(plan) = kept.plan.take() else {
             return fast.end(reason);
         };
-        drop(egress);
+        // What cannot be closed has to go.
+        kept.held = kept.held.take().filter(|held| held.close().is_ok());
         fast.end(reason);
         if let Some(tables) = &self.tables {
             // Gone only if nothing is there to remove.
             let _ = tables.of(plan.family).remove(&plan.key);
         }
-        self.underlays.leave(plan.egress.underlay);
+        self.underlays.leave(plan.underlay);
     }
 
     /// Says once in the life of the process that the kernel or a device refuses.
@@ -162,48 +192,85 @@ impl Keeper {
 
     /// Takes the programs from all sessions over a device that takes none any more.
     fn abandon(&mut self, underlay: u32, reason: &Reason) {
-        let over = |kept: &Kept| {
-            let installed = kept.installed.as_ref();
-            installed.is_some_and(|installed| installed.plan.egress.underlay == underlay)
-        };
+        let over = |kept: &Kept| kept.plan.as_ref().map(|plan| plan.underlay) == Some(underlay);
         let concerned = self.sessions.iter().filter(|(_, kept)| over(kept));
         let concerned: Vec<_> = concerned.map(|(index, _)| *index).collect();
-        for index in &concerned {
-            self.remove(*index, reason.clone());
+        for index in concerned {
+            self.suspend(index, reason.clone());
         }
     }
 
-    /// Looks at sessions, each in its turn.
+    /// Looks at what is true of many sessions, and finds those to be looked at themselves.
     fn turn(&mut self) {
+        self.facts.forget();
         if let Some(tables) = &self.tables {
-            for (underlay, reason) in self.underlays.renew(tables, &mut self.links) {
+            for (underlay, reason) in self.underlays.renew(tables, self.facts.links()) {
                 self.tell(&reason);
                 self.abandon(underlay, &reason);
             }
         }
+        let policies = self.facts.has_policies();
+        let changed = std::mem::replace(&mut self.policies, policies) != policies;
         let behind = self.sessions.range(self.place + 1..);
         let before = self.sessions.range(..=self.place);
-        let turn: Vec<_> = behind
-            .chain(before)
-            .map(|(index, _)| *index)
-            .take(MOST_A_TURN)
-            .collect();
-        for index in turn {
-            self.place = index;
+        for (number, (index, kept)) in behind.chain(before).enumerate() {
+            if number < MOST_A_TURN {
+                self.place = *index;
+            }
+            if number < MOST_A_TURN || changed || kept.is_misled(&mut self.facts) {
+                self.suspects.insert(*index);
+            }
+        }
+    }
+
+    /// Looks at suspects for a while.
+    fn look_at_suspects(&mut self) {
+        let end = Instant::now() + SLICE;
+        while let Some(index) = self.suspects.first().copied()
+            && Instant::now() < end
+        {
             self.look(index);
+        }
+    }
+
+    /// Detaches one of the programs that it is time for.
+    fn let_go(&mut self, now: Instant) {
+        if self.parting.front().is_some_and(|(due, _)| *due <= now) {
+            self.parting.pop_front();
         }
     }
 }
 
-/// Puts a session into the table and attaches the program of its device. Gives where that counts,
-/// and what holds it.
-fn attach_session(port: &Port, plan: &Plan, sessions: &Map) -> io::Result<(Arc<Map>, OwnedFd)> {
-    let sent = Map::create(MapKind::Array, 4, SENT, 1)?;
-    let program = egress(&plan.egress, sent.number());
-    let program = load(Hook::Egress, &program.code)?;
-    sessions.set(&plan.key, &plan.entry.write())?;
-    let link = attach(program.as_fd(), Hook::Egress, port.device.index)?;
-    Ok((Arc::new(sent), link))
+impl Kept {
+    /// Attaches the session's program, or changes the one that is there, puts the session into the
+    /// table, and has both go.
+    fn start(&mut self, plan: &Plan, tables: &Tables) -> io::Result<()> {
+        // Somebody else may have detached it.
+        let changed = self.held.take();
+        let changed = changed.filter(|held| held.change(&plan.egress).is_ok());
+        let held = match changed {
+            Some(held) => held,
+            None => Held::attach(self.port.device.index, &plan.egress)?,
+        };
+        let held = self.held.insert(held);
+        let sessions = tables.of(plan.family);
+        sessions.set(&plan.key, &plan.entry.write())?;
+        held.open(plan.underlay)?;
+        self.port.line.session.fast.begin(Live {
+            sent: held.sent().clone(),
+            sessions: sessions.clone(),
+            key: plan.key.clone(),
+        });
+        Ok(())
+    }
+
+    /// Whether its packets leave by another device than the route says, as far as may be asked.
+    fn is_misled(&self, facts: &mut Facts) -> bool {
+        let Some(plan) = &self.plan else {
+            return false;
+        };
+        facts.ways() < MOST_A_TURN && facts.way(&Ends::of(&self.port)) != Some(plan.underlay)
+    }
 }
 
 impl Work for Keeper {
@@ -213,28 +280,47 @@ impl Work for Keeper {
         match order {
             FastOrder::Keep(port) => {
                 let index = port.device.index;
-                let installed = None;
-                self.sessions.insert(index, Kept { port, installed });
-                self.look(index);
+                let kept = Kept {
+                    port,
+                    held: None,
+                    plan: None,
+                };
+                self.sessions.insert(index, kept);
+                self.suspects.insert(index);
             }
             FastOrder::Drop(port) => {
-                self.remove(port.device.index, Reason::Ended);
-                self.sessions.remove(&port.device.index);
+                let index = port.device.index;
+                self.suspend(index, Reason::Ended);
+                let gone = self.sessions.remove(&index);
+                let due = Instant::now() + PARTING;
+                let held = gone.and_then(|kept| kept.held);
+                self.parting.extend(held.map(|held| (due, held)));
             }
-            FastOrder::Look(index) => self.look(index),
+            FastOrder::Look(index) => {
+                self.facts.forget();
+                self.look(index);
+            }
+            FastOrder::Suspect(index) => {
+                self.suspects.insert(index);
+            }
         }
     }
 
     fn serve(&mut self, _poll: &Poll, _token: u64) {}
 
     fn tick(&mut self, now: Instant) -> Option<Instant> {
-        if self.sessions.is_empty() {
-            return None;
-        }
+        self.let_go(now);
         if now >= self.next {
             self.turn();
             self.next = now + EVERY;
         }
-        Some(self.next)
+        self.look_at_suspects();
+        let due = match (self.suspects.is_empty(), self.sessions.is_empty()) {
+            (false, _) => Some(now),
+            (true, false) => Some(self.next),
+            (true, true) => None,
+        };
+        let parting = self.parting.front().map(|(due, _)| *due);
+        due.into_iter().chain(parting).min()
     }
 }

@@ -2,12 +2,14 @@
 //!
 //! [`program`] writes the programs, instruction by instruction; [`plan`] decides for which session
 //! there is one, and what it has to know; [`keeper`] is the thread that loads and attaches them, and
-//! looks from time to time whether they still fit. [`state`] is what sessions know of it.
+//! looks from time to time whether they still fit; [`held`] is the program at a session's device. [`state`] is what sessions know of it.
 //!
 //! Whatever a program does not take goes on to user space, so a session that has none, or has one no
 //! longer, loses nothing but speed.
 
 mod assembler;
+mod facts;
+mod held;
 mod keeper;
 mod plan;
 mod program;

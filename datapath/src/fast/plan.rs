@@ -1,8 +1,7 @@
 //! For which sessions there is a fast path, and what it has to know of them.
 
+use super::facts::{Ends, Facts};
 use super::program::{ETHERNET, Egress, Entry, Family, MAX_REST, key};
-use crate::ipsec;
-use crate::link::{Links, Way};
 use crate::spec::{Encap, TxChecksum};
 use crate::user::devices::is_here;
 use crate::user::port::Port;
@@ -91,6 +90,8 @@ impl fmt::Display for Reason {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Plan {
     pub(crate) egress: Egress,
+    /// The device that packets leave by.
+    pub(crate) underlay: u32,
     pub(crate) family: Family,
     /// What the peer's packets are found by.
     pub(crate) key: Vec<u8>,
@@ -99,7 +100,7 @@ pub(crate) struct Plan {
 
 impl Plan {
     /// The plan for the session of `port`, as it is now.
-    pub(crate) fn of(port: &Port, scope: Scope, links: &mut Links) -> Result<Plan, Reason> {
+    pub(crate) fn of(port: &Port, scope: Scope, facts: &mut Facts) -> Result<Plan, Reason> {
         let line = &*port.line;
         let (local, remote) = line.endpoints();
         check_tunnel(port)?;
@@ -113,22 +114,16 @@ impl Plan {
         if tuning.mss().is_some() {
             return Err(Reason::Mss);
         }
-        // What is not known counts as a policy: it is worse to let out what shall be hidden.
-        if ipsec::has_policies().unwrap_or(true) {
+        if facts.has_policies() {
             return Err(Reason::Ipsec);
         }
         let class = line.mark().fixed().ok_or(Reason::Class)?;
         let mtu = check_device(port)?;
-        let interface = line.outer.path.interface();
-        let way = links.way(local.ip(), remote.ip(), interface.as_deref());
-        let Ok(Way::Device(underlay)) = way else {
-            return Err(Reason::NoRoute);
-        };
+        let underlay = facts.way(&Ends::of(port)).ok_or(Reason::NoRoute)?;
         if underlay == port.device.index {
             return Err(Reason::OwnRoute);
         }
-        let veth = links.by_index(underlay).is_ok_and(|link| link.veth);
-        if veth && scope == Scope::Wires {
+        if scope == Scope::Wires && facts.is_veth(underlay) {
             return Err(Reason::Veth);
         }
         let longest = mtu + ETHERNET as u32;
@@ -142,17 +137,25 @@ impl Plan {
             egress: Egress {
                 local,
                 remote,
-                underlay,
                 ttl,
                 class,
                 dont_fragment: line.outer.dont_fragment(),
                 header,
                 longest,
             },
+            underlay,
             family: Family::of(local.ip()),
             key: key(remote, local, line.session.key.session.0),
             entry: entry(port, longest),
         })
+    }
+}
+
+impl Plan {
+    /// Whether `new` is the same but for the device that packets leave by.
+    pub(super) fn differs_by_way(&self, new: &Plan) -> bool {
+        let same = (self.egress == new.egress) && (self.key == new.key) && self.entry == new.entry;
+        same && self.underlay != new.underlay
     }
 }
 

@@ -14,6 +14,7 @@ mod command {
     #[cfg(test)]
     pub(super) const PROG_TEST_RUN: libc::c_long = 10;
     pub(super) const LINK_CREATE: libc::c_long = 28;
+    pub(super) const LINK_UPDATE: libc::c_long = 29;
 }
 
 /// Kinds of maps.
@@ -101,6 +102,15 @@ struct LinkCreate {
     attach_type: u32,
     flags: u32,
     relative: [u64; 2],
+}
+
+#[repr(C)]
+#[derive(Default)]
+struct LinkUpdate {
+    link: u32,
+    program: u32,
+    flags: u32,
+    old_program: u32,
 }
 
 #[cfg(test)]
@@ -263,6 +273,16 @@ pub(crate) fn attach(program: BorrowedFd<'_>, hook: Hook, device: u32) -> io::Re
         ..LinkCreate::default()
     };
     owned(command::LINK_CREATE, &mut attributes)
+}
+
+/// Puts another program into the place of the one that a link holds.
+pub(crate) fn replace(link: BorrowedFd<'_>, program: BorrowedFd<'_>) -> io::Result<()> {
+    let mut attributes = LinkUpdate {
+        link: number(link),
+        program: number(program),
+        ..LinkUpdate::default()
+    };
+    call(command::LINK_UPDATE, &mut attributes).map(drop)
 }
 
 /// Runs a program once on a packet. Gives its verdict and the packet as it is then.

@@ -34,7 +34,7 @@ impl Watched {
             (self.notify)(Event::DeviceSwitched(session, up));
         }
         if let Some(fast) = self.fast.as_ref().and_then(Weak::upgrade) {
-            fast.order(FastOrder::Look(device.index));
+            fast.order(FastOrder::Suspect(device.index));
         }
     }
 

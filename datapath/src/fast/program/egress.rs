@@ -18,8 +18,6 @@ const ENCAP_ETHERNET: u64 = 1 << 6;
 pub(crate) struct Egress {
     pub(crate) local: SocketAddr,
     pub(crate) remote: SocketAddr,
-    /// The device that packets leave by.
-    pub(crate) underlay: u32,
     /// TTL or hop limit.
     pub(crate) ttl: u8,
     /// TOS octet or traffic class.
@@ -37,31 +35,38 @@ const PACKETS: i16 = -8;
 /// In the array's value.
 const OTHERS_SEEN: i16 = super::Count::LEN as i16;
 const OCTETS: i16 = -16;
-const BUFFER: i16 = OCTETS - 96;
+/// The device that the packet leaves by.
+const UNDERLAY: i16 = -24;
+const BUFFER: i16 = UNDERLAY - 96;
 /// The IP header in the buffer.
 const IP: i16 = BUFFER + ETHERNET as i16;
 const SCRATCH_AT: i16 = BUFFER - SCRATCH;
 
-/// Wraps what leaves the session's device and hands it to the underlay; counts in the first value of
-/// the array `counts`, of [`SENT`](super::SENT) octets. Frames that are neither IPv4 nor IPv6, tagged
+/// Wraps what leaves the session's device and hands it to the underlay, which the array `way` tells
+/// ([`WAY`](super::WAY)); counts in the first value of the array `counts`, of [`SENT`](super::SENT)
+/// octets. Frames that are neither IPv4 nor IPv6, tagged
 /// or too long ones, and super-frames of UDP, are left to user space.
-pub(crate) fn egress(spec: &Egress, counts: i32) -> Program {
+pub(crate) fn egress(spec: &Egress, counts: i32, way: i32) -> Program {
     let mut asm = Assembler::default();
     let leave = asm.label();
-    take(&mut asm, spec, leave);
+    take(&mut asm, spec, way, leave);
     count(&mut asm, spec, counts, leave);
     build(&mut asm, spec, leave);
     wrap(&mut asm, spec, leave);
-    send(&mut asm, spec, counts);
+    send(&mut asm, counts);
     asm.here(leave);
     asm.exit_with(verdict::NEXT);
     asm.finish()
 }
 
-/// Leaves frames that are not for this program by their kind.
-fn take(asm: &mut Assembler, spec: &Egress, leave: Label) {
+/// Leaves frames that are not for this program by their kind, and all while there is no way.
+fn take(asm: &mut Assembler, spec: &Egress, way: i32, leave: Label) {
     let ip = asm.label();
     asm.set(Reg::R6, Reg::R1);
+    asm.set_map_value(Reg::R2, way);
+    asm.load(Size::Word, Reg::R1, Reg::R2, 0);
+    asm.jump_if(Reg::R1, If::Equal, 0, leave);
+    asm.store(Size::Word, Reg::Stack, UNDERLAY, Reg::R1);
     asm.load(Size::Word, Reg::R1, Reg::R6, skb::VLAN_PRESENT);
     asm.jump_if(Reg::R1, If::NotEqual, 0, leave);
     asm.load(Size::Word, Reg::R1, Reg::R6, skb::PROTOCOL);
@@ -217,13 +222,13 @@ fn wrap(asm: &mut Assembler, spec: &Egress, leave: Label) {
 }
 
 /// Counts the packet and sends it by the route and the neighbour that the kernel knows.
-fn send(asm: &mut Assembler, spec: &Egress, counts: i32) {
+fn send(asm: &mut Assembler, counts: i32) {
     asm.set_map_value(Reg::R2, counts);
     for (at, from) in [(0, PACKETS), (8, OCTETS)] {
         asm.load(Size::Double, Reg::R1, Reg::Stack, from);
         asm.add_atomically(Reg::R2, at, Reg::R1);
     }
-    asm.set(Reg::R1, spec.underlay as i32);
+    asm.load(Size::Word, Reg::R1, Reg::Stack, UNDERLAY);
     for rest in [Reg::R2, Reg::R3, Reg::R4] {
         asm.set(rest, 0);
     }

@@ -7,6 +7,10 @@ pub(crate) const MAX_REST: usize = 12;
 /// and when the last super-frame of UDP went, in nanoseconds of the machine's life.
 pub(crate) const SENT: usize = Count::LEN + 8;
 
+/// Octets of a session's value in the array that tells [`egress`](super::egress()) its way: the
+/// interface index of the device that packets leave by. While it is 0, the program takes nothing.
+pub(crate) const WAY: usize = 4;
+
 /// What is known of the session that a key leads to, and what it has received. Programs use the
 /// offsets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

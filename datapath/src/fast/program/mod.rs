@@ -11,7 +11,7 @@ mod ingress;
 
 pub(crate) use early::{behind, early};
 pub(crate) use egress::{Egress, egress};
-pub(crate) use entry::{Count, Entry, MAX_REST, SENT};
+pub(crate) use entry::{Count, Entry, MAX_REST, SENT, WAY};
 pub(crate) use ingress::ingress;
 
 use super::assembler::{Assembler, Helper, If, Label, Op, Reg, Size};

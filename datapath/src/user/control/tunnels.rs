@@ -134,10 +134,9 @@ impl UserDatapath {
         };
         for (_, member) in self.sessions.range(SessionKey::all_of(id)) {
             if let Some(port) = member.port() {
-                fast.order(FastOrder::Look(port.device.index));
+                fast.order(FastOrder::Suspect(port.device.index));
             }
         }
-        fast.settle();
     }
 
     pub(super) fn remove_tunnel(&mut self, id: TunnelId) {
