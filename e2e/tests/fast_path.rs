@@ -2,7 +2,7 @@
 //! when it comes and goes.
 
 use adit_e2e::{Encap, Family, Host, Pair, Setup, Side, Test, address_device, eventually, test};
-use adit_lab::{Amount, Ping, tcp_transfer};
+use adit_lab::{Amount, Namespace, Ping, tcp_transfer, veth};
 use libtest_mimic::Trial;
 use std::net::SocketAddr;
 use std::process::Stdio;
@@ -34,6 +34,11 @@ pub(crate) fn tests() -> Vec<Trial> {
         ),
         test("fast_path::a_device_comes_back", a_device_comes_back),
         test("fast_path::a_wire_changes", a_wire_changes),
+        test("fast_path::a_route_changes", a_route_changes),
+        test(
+            "fast_path::a_device_moves_away_and_back",
+            a_device_moves_away_and_back,
+        ),
         test("fast_path::nobody_asked", nobody_asked),
     ]);
     tests
@@ -358,6 +363,82 @@ fn a_wire_changes() -> Test {
         pair.await_ping();
         transfer_both_ways(&pair)?;
     }
+    Ok(())
+}
+
+/// Packets of a session leave by the device of the route, whichever that is now.
+fn a_route_changes() -> Test {
+    let pair = connected(&setup(Family::V4));
+    veth(&pair.a, "eth1", &pair.b, "eth1")?;
+    for (host, own, other, gateway) in [
+        (&pair.a, "198.51.100.1/24", "192.0.2.2", "198.51.100.2"),
+        (&pair.b, "198.51.100.2/24", "192.0.2.1", "198.51.100.1"),
+    ] {
+        host.add_address("eth1", own)?;
+        host.set_up("eth1")?;
+        ip(
+            host,
+            &format!("route add {other}/32 via {gateway} dev eth1"),
+        )?;
+    }
+    let mut before = passed(&pair.a);
+    for (device, change) in [("eth1", None), ("eth0", Some("del")), ("eth1", Some("add"))] {
+        if let Some(change) = change {
+            let route =
+                |other, gateway| format!("route {change} {other}/32 via {gateway} dev eth1");
+            ip(&pair.a, &route("192.0.2.2", "198.51.100.2"))?;
+            ip(&pair.b, &route("192.0.2.1", "198.51.100.1"))?;
+        }
+        let sent = || link_packets(&pair.a, device);
+        let first = sent();
+        eventually("packets leave by the device of the route", || {
+            pair.await_ping();
+            sent() > first + 20
+        });
+        await_active(&pair.a);
+        await_active(&pair.b);
+        transfer_both_ways(&pair)?;
+        let now = passed(&pair.a);
+        assert!(now[0] > before[0] && now[1] > before[1], "{device}");
+        before = now;
+    }
+    Ok(())
+}
+
+fn ip(host: &Host, line: &str) -> Test {
+    let status = host.command("ip").args(line.split(' ')).status()?;
+    assert!(status.success(), "ip {line}");
+    Ok(())
+}
+
+/// Packets that a device has sent.
+fn link_packets(host: &Host, device: &str) -> u64 {
+    let line = format!("-json -statistics link show dev {device}");
+    let output = host.command("ip").args(line.split(' ')).output();
+    let text = output.expect("a program that runs").stdout;
+    let shown: serde_json::Value = serde_json::from_slice(&text).expect("JSON");
+    let sent = &shown[0]["stats64"]["tx"]["packets"];
+    sent.as_u64().expect("a number")
+}
+
+/// In another namespace it has no fast path, and moves packets all the same.
+fn a_device_moves_away_and_back() -> Test {
+    let pair = connected(&setup(Family::V4));
+    let away = Namespace::new("away")?;
+    pair.a.move_link("l2tpeth0", &away)?;
+    await_shown(&pair.a, "no, the device is in another namespace");
+    // What B leaves to the wire to complete, user space cannot read.
+    ethtool(&pair.b, "tx off")?;
+    away.add_address("l2tpeth0", "10.42.1.1/24")?;
+    away.set_up("l2tpeth0")?;
+    let ping = Ping::to(Side::B.inner(Family::V4));
+    eventually("a ping is answered", || {
+        ping.run(&away).is_ok_and(|report| report.complete())
+    });
+    away.move_link("l2tpeth0", &pair.a)?;
+    address_device(&pair.a, Side::A);
+    await_active(&pair.a);
+    pair.await_ping();
     Ok(())
 }
 

@@ -22,6 +22,7 @@ mod lifecycle;
 mod many;
 mod marks;
 mod matrix;
+mod moved;
 mod mtu;
 mod networkd;
 mod outer;
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
             lab::tests(),
             matrix::tests(),
             mtu::tests(),
+            moved::tests(),
             path::tests(),
             inner::tests(),
             differential::tests(),

@@ -104,6 +104,11 @@ impl Namespace {
         )
     }
 
+    /// Moves a device to another namespace, where it is down and has no addresses.
+    pub fn move_link(&self, link: &str, to: &Namespace) -> io::Result<()> {
+        self.set(link, LinkAttribute::NetNsFd(to.fd().as_raw_fd()))
+    }
+
     /// Removes a device.
     pub fn delete_link(&self, link: &str) -> io::Result<()> {
         self.change(RouteNetlinkMessage::DelLink(named(link)), 0)

@@ -192,7 +192,7 @@ fn check_tunnel(port: &Port) -> Result<(), Reason> {
 /// The device's MTU, where frames of that length get through.
 fn check_device(port: &Port) -> Result<u32, Reason> {
     let device = &*port.device;
-    if device.is_lost() || !is_here(&device.tap) {
+    if device.is_lost() || device.is_away() || !is_here(&device.tap) {
         return Err(Reason::DeviceElsewhere);
     }
     let link = device.link();

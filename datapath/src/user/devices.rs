@@ -194,6 +194,13 @@ impl Devices {
     /// Sets a device's MTU.
     pub(crate) fn set_mtu(&mut self, device: &Interface, mtu: u32) -> Result<(), Error> {
         check_mtu(mtu)?;
+        if device.is_away() {
+            let text = format!(
+                "{mtu} cannot be set from here, the device is in another network namespace; \
+                 set it there, with ip link"
+            );
+            return Err(Error::new(Errno::ENODEV, "mtu", text));
+        }
         self.links
             .set(device.index, vec![LinkAttribute::Mtu(mtu)])
             .map_err(|e| Error::system(&e, "mtu", &format!("cannot set MTU {mtu}")))
@@ -218,7 +225,7 @@ impl Devices {
     fn remove_together(&mut self, devices: &[Arc<Interface>]) {
         let group = unused_group();
         let mut any = false;
-        for device in devices.iter().filter(|device| is_here(&device.tap)) {
+        for device in devices.iter().filter(|device| is_near(device)) {
             any |= self
                 .links
                 .set(device.index, vec![LinkAttribute::Group(group)])
@@ -265,7 +272,12 @@ fn name_taken(name: &str) -> Error {
     Error::new(Errno::EEXIST, "name", text)
 }
 
-/// Whether the device is in this process's namespace, where its index means it.
+/// Whether a device's index means it.
+fn is_near(device: &Interface) -> bool {
+    !device.is_away() && is_here(&device.tap)
+}
+
+/// Whether the device is in this process's namespace.
 pub(crate) fn is_here(tap: &Tap) -> bool {
     let there = tap.namespace().and_then(|ns| Ok(fstat(ns)?));
     let here = std::fs::File::open("/proc/thread-self/ns/net").and_then(|ns| Ok(fstat(ns)?));

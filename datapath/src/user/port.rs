@@ -9,7 +9,7 @@ use crate::user::inner::too_big;
 use crate::user::line::Line;
 use crate::user::offload::VirtioHeader;
 use crate::user::session::Session;
-use std::io::IoSlice;
+use std::io::{self, IoSlice};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -127,6 +127,10 @@ pub(crate) struct Interface {
     /// The device as it was last seen.
     link: Mutex<Link>,
     lost: AtomicBool,
+    /// It is in another namespace, or was and came back under another index.
+    away: AtomicBool,
+    /// It shall outlive the process.
+    kept: AtomicBool,
     /// The session that it is of; a device of PPP's is of none.
     session: Option<Arc<Session>>,
 }
@@ -141,6 +145,8 @@ impl Interface {
             largest: AtomicU32::new(0),
             link: Mutex::new(link),
             lost: AtomicBool::new(false),
+            away: AtomicBool::new(false),
+            kept: AtomicBool::new(false),
             session: None,
         }
     }
@@ -157,6 +163,35 @@ impl Interface {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// Lets the device outlive the process, as long as it is where a later one would look for it.
+    pub(crate) fn keep(&self) -> io::Result<()> {
+        self.kept.store(true, Relaxed);
+        match self.is_away() {
+            true => Ok(()),
+            false => self.tap.keep(),
+        }
+    }
+
+    /// Whether the interface index says nothing, for the device is in another namespace.
+    pub(crate) fn is_away(&self) -> bool {
+        self.away.load(Relaxed)
+    }
+
+    /// Notes that the device has gone to another namespace, or has come back from there.
+    pub(crate) fn move_away(&self, away: bool) {
+        if self.away.swap(away, Relaxed) == away || !self.kept.load(Relaxed) {
+            return;
+        }
+        let done = match away {
+            true => self.tap.forget(),
+            false => self.tap.keep(),
+        };
+        if let Err(error) = done {
+            let device = self.link().name;
+            tracing::warn!(%error, device, "whether the device outlives the daemon is not settled");
+        }
     }
 
     /// Notes what the device is now. Gives the session whose device has been brought up or down.
@@ -187,8 +222,11 @@ impl Interface {
     }
 
     /// The longest packets taken from the peer. The MTU that follows the path to the peer says
-    /// nothing about the path from there.
+    /// nothing about the path from there. What it is in another namespace is not known.
     pub(crate) fn receive_mtu(&self) -> u32 {
+        if self.is_away() {
+            return u16::MAX.into();
+        }
         let mtu = self.mtu.load(Relaxed);
         match self.is_automatic() {
             true => mtu.max(self.largest.load(Relaxed)),

@@ -2,6 +2,7 @@
 
 use crate::fast::FastOrder;
 use crate::link::{Link, LinkEvent, LinkMonitor, Links};
+use crate::user::devices::is_here;
 use crate::user::port::Interface;
 use crate::user::worker::Handle;
 use crate::user::{Event, Notify};
@@ -33,8 +34,22 @@ impl Watched {
         if let Some(session) = device.see(link) {
             (self.notify)(Event::DeviceSwitched(session, up));
         }
+        self.suspect(device.index);
+    }
+
+    /// Finds out why a device is no longer here.
+    fn miss(&self, device: &Interface) {
+        match device.is_lost() {
+            true => self.remove(device.index),
+            // It may be back by now.
+            false => device.move_away(!is_here(&device.tap)),
+        }
+        self.suspect(device.index);
+    }
+
+    fn suspect(&self, index: u32) {
         if let Some(fast) = self.fast.as_ref().and_then(Weak::upgrade) {
-            fast.order(FastOrder::Suspect(device.index));
+            fast.order(FastOrder::Suspect(index));
         }
     }
 
@@ -68,16 +83,25 @@ impl Watched {
         match event {
             LinkEvent::Changed(link) => {
                 let device = self.with(|devices| devices.get(&link.index).cloned());
-                if let Some(device) = device {
+                if let Some(device) = device.filter(|device| is_of(&link, device)) {
+                    device.move_away(false);
                     self.see(&device, link);
                 }
             }
-            LinkEvent::Gone(index) => self.remove(index),
+            LinkEvent::Gone(index) => {
+                if let Some(device) = self.with(|devices| devices.get(&index).cloned()) {
+                    self.miss(&device);
+                }
+            }
             LinkEvent::Overrun => {
                 let all = self.with(|devices| devices.values().cloned().collect::<Vec<_>>());
                 for device in all {
-                    if let Ok(link) = links.by_index(device.index) {
-                        self.see(&device, link);
+                    match links.by_index(device.index) {
+                        Ok(link) if is_of(&link, &device) => {
+                            device.move_away(false);
+                            self.see(&device, link);
+                        }
+                        Ok(_) | Err(_) => self.miss(&device),
                     }
                 }
             }
@@ -87,6 +111,16 @@ impl Watched {
     fn with<T>(&self, f: impl FnOnce(&mut FxHashMap<u32, Arc<Interface>>) -> T) -> T {
         f(&mut self.devices.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// Whether this is what a device is now. While it is in another namespace, something else may have
+/// its index.
+fn is_of(link: &Link, device: &Interface) -> bool {
+    let back = || {
+        let name = device.tap.name();
+        is_here(&device.tap) && name.is_ok_and(|name| name == link.name)
+    };
+    !device.is_away() || back()
 }
 
 impl std::fmt::Debug for Watched {

@@ -196,7 +196,7 @@ impl UserDatapath {
         if let Some(member) = self.sessions.get(&key)
             && let Attachment::Device(port, _) = &member.end
             && self.tunnel(key.tunnel).is_ok_and(own)
-            && let Err(error) = port.device.tap.keep()
+            && let Err(error) = port.device.keep()
         {
             tracing::warn!(%error, session = %key.session, "the device will not outlive the daemon");
         }

@@ -219,7 +219,8 @@ fn name(path: &Arc<Path>) -> usize {
 fn adjust(links: &mut Links, port: &Port, path_mtu: u32) -> bool {
     let device = &port.device;
     let mtu = mtu_of(&port.line, path_mtu);
-    if !device.is_automatic() || device.mtu.load(Relaxed) == mtu || !is_here(&device.tap) {
+    let near = !device.is_away() && is_here(&device.tap);
+    if !device.is_automatic() || device.mtu.load(Relaxed) == mtu || !near {
         return false;
     }
     match links.set(device.index, vec![LinkAttribute::Mtu(mtu)]) {
