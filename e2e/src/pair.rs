@@ -25,7 +25,7 @@ pub enum Family {
 
 impl Family {
     /// The length of every address's prefix.
-    pub(crate) fn prefix_len(self) -> u8 {
+    pub fn prefix_len(self) -> u8 {
         match self {
             Family::V4 => 24,
             Family::V6 => 64,

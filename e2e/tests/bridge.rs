@@ -1,10 +1,10 @@
 //! A pseudowire as a port of a bridge, and everything Ethernet that crosses it.
 
-use adit_e2e::{Encap, Family, Pair, Setup, Side, Test, bridged, eventually, test};
-use adit_lab::{Ping, Tap};
+use adit_e2e::{Encap, Family, Host, Pair, Setup, Side, Test, bridged, eventually, test};
+use adit_lab::{Amount, Namespace, Ping, Tap, tcp_transfer, veth};
 use libtest_mimic::Trial;
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV6, UdpSocket};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, UdpSocket};
 use std::time::Duration;
 
 pub(crate) fn tests() -> Vec<Trial> {
@@ -12,7 +12,57 @@ pub(crate) fn tests() -> Vec<Trial> {
         test("bridge::whole_frames_cross", whole_frames_cross),
         test("bridge::stations_find_each_other", stations_find_each_other),
         test("bridge::multicast_crosses", multicast_crosses),
+        test(
+            "bridge::hosts_send_what_an_ethernet_takes",
+            hosts_send_what_an_ethernet_takes,
+        ),
     ]
+}
+
+/// Hosts behind the bridges need not know what is between: their longest frames cross, and TCP sends
+/// such as need no fragments.
+fn hosts_send_what_an_ethernet_takes() -> Test {
+    let pair = Pair::new();
+    let setup = Setup::new(Encap::Udp, Family::V4).session("mtu 1500 mss auto");
+    let stations = [(&pair.a, Side::A), (&pair.b, Side::B)].map(|(host, side)| {
+        setup.add(host, side);
+        station(host, side).expect("a host behind a bridge")
+    });
+    let [near, far] = &stations;
+    let full = Ping::to(Side::B.inner(Family::V4)).size(1472);
+    eventually("the longest frame crosses", || {
+        full.unfragmented()
+            .run(near)
+            .is_ok_and(|report| report.complete())
+    });
+    for family in [Family::V4, Family::V6] {
+        let to = |side: Side| SocketAddr::new(side.inner(family), 0);
+        tcp_transfer(near, far, to(Side::B), Amount::Octets(4 << 20))?;
+        tcp_transfer(far, near, to(Side::A), Amount::Octets(4 << 20))?;
+    }
+    for (host, side) in [(&pair.a, Side::A), (&pair.b, Side::B)] {
+        assert_eq!(host.counter(side.session(), "tx_too_big"), 0);
+        assert_eq!(host.counter(side.session(), "rx_frame_mtu"), 0);
+    }
+    Ok(())
+}
+
+/// A host on a cable to a bridge, whose other port is the session's device.
+fn station(host: &Host, side: Side) -> io::Result<Namespace> {
+    let station = Namespace::new("station")?;
+    veth(&station, "eth0", host, "port")?;
+    host.add_bridge("br0")?;
+    for port in ["l2tpeth0", "port"] {
+        host.set_master(port, "br0")?;
+        host.set_up(port)?;
+    }
+    host.set_up("br0")?;
+    for family in [Family::V4, Family::V6] {
+        let address = format!("{}/{}", side.inner(family), family.prefix_len());
+        station.add_address("eth0", &address)?;
+    }
+    station.set_up("eth0")?;
+    Ok(station)
 }
 
 /// Two sites: a bridge at each, with the pseudowire and a TAP device as ports.
