@@ -58,9 +58,10 @@ pub(crate) struct Options {
     /// Seconds of each TCP measurement; the others follow [default: 1, with --quick 0.4]
     #[arg(long, value_name = "S")]
     seconds: Option<f64>,
-    /// Measure only these peers (bare, vxlan, gretap, fastd, adit-udp, adit-ip), cases (rtt, tcp1,
-    /// tcp4, udp1400, udp64) and wires (nic, offload, plain); of a kind not named, all. The peers
-    /// adit-ppp and adit-xl2tpd, which carry PPP, are measured only when named
+    /// Measure only these peers (bare, vxlan, gretap, fastd, adit-udp, adit-fast, adit-ip), cases
+    /// (rtt, tcp1, tcp4, udp1400, udp64) and wires (nic, offload, plain); of a kind not named, all.
+    /// Measured only when named: adit-plain, without all that lets packets travel together, and
+    /// adit-ppp and adit-xl2tpd, which carry PPP
     #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
     only: Vec<String>,
     /// Numbers of sessions: measure instead Adit's throughput through one of so many

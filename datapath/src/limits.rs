@@ -14,6 +14,8 @@ pub enum Limit {
     Segments(usize),
     /// The socket gives datagrams one by one (UDP_GRO, Linux 5.0).
     UdpGro,
+    /// The device takes and gives frames one by one.
+    Tso,
     /// The device takes UDP frames one by one (Linux 6.2).
     Uso,
     /// Data leaves by the socket that it comes in by.
@@ -32,6 +34,7 @@ impl Limit {
             Limit::Uso => 4,
             Limit::Outlet => 8,
             Limit::Queues(_) => 16,
+            Limit::Tso => 32,
         };
         if TOLD.fetch_or(bit, Relaxed) & bit == 0 {
             tracing::warn!("degraded: {self}");
@@ -48,6 +51,7 @@ impl fmt::Display for Limit {
                 "no UDP_SEGMENT beyond {octets} octets, longer packets are sent one by one"
             ),
             Limit::UdpGro => write!(f, "no UDP_GRO, packets are received one by one"),
+            Limit::Tso => write!(f, "no TSO, TCP frames pass the device one by one"),
             Limit::Uso => write!(f, "no USO, UDP frames reach the device one by one"),
             Limit::Outlet => write!(f, "no second socket to send by"),
             Limit::Queues(1) => write!(f, "no multi-queue device, one thread sends its frames"),
@@ -64,6 +68,8 @@ pub struct Without {
     pub segments: bool,
     /// `udp-gro`: datagrams joined by the kernel.
     pub gro: bool,
+    /// `tso`: devices that take and give joined frames of any kind.
+    pub tso: bool,
     /// `uso`: devices that take joined UDP frames.
     pub uso: bool,
     /// `outlet`: a second socket to send by.
@@ -81,13 +87,14 @@ impl FromStr for Without {
             let feature = match name {
                 "udp-segment" => &mut without.segments,
                 "udp-gro" => &mut without.gro,
+                "tso" => &mut without.tso,
                 "uso" => &mut without.uso,
                 "outlet" => &mut without.outlet,
                 "multi-queue" => &mut without.queues,
                 _ => {
                     return Err(format!(
-                        "{name:?} is no feature; use udp-segment, udp-gro, uso, outlet, \
-                         multi-queue"
+                        "{name:?} is no feature; use udp-segment, udp-gro, tso, uso, \
+                         outlet, multi-queue"
                     ));
                 }
             };
@@ -114,7 +121,7 @@ mod tests {
             }
         );
         assert!(
-            "tso"
+            "lro"
                 .parse::<Without>()
                 .unwrap_err()
                 .contains("udp-segment")

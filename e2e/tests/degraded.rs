@@ -9,9 +9,10 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 
 /// Each feature, and what is said where it is missing.
-const FEATURES: [(&str, &str); 5] = [
+const FEATURES: [(&str, &str); 6] = [
     ("udp-segment", "no UDP_SEGMENT"),
     ("udp-gro", "no UDP_GRO"),
+    ("tso", "no TSO"),
     ("uso", "no USO"),
     ("outlet", "no second socket"),
     ("multi-queue", "no multi-queue device"),

@@ -158,7 +158,7 @@ fn run() -> Command {
                 .long("without")
                 .value_name("FEATURE,..")
                 .value_parser(<Without as std::str::FromStr>::from_str)
-                .help("Do without udp-segment, udp-gro, uso, outlet or multi-queue, as where the kernel lacks them"),
+                .help("Do without udp-segment, udp-gro, tso, uso, outlet or multi-queue, as where the kernel lacks them"),
         ])
 }
 

@@ -10,6 +10,9 @@ use std::process::{Child, Command};
 use std::thread;
 use std::time::{Duration, Instant};
 
+/// All that lets packets travel together, and that a kernel may lack.
+const PLAIN: &str = "udp-segment,udp-gro,tso,uso,outlet";
+
 pub(super) fn probe(world: &World) -> anyhow::Result<String> {
     let program = built()?;
     let version = world.execute(Side::Near, &program.to_string_lossy(), "--version")?;
@@ -40,7 +43,18 @@ pub(super) fn start(peer: Peer, world: &World, side: Side, sessions: u32) -> any
         .command(side, &program()?.to_string_lossy())
         .env("RUST_LOG", "warn")
         .args(["run", "--state", "none", "--config", "/dev/stdin"])
-        .args((peer == Peer::AditFast).then_some("--fast-path=all"));
+        .args(match peer {
+            Peer::AditFast => &["--fast-path=all"][..],
+            Peer::AditPlain => &["--without", PLAIN],
+            Peer::Bare
+            | Peer::Vxlan
+            | Peer::Gretap
+            | Peer::Fastd
+            | Peer::AditUdp
+            | Peer::AditIp
+            | Peer::AditPpp
+            | Peer::AditXl2tpd => &[],
+        });
     feed(command, &configuration(peer, side, sessions)?)
 }
 
@@ -66,6 +80,7 @@ fn configuration(peer: Peer, side: Side, sessions: u32) -> anyhow::Result<String
         Peer::AditIp => "encap = \"ip\"",
         Peer::AditUdp
         | Peer::AditFast
+        | Peer::AditPlain
         | Peer::AditPpp
         | Peer::AditXl2tpd
         | Peer::Bare

@@ -27,6 +27,7 @@ pub(super) fn add(peer: Peer, world: &World, side: Side) -> anyhow::Result<()> {
         | Peer::Fastd
         | Peer::AditUdp
         | Peer::AditFast
+        | Peer::AditPlain
         | Peer::AditIp
         | Peer::AditPpp
         | Peer::AditXl2tpd => {

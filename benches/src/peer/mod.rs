@@ -38,6 +38,8 @@ pub(crate) enum Peer {
     AditUdp,
     /// Adit over UDP, inside the kernel.
     AditFast,
+    /// Adit over UDP, where no packet is cut or joined.
+    AditPlain,
     /// Adit over IP protocol 115.
     AditIp,
     /// PPP of two pppd, in a session of Adit's over UDP.
@@ -59,13 +61,14 @@ impl Peer {
     ];
 
     /// All of them, in the order of the report.
-    pub(crate) const ALL: [Peer; 9] = [
+    pub(crate) const ALL: [Peer; 10] = [
         Peer::Bare,
         Peer::Vxlan,
         Peer::Gretap,
         Peer::Fastd,
         Peer::AditUdp,
         Peer::AditFast,
+        Peer::AditPlain,
         Peer::AditIp,
         Peer::AditPpp,
         Peer::AditXl2tpd,
@@ -80,6 +83,7 @@ impl Peer {
             Peer::Fastd => "fastd",
             Peer::AditUdp => "adit-udp",
             Peer::AditFast => "adit-fast",
+            Peer::AditPlain => "adit-plain",
             Peer::AditIp => "adit-ip",
             Peer::AditPpp => "adit-ppp",
             Peer::AditXl2tpd => "adit-xl2tpd",
@@ -95,6 +99,7 @@ impl Peer {
             Peer::Fastd => "fastd, method null",
             Peer::AditUdp => "Adit over UDP",
             Peer::AditFast => "Adit over UDP, in the kernel",
+            Peer::AditPlain => "Adit over UDP, packet by packet",
             Peer::AditIp => "Adit over IP",
             Peer::AditPpp => "PPP in Adit",
             Peer::AditXl2tpd => "PPP of xl2tpd",
@@ -112,7 +117,7 @@ impl Peer {
             Peer::Gretap => IPV4 + 4 + ETHERNET,
             Peer::Fastd => IPV4 + UDP + 1 + ETHERNET,
             // Flags and version, session id, default sublayer (RFC 3931 4.1.2.1 and 4.6).
-            Peer::AditUdp | Peer::AditFast => IPV4 + UDP + 4 + 4 + 4 + ETHERNET,
+            Peer::AditUdp | Peer::AditFast | Peer::AditPlain => IPV4 + UDP + 4 + 4 + 4 + ETHERNET,
             // Session id, default sublayer (RFC 3931 4.1.1.1 and 4.6).
             Peer::AditIp => IPV4 + 4 + 4 + ETHERNET,
             // As over UDP; PPP's address, control and protocol (RFC 1662 3.1).
@@ -126,7 +131,7 @@ impl Peer {
     /// Whether its tunnels hold sessions.
     pub(crate) fn has_sessions(self) -> bool {
         match self {
-            Peer::AditUdp | Peer::AditFast | Peer::AditIp => true,
+            Peer::AditUdp | Peer::AditFast | Peer::AditPlain | Peer::AditIp => true,
             Peer::Bare
             | Peer::Vxlan
             | Peer::Gretap
@@ -145,7 +150,7 @@ impl Peer {
             Peer::Bare => Ok(kernel_release()),
             Peer::Vxlan | Peer::Gretap => kernel::probe(self, world),
             Peer::Fastd => fastd::probe(world),
-            Peer::AditUdp | Peer::AditFast | Peer::AditIp => adit::probe(world),
+            Peer::AditUdp | Peer::AditFast | Peer::AditPlain | Peer::AditIp => adit::probe(world),
             Peer::AditPpp | Peer::AditXl2tpd => ppp::probe(self, world),
         }
     }
@@ -169,7 +174,7 @@ impl Peer {
                 Peer::Bare | Peer::AditPpp | Peer::AditXl2tpd => continue,
                 Peer::Vxlan | Peer::Gretap => kernel::add(self, world, side)?,
                 Peer::Fastd => path.daemons.push(fastd::start(world, side)?),
-                Peer::AditUdp | Peer::AditFast | Peer::AditIp => {
+                Peer::AditUdp | Peer::AditFast | Peer::AditPlain | Peer::AditIp => {
                     path.daemons.push(adit::start(self, world, side, sessions)?);
                 }
             }
@@ -209,6 +214,7 @@ impl Path<'_> {
             | Peer::Fastd
             | Peer::AditUdp
             | Peer::AditFast
+            | Peer::AditPlain
             | Peer::AditIp
             | Peer::AditPpp
             | Peer::AditXl2tpd => side.inner(),

@@ -50,14 +50,14 @@ pub(super) struct Registry {
 }
 
 impl Ppp {
-    pub(crate) fn new(watched: Watched) -> io::Result<Ppp> {
+    pub(crate) fn new(watched: Watched, without: Without) -> io::Result<Ppp> {
         let (reaper, ended) = channel();
         let ppp = Ppp(Arc::new(Inner {
             registry: Mutex::default(),
             reaped: Condvar::new(),
             reaper,
             workers: OnceLock::new(),
-            devices: Mutex::new(Devices::open(1, Without::default())?),
+            devices: Mutex::new(Devices::open(1, without)?),
             watched,
         }));
         let inner = Arc::downgrade(&ppp.0);

@@ -13,6 +13,30 @@ pub(crate) enum Layer {
     Ip,
 }
 
+/// Frames of which a device takes and gives several as one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Joins {
+    /// None: each comes for itself, with its checksum complete.
+    Nothing,
+    /// TCP's.
+    Tcp,
+    /// UDP's too (Linux 6.2).
+    TcpAndUdp,
+}
+
+impl Joins {
+    /// All there are, the best first.
+    const ALL: [Joins; 3] = [Joins::TcpAndUdp, Joins::Tcp, Joins::Nothing];
+
+    fn offloads(self) -> libc::c_uint {
+        match self {
+            Joins::Nothing => 0,
+            Joins::Tcp => TCP_OFFLOADS,
+            Joins::TcpAndUdp => TCP_OFFLOADS | libc::TUN_F_USO4 | libc::TUN_F_USO6,
+        }
+    }
+}
+
 /// What every kernel can that has super-frames at all.
 const TCP_OFFLOADS: libc::c_uint =
     libc::TUN_F_CSUM | libc::TUN_F_TSO4 | libc::TUN_F_TSO6 | libc::TUN_F_TSO_ECN;
@@ -28,7 +52,7 @@ pub(crate) struct Tap {
     /// Those beyond the first.
     others: Vec<File>,
     layer: Layer,
-    joins_udp: bool,
+    joins: Joins,
 }
 
 impl Tap {
@@ -89,9 +113,9 @@ impl Tap {
             file: attach(name, flags)?,
             others: Vec::new(),
             layer,
-            joins_udp: true,
+            joins: Joins::Nothing,
         };
-        tap.joins_udp = tap.offer()?;
+        tap.joins = tap.offer()?;
         Ok(tap)
     }
 
@@ -111,15 +135,17 @@ impl Tap {
         other.unwrap_or(&self.file)
     }
 
-    /// Whether it takes several UDP frames as one.
-    pub(crate) fn joins_udp(&self) -> bool {
-        self.joins_udp
+    /// Frames of which it takes and gives several as one.
+    pub(crate) fn joins(&self) -> Joins {
+        self.joins
     }
 
-    /// Has it take and give no UDP frames as one.
-    pub(crate) fn refuse_uso(&mut self) -> io::Result<()> {
-        self.ask(TCP_OFFLOADS)?;
-        self.joins_udp = false;
+    /// Has it join these at most.
+    pub(crate) fn restrict(&mut self, most: Joins) -> io::Result<()> {
+        if self.joins > most {
+            self.ask(most)?;
+            self.joins = most;
+        }
         Ok(())
     }
 
@@ -176,15 +202,20 @@ impl Tap {
         Ok(unsafe { OwnedFd::from_raw_fd(fd) })
     }
 
-    /// Asks the kernel for super-frames. Gives whether it cuts UDP too (Linux 6.2).
-    fn offer(&self) -> io::Result<bool> {
-        self.ask(TCP_OFFLOADS | libc::TUN_F_USO4 | libc::TUN_F_USO6)
-            .map(|()| true)
-            .or_else(|_| self.ask(TCP_OFFLOADS).map(|()| false))
+    /// Asks the kernel for super-frames, and gives which it has.
+    fn offer(&self) -> io::Result<Joins> {
+        let mut refusal = None;
+        for joins in Joins::ALL {
+            match self.ask(joins) {
+                Ok(()) => return Ok(joins),
+                Err(error) => refusal = Some(error),
+            }
+        }
+        Err(refusal.unwrap_or_else(|| io::ErrorKind::Unsupported.into()))
     }
 
-    fn ask(&self, offloads: libc::c_uint) -> io::Result<()> {
-        let offloads = libc::c_ulong::from(offloads);
+    fn ask(&self, joins: Joins) -> io::Result<()> {
+        let offloads = libc::c_ulong::from(joins.offloads());
         // SAFETY: TUNSETOFFLOAD takes its argument by value.
         check(unsafe { libc::ioctl(self.file.as_raw_fd(), libc::TUNSETOFFLOAD, offloads) })?;
         Ok(())

@@ -134,7 +134,7 @@ impl UserDatapath {
         watched.follow().map_err(failed)?;
         let closing = Closing::default();
         closing.follow(options.notify.clone()).map_err(failed)?;
-        let ppp = Ppp::new(watched.clone()).map_err(failed)?;
+        let ppp = Ppp::new(watched.clone(), options.without).map_err(failed)?;
         let workers = Workers::start(count, &options.notify, &ppp).map_err(failed)?;
         Ok(UserDatapath {
             tunnels: BTreeMap::new(),

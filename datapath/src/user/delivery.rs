@@ -93,7 +93,7 @@ impl<'a> Delivery<'a> {
                 let (port, mut merger) = self.open.remove(0);
                 merger.flush(&mut |bundle| write(&port, &bundle, self.notify));
             }
-            let merger = Merger::new(port.device.tap.layer(), port.device.tap.joins_udp());
+            let merger = Merger::new(port.device.tap.layer(), port.device.tap.joins());
             self.open.push((port.clone(), merger));
             self.open.len() - 1
         });

@@ -4,7 +4,7 @@ use crate::Error;
 use crate::limits::{Limit, Without};
 use crate::link::{Link, Links};
 use crate::spec::Device;
-use crate::sys::tap::{Layer, Tap};
+use crate::sys::tap::{Joins, Layer, Tap};
 use crate::user::line::Line;
 use crate::user::outbox::MAX_SEGMENTS;
 use crate::user::port::Interface;
@@ -33,8 +33,8 @@ const MTU_RANGE: std::ops::RangeInclusive<u32> = 68..=65521;
 #[derive(Debug)]
 pub(crate) struct Devices {
     links: Links,
-    /// Whether devices do without joined UDP frames.
-    no_uso: bool,
+    /// Frames that devices may join at most.
+    joins: Joins,
     /// How many queues devices shall have, and how many they are made with.
     queues: (usize, usize),
     /// Every smaller number of an `l2tpethN` was taken when last looked at. The kernel could find
@@ -48,7 +48,11 @@ impl Devices {
         let made_with = if without.queues { 1 } else { queues };
         Ok(Devices {
             links: Links::open()?,
-            no_uso: without.uso,
+            joins: match (without.tso, without.uso) {
+                (true, _) => Joins::Nothing,
+                (false, true) => Joins::Tcp,
+                (false, false) => Joins::TcpAndUdp,
+            },
             queues: (queues, made_with),
             first_free: 0,
         })
@@ -86,10 +90,8 @@ impl Devices {
 
     /// Has a device do without what it shall, and says what it lacks in the end.
     fn restrict(&self, mut tap: Tap) -> Tap {
-        if self.no_uso
-            && let Err(error) = tap.refuse_uso()
-        {
-            tracing::warn!(%error, "a device keeps its UDP offloads");
+        if let Err(error) = tap.restrict(self.joins) {
+            tracing::warn!(%error, "a device keeps its offloads");
         }
         self.limits(&tap).into_iter().for_each(Limit::warn);
         tap
@@ -99,7 +101,8 @@ impl Devices {
     pub(crate) fn limits(&self, tap: &Tap) -> Vec<Limit> {
         let queues = tap.queues();
         let lacks = [
-            (!tap.joins_udp()).then_some(Limit::Uso),
+            (tap.joins() < Joins::Tcp).then_some(Limit::Tso),
+            (tap.joins() < Joins::TcpAndUdp).then_some(Limit::Uso),
             (tap.layer() == Layer::Ethernet && queues < self.queues.0)
                 .then_some(Limit::Queues(queues)),
         ];

@@ -3,7 +3,7 @@
 use super::flow::{Layout, Transport, flag};
 use super::key::{Key, MAX_HEADERS};
 use super::virtio::{ChecksumState, Kind, Segments, VirtioHeader};
-use crate::sys::tap::Layer;
+use crate::sys::tap::{Joins, Layer};
 use crate::user::order::Payload;
 use adit_wire::ip::Checksum;
 use std::io::IoSlice;
@@ -22,7 +22,7 @@ const MAX_PACKET: usize = 65_535;
 #[derive(Debug)]
 pub(crate) struct Merger<'a> {
     layer: Layer,
-    joins_udp: bool,
+    joins: Joins,
     runs: Vec<Run<'a>>,
     /// The run that was continued or started last.
     latest: usize,
@@ -64,11 +64,11 @@ struct Next {
 }
 
 impl<'a> Merger<'a> {
-    /// For a device of this layer that takes UDP frames joined, or does not.
-    pub(crate) fn new(layer: Layer, joins_udp: bool) -> Merger<'a> {
+    /// For a device of this layer that takes these frames joined.
+    pub(crate) fn new(layer: Layer, joins: Joins) -> Merger<'a> {
         Merger {
             layer,
-            joins_udp,
+            joins,
             runs: Vec::new(),
             latest: 0,
         }
@@ -83,7 +83,10 @@ impl<'a> Merger<'a> {
             return run.append(&layout, frame);
         }
         let layout = mergeable(self.layer, &frame);
-        let wanted = |layout: &Layout| self.joins_udp || layout.transport == Transport::Tcp;
+        let wanted = |layout: &Layout| match layout.transport {
+            Transport::Tcp => self.joins >= Joins::Tcp,
+            Transport::Udp => self.joins >= Joins::TcpAndUdp,
+        };
         let Some(layout) = layout.filter(wanted) else {
             self.flush(out);
             return write_plain(VirtioHeader::PLAIN, frame, out);

@@ -1,7 +1,7 @@
 use super::merge::{Bundle, Merger};
 use super::split::{complete, split};
 use super::*;
-use crate::sys::tap::Layer;
+use crate::sys::tap::{Joins, Layer};
 use crate::user::offload::virtio::{ChecksumState, Kind, Segments};
 use crate::user::order::Payload;
 use proptest::prelude::*;
@@ -167,7 +167,7 @@ fn merged(frames: &[Vec<u8>]) -> Vec<Vec<u8>> {
                 .collect(),
         );
     };
-    let mut merger = Merger::new(Layer::Ethernet, true);
+    let mut merger = Merger::new(Layer::Ethernet, Joins::TcpAndUdp);
     for frame in frames {
         merger.push(payload(frame), &mut out);
     }
