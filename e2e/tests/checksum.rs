@@ -1,6 +1,7 @@
 //! UDP checksums of the outer packets, as a raw socket sees and makes them.
 
-use adit_e2e::{Encap, Family, Probe, Setup, Side, Test, frame, test};
+use adit_e2e::{Encap, Family, Pair, Probe, Setup, Side, Test, frame, test};
+use adit_lab::Namespace;
 use libtest_mimic::Trial;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{
@@ -25,6 +26,10 @@ pub(crate) fn tests() -> Vec<Trial> {
         let name = format!("checksum::sent::{family:?} {words}");
         tests.push(test(name.trim_end(), move || sent(family, words, expected)));
     }
+    for local in ["0.0.0.0", "192.0.2.1"] {
+        let name = format!("checksum::of_control_messages/{local}");
+        tests.push(test(name, move || of_control_messages(local)));
+    }
     for (family, words, taken) in [
         (Family::V4, "udp_csum on", true),
         (Family::V6, "", false),
@@ -43,6 +48,15 @@ fn probe(family: Family, words: &str) -> Probe {
 
 /// A socket for whole UDP packets to the host, header included.
 fn raw_udp(probe: &Probe, family: Family) -> Result<OwnedFd, Box<dyn std::error::Error>> {
+    raw_udp_in(&probe.far, Side::A, family)
+}
+
+/// A socket in `namespace` for whole UDP packets to that side and from it.
+fn raw_udp_in(
+    namespace: &Namespace,
+    other: Side,
+    family: Family,
+) -> Result<OwnedFd, Box<dyn std::error::Error>> {
     let domain = match family {
         Family::V4 => AddressFamily::INET,
         Family::V6 => AddressFamily::INET6,
@@ -51,8 +65,8 @@ fn raw_udp(probe: &Probe, family: Family) -> Result<OwnedFd, Box<dyn std::error:
         let flags = SocketFlags::CLOEXEC;
         socket_with(domain, SocketType::RAW, flags, Some(ipproto::UDP))
     };
-    let socket = probe.far.run(open)?;
-    connect(&socket, &SocketAddr::new(Side::A.outer(family), 0))?;
+    let socket = namespace.run(open)?;
+    connect(&socket, &SocketAddr::new(other.outer(family), 0))?;
     set_socket_timeout(&socket, Timeout::Recv, Some(Duration::from_secs(10)))?;
     Ok(socket)
 }
@@ -70,6 +84,22 @@ fn sent(family: Family, words: &str, expected: bool) -> Test {
     assert_eq!(packet[..2], Side::A.port().to_be_bytes());
     assert_eq!(packet[packet.len() - 60..], frame(1));
     assert_eq!(packet[6..8] != [0, 0], expected);
+    Ok(())
+}
+
+/// They have one, wherever data goes without.
+fn of_control_messages(local: &str) -> Test {
+    let mut pair = Pair::idle();
+    let socket = raw_udp_in(&pair.b, Side::A, Family::V4)?;
+    pair.a.start_configured(&format!(
+        "[[listener]]\nname = \"l\"\nlocal = \"{local}\"\n\
+         [[connection]]\nname = \"c\"\nhost = \"192.0.2.2\"\n"
+    ));
+    let mut buffer = [0; 2048];
+    let (_, length) = recv(&socket, &mut buffer[..], RecvFlags::empty())?;
+    let packet = &buffer[20..length];
+    assert_eq!(packet[..2], 1701u16.to_be_bytes());
+    assert_ne!(packet[6..8], [0, 0]);
     Ok(())
 }
 

@@ -12,7 +12,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 mod open;
 mod strays;
@@ -179,6 +179,7 @@ impl Carrier {
 
     /// Sends control messages by a listener's socket, in order. What the host refuses is lost.
     pub(crate) fn send_control(&self, messages: &[ControlMessage<'_>]) {
+        let _summed = self.sum_control();
         for messages in messages.chunks(BATCH) {
             let targets: Vec<_> = messages
                 .iter()
@@ -206,6 +207,24 @@ impl Carrier {
                 out.drain(..sent.unwrap_or(1).max(1));
             }
         }
+    }
+
+    /// Has control messages bear UDP checksums for as long as what it gives is held, also where data
+    /// goes without (RFC 2661 §8.1, RFC 3931 §4.1.2.3). Where data that shall have none leaves by the
+    /// same socket, neither has any.
+    fn sum_control(&self) -> Option<MutexGuard<'_, bool>> {
+        let sum = || socket::set_checksums(&self.socket, true).is_ok();
+        if !self.is_udp() {
+            return None;
+        }
+        if self.outlet.is_some() {
+            sum();
+            return None;
+        }
+        let mode = self.spare_checksums.as_ref()?;
+        let mut on = mode.lock().unwrap_or_else(PoisonError::into_inner);
+        *on = *on || sum();
+        Some(on)
     }
 
     /// Whether the socket is bound to every address of the host.
