@@ -206,6 +206,7 @@ impl Tunnel {
             version: self.version,
             id,
             session: self.sessions.get(&id)?,
+            peer: &self.peer,
         })
     }
 

@@ -1,6 +1,6 @@
 //! Writes the messages about a session. Each leaves its AVPs in clear in `out`.
 
-use super::super::{CallDetails, Connected, Direction, LinkInfo, Proxy, ResultCode};
+use super::super::{CallDetails, Connected, Direction, LinkInfo, Peer, Proxy, ResultCode};
 use super::session::{Pending, Session};
 use adit_wire::l2tp::avp::{
     Bearers, CallErrors, CircuitStatus, DataSequencing, EncodeError, Framings, Q931Cause,
@@ -17,6 +17,8 @@ pub(super) struct Call<'a> {
     pub(super) version: Version,
     pub(super) id: SessionId,
     pub(super) session: &'a Session,
+    /// What the peer advertised (v2).
+    pub(super) peer: &'a Peer,
 }
 
 impl Call<'_> {
@@ -26,7 +28,7 @@ impl Call<'_> {
         let details = &pending.details;
         match (self.version, self.session.machine.direction) {
             (Version::V2, Direction::Incoming) => icrq_v2(self.id, details, out),
-            (Version::V2, Direction::Outgoing) => ocrq_v2(self.id, details, out),
+            (Version::V2, Direction::Outgoing) => ocrq_v2(self.id, details, self.peer, out),
             (Version::V3, direction) => self.request_v3(direction, pending, out),
         }
     }
@@ -118,7 +120,10 @@ impl Call<'_> {
         out.clear();
         let numbered = self.session.config.sequencing != DataSequencing::None;
         match (self.version, self.session.machine.direction) {
-            (Version::V2, Direction::Incoming) => iccn_v2(connected, numbered, out),
+            (Version::V2, Direction::Incoming) => {
+                let framing_type = framing(connected.framing_type, self.peer);
+                iccn_v2(connected, framing_type, numbered, out)
+            }
             (Version::V2, Direction::Outgoing) => v2::Message::Occn(v2::Occn {
                 tx_speed: narrow(connected.tx_speed),
                 framing_type: connected.framing_type,
@@ -289,15 +294,34 @@ fn icrq_v2(id: SessionId, details: &CallDetails, out: &mut Vec<u8>) -> Composed 
     .encode(out)
 }
 
-fn ocrq_v2(id: SessionId, details: &CallDetails, out: &mut Vec<u8>) -> Composed {
+/// A framing that the peer advertised, as far as it advertised any: `wanted`, where that is one
+/// (RFC 2661 §4.4.3).
+fn framing(wanted: Framings, peer: &Peer) -> Framings {
+    match (wanted.0 & peer.framing.0, peer.framing.0 & Framings::BOTH.0) {
+        (0, 0) => wanted,
+        (0, theirs) => Framings(theirs),
+        (common, _) => Framings(common),
+    }
+}
+
+/// As [`framing`], of bearers.
+fn bearer(wanted: Bearers, peer: &Peer) -> Bearers {
+    match (wanted.0 & peer.bearer.0, peer.bearer.0) {
+        (0, 0) => wanted,
+        (0, theirs) => Bearers(theirs),
+        (common, _) => Bearers(common),
+    }
+}
+
+fn ocrq_v2(id: SessionId, details: &CallDetails, peer: &Peer, out: &mut Vec<u8>) -> Composed {
     let (minimum_bps, maximum_bps) = details.bps.unwrap_or((0, u32::MAX));
     v2::Message::Ocrq(v2::Ocrq {
         assigned_session: id,
         serial_number: details.serial,
         minimum_bps,
         maximum_bps,
-        bearer_type: details.bearer_type.unwrap_or(Bearers::ANALOG),
-        framing_type: details.framing_type.unwrap_or(Framings::BOTH),
+        bearer_type: bearer(details.bearer_type.unwrap_or(Bearers::ANALOG), peer),
+        framing_type: framing(details.framing_type.unwrap_or(Framings::BOTH), peer),
         called_number: details.called_number.as_deref().unwrap_or_default(),
         sub_address: details.sub_address.as_deref(),
         rx_minimum_bps: None,
@@ -309,12 +333,17 @@ fn ocrq_v2(id: SessionId, details: &CallDetails, out: &mut Vec<u8>) -> Composed 
     .encode(out)
 }
 
-fn iccn_v2(connected: &Connected, numbered: bool, out: &mut Vec<u8>) -> Composed {
+fn iccn_v2(
+    connected: &Connected,
+    framing_type: Framings,
+    numbered: bool,
+    out: &mut Vec<u8>,
+) -> Composed {
     let none = Proxy::default();
     let proxy = connected.proxy.as_deref().unwrap_or(&none);
     v2::Message::Iccn(v2::Iccn {
         tx_speed: narrow(connected.tx_speed),
-        framing_type: connected.framing_type,
+        framing_type,
         initial_received_confreq: proxy.initial_received.as_deref(),
         last_sent_confreq: proxy.last_sent.as_deref(),
         last_received_confreq: proxy.last_received.as_deref(),

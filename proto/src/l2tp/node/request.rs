@@ -14,7 +14,7 @@ use super::shared::Shared;
 use super::tunnel::{Incoming, Tunnel, write_message};
 use super::{Node, compose};
 use adit_wire::l2tp::avp::{ErrorCode, StopCode};
-use adit_wire::l2tp::control::{v2, v3};
+use adit_wire::l2tp::control::{MessageError, v2, v3};
 use adit_wire::l2tp::{SessionId, TunnelId, V2ControlHeader, Version};
 use std::net::IpAddr;
 
@@ -157,19 +157,19 @@ impl Node {
         let bad = || Unfit::Drop(MessageDrop::BadRequest);
         let (opening, ignored) = match (chosen, asked) {
             (Version::V3, Version::V2) => {
-                let read = v3::Sccrq::offered(avps, quirks).map_err(|_| bad())?;
+                let read = v3::Sccrq::offered(avps, quirks).map_err(unreadable)?;
                 let read = read.ok_or_else(bad)?;
                 (read.message.into(), read.ignored)
             }
             (Version::V2, Version::V2 | Version::V3) => {
-                let read = v2::Message::decode(avps, quirks).map_err(|_| bad())?;
+                let read = v2::Message::decode(avps, quirks).map_err(unreadable)?;
                 let v2::Message::Sccrq(request) = read.message else {
                     return Err(bad());
                 };
                 (request.into(), read.ignored)
             }
             (Version::V3, Version::V3) => {
-                let read = v3::Message::decode(avps, quirks).map_err(|_| bad())?;
+                let read = v3::Message::decode(avps, quirks).map_err(unreadable)?;
                 let v3::Message::Sccrq(request) = read.message else {
                     return Err(bad());
                 };
@@ -327,6 +327,12 @@ impl Tunnel {
         self.requested_by = Some(key);
         key
     }
+}
+
+/// What an SCCRQ is answered with that cannot be understood (RFC 2661 §4.1, RFC 3931 §5.2).
+fn unreadable(error: MessageError) -> Unfit {
+    let code = ResultCode::error(error.error_code(), error.to_string());
+    Unfit::Refuse(code)
 }
 
 /// Why an SCCRQ gets no tunnel.

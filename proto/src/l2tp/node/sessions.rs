@@ -2,14 +2,14 @@
 
 use super::super::session::{Machine, SessionAction, SessionEvent, SessionState, next};
 use super::super::tunnel::TunnelState;
-use super::super::{CallAnswer, CallDetails, CallRequest, Connected, Event, LinkInfo, Output};
-use super::super::{Refused, ResultCode, Saved, SessionConfig, SessionEnd, SessionKey};
+use super::super::{CallAnswer, CallDetails, CallRequest, Connected, Direction, Event, LinkInfo};
+use super::super::{Output, Refused, ResultCode, Saved, SessionConfig, SessionEnd, SessionKey};
 use super::compose_call;
 use super::establish::Unsent;
 use super::session::{Pending, Session, Terms};
 use super::shared::Shared;
 use super::tunnel::Tunnel;
-use adit_wire::l2tp::avp::{CallErrors, DisconnectCode, EncodeError, ErrorCode, PwType};
+use adit_wire::l2tp::avp::{Bearers, CallErrors, DisconnectCode, EncodeError, ErrorCode, PwType};
 use adit_wire::l2tp::control::MessageKind;
 use adit_wire::l2tp::{Cookie, SessionId, Version};
 
@@ -115,7 +115,7 @@ impl Tunnel {
             return Err(Refused::Backlog);
         }
         if self.state == TunnelState::Established {
-            self.can_carry(request.pseudowire)?;
+            self.can_carry(request.pseudowire, request.direction)?;
         }
         let machine = Machine {
             direction: request.direction,
@@ -142,12 +142,15 @@ impl Tunnel {
         Ok(key)
     }
 
-    /// Whether the tunnel's version and peer know this pseudowire type.
-    fn can_carry(&self, pseudowire: PwType) -> Result<(), Refused> {
+    /// Whether the tunnel's version and peer know this pseudowire type, and place such calls: a LAC
+    /// that places outgoing ones advertises bearers (RFC 2661 §4.4.3).
+    fn can_carry(&self, pseudowire: PwType, direction: Direction) -> Result<(), Refused> {
+        let places = direction == Direction::Incoming || self.peer.bearer != Bearers::default();
         match self.version {
             Version::V2 if pseudowire != PwType::PPP => {
                 Err(Refused::Unsupported("version 2 carries PPP only"))
             }
+            Version::V2 if !places => Err(Refused::Unsupported("the peer places no calls")),
             Version::V3 if !self.peer.pseudowires.contains(&pseudowire) => {
                 Err(Refused::Unsupported("the peer lacks the pseudowire type"))
             }
@@ -160,8 +163,13 @@ impl Tunnel {
         let Some(session) = self.sessions.get(&id) else {
             return;
         };
-        if let Err(Refused::Unsupported(why)) = self.can_carry(session.pseudowire) {
-            let code = ResultCode::disconnect(DisconnectCode::PW_TYPE).with(ErrorCode::NONE, why);
+        let direction = session.machine.direction;
+        if let Err(Refused::Unsupported(why)) = self.can_carry(session.pseudowire, direction) {
+            let code = match session.pseudowire {
+                PwType::PPP if self.version == Version::V2 => DisconnectCode::NO_FACILITIES,
+                _ => DisconnectCode::PW_TYPE,
+            };
+            let code = ResultCode::disconnect(code).with(ErrorCode::NONE, why);
             return self.remove_session(shared, id, SessionEnd::Local(code));
         }
         let (action, state) = next(session.machine, session.state, SessionEvent::TunnelOpen);
@@ -172,8 +180,8 @@ impl Tunnel {
             return;
         };
         let kind = match session.machine.direction {
-            super::super::Direction::Incoming => MessageKind::Icrq,
-            super::super::Direction::Outgoing => MessageKind::Ocrq,
+            Direction::Incoming => MessageKind::Icrq,
+            Direction::Outgoing => MessageKind::Ocrq,
         };
         let Some(pending) = &session.pending else {
             return;

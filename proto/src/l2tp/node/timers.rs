@@ -5,6 +5,7 @@ use super::super::tunnel::TunnelState;
 use super::Node;
 use crate::Instant;
 use adit_wire::l2tp::TunnelId;
+use std::time::Duration;
 
 impl Node {
     /// Time never goes back: of two readings of a clock that does, the later one counts.
@@ -108,4 +109,16 @@ impl Node {
         }
         self.report_drained();
     }
+}
+
+/// How much earlier than `interval` after `heard` a tunnel says Hello: up to a tenth, another time for
+/// each tunnel and after each message, so that they do not come together (RFC 3931 §4.4).
+pub(super) fn early(interval: Duration, serial: u32, heard: Instant) -> Duration {
+    // The mixing step of SplitMix64.
+    let mut mixed = u64::from(serial) << 32 ^ u64::from(heard.since_epoch().subsec_nanos());
+    mixed = mixed.wrapping_add(heard.since_epoch().as_secs());
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    let [share, ..] = (mixed ^ (mixed >> 31)).to_be_bytes();
+    interval / 2560 * u32::from(share)
 }

@@ -10,6 +10,7 @@ use super::bucket::Bucket;
 use super::compose;
 use super::session::Session;
 use super::shared::Shared;
+use super::timers::early;
 use crate::{Instant, Random};
 use adit_wire::l2tp::avp::{ErrorCode, StopCode};
 use adit_wire::l2tp::control::{MessageKind, v3};
@@ -327,7 +328,8 @@ impl Tunnel {
     fn hello_at(&self) -> Option<Instant> {
         let idle = self.state == TunnelState::Established && self.channel.backlog() == 0;
         let interval = self.config.hello.filter(|_| idle)?;
-        Some(self.heard.max(self.data) + interval)
+        let heard = self.heard.max(self.data);
+        Some(heard + interval - early(interval, self.key.serial, heard))
     }
 
     /// Does what time asks for.

@@ -8,8 +8,8 @@ use crate::l2tp::{
 };
 use crate::sim::{Network, World};
 use adit_wire::l2tp::avp::{
-    Accm, CallErrors, CauseDirection, CircuitStatus, DataSequencing, DisconnectCode, ErrorCode,
-    PwType,
+    Accm, Bearers, CallErrors, CauseDirection, CircuitStatus, DataSequencing, DisconnectCode,
+    ErrorCode, Framings, PwType,
 };
 use std::time::Duration;
 
@@ -29,6 +29,44 @@ fn down(events: &[Event]) -> Vec<&SessionEnd> {
         Some(end)
     });
     ends.collect()
+}
+
+/// What may be asked of a peer is what it has advertised (RFC 2661 §4.4.3).
+#[test]
+fn calls_keep_to_the_peers_bearers_and_framings() {
+    let outgoing = || {
+        let mut request = call(Version::V2);
+        request.direction = Direction::Outgoing;
+        request.details.called_number = Some(b"555".to_vec());
+        request.details.framing_type = Some(Framings::BOTH);
+        request
+    };
+    let lac = |bearer: Bearers| TunnelConfig {
+        bearer,
+        framing: Framings::ASYNC,
+        ..config("lac", Versions::V2)
+    };
+    for (bearer, asked) in [(Bearers::DIGITAL, true), (Bearers::default(), false)] {
+        let mut world = pair(1, Network::PERFECT, lac(bearer));
+        let tunnel = open(&mut world, Encapsulation::Udp, config("lns", Versions::V2));
+        // One waits for the tunnel, one comes when it is there.
+        dial(&mut world, tunnel, outgoing());
+        world.run_for(SECOND);
+        let later = world.drive(0, |node, now| node.open_session(now, tunnel, outgoing()));
+        assert_eq!(later.is_ok(), asked, "{bearer:?}");
+        world.run_for(SECOND);
+        let events = world.events(1);
+        let offers = events.iter().filter_map(|event| {
+            let Event::CallOffered { details, .. } = event else {
+                return None;
+            };
+            Some((details.bearer_type, details.framing_type))
+        });
+        let offers: Vec<_> = offers.collect();
+        let kept = (Some(bearer), Some(Framings::ASYNC));
+        assert_eq!(offers, if asked { vec![kept; 2] } else { vec![] });
+        assert_eq!(down(&world.events(0)).is_empty(), asked, "{bearer:?}");
+    }
 }
 
 #[test]

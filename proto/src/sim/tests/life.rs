@@ -40,15 +40,42 @@ fn a_hello_is_sent_after_silence_and_spared_by_traffic() {
     let tunnel = open(&mut world, Encapsulation::Udp, config("lac", Versions::V2));
     world.run_for(SECOND);
     let sent = world.sent;
-    world.run_for(SECOND * 58);
+    world.run_for(SECOND * 52);
     assert_eq!(world.sent, sent);
-    world.run_for(SECOND * 3);
+    world.run_for(SECOND * 9);
     assert_eq!(world.sent, sent + 2, "Hello and ZLB");
     for _ in 0..120 {
         world.run_for(SECOND);
         world.handle(0, Input::Traffic(tunnel));
     }
     assert_eq!(world.sent, sent + 2);
+}
+
+#[test]
+fn hellos_of_many_tunnels_do_not_come_together() {
+    const TUNNELS: usize = 40;
+    let quiet = TunnelConfig {
+        hello: None,
+        ..config("lns", Versions::V2)
+    };
+    let mut world = pair(1, Network::PERFECT, quiet);
+    for _ in 0..TUNNELS {
+        open(&mut world, Encapsulation::Udp, config("lac", Versions::V2));
+    }
+    world.run_for(SECOND * 53);
+    let mut sent = world.sent;
+    let mut seconds = Vec::new();
+    for _ in 0..8 {
+        world.run_for(SECOND);
+        seconds.push(world.sent - sent);
+        sent = world.sent;
+    }
+    assert_eq!(seconds.iter().sum::<u64>(), 2 * TUNNELS as u64);
+    let most = seconds.iter().max();
+    assert!(
+        most.is_some_and(|most| *most < TUNNELS as u64),
+        "{seconds:?}"
+    );
 }
 
 #[test]

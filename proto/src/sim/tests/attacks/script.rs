@@ -31,36 +31,27 @@ enum Answer {
 }
 
 impl Script {
-    /// A tunnel that is open.
-    fn open() -> Script {
+    /// Nothing was said yet.
+    fn new() -> Script {
         let mut world = World::new(5, Network::PERFECT);
         world.add(accepts(config("lns", Versions::V2)));
         world.add(Policy::default());
         world.eavesdrop();
         let mut path = world.path(1, 0, Encapsulation::Udp);
         path.local = SocketAddr::new([192, 0, 2, 5].into(), 1701);
-        let mut script = Script {
+        Script {
             world,
             path,
             tunnel: TunnelId(0),
             ns: 0,
             nr: 0,
-        };
-        let sccrq = v2::Sccrq {
-            protocol_version: ProtocolVersion::V1_0,
-            host_name: b"script",
-            framing_capabilities: Framings::BOTH,
-            assigned_tunnel: TunnelId(77),
-            bearer_capabilities: None,
-            receive_window: None,
-            challenge: None,
-            tie_breaker: None,
-            firmware_revision: None,
-            vendor_name: None,
-            diffserv: None,
-            ecn: false,
-        };
-        script.say(&encoded(v2::Message::Sccrq(sccrq)));
+        }
+    }
+
+    /// A tunnel that is open.
+    fn open() -> Script {
+        let mut script = Script::new();
+        script.say(&request());
         script.say(&encoded(v2::Message::Scccn(v2::Scccn {
             challenge_response: None,
         })));
@@ -152,6 +143,39 @@ const UNKNOWN: AvpName = AvpName {
 };
 
 /// RFC 2661 §4.1: what is about a session costs the session, what is about the tunnel costs that.
+/// An SCCRQ with nothing wrong in it.
+fn request() -> Vec<u8> {
+    encoded(v2::Message::Sccrq(v2::Sccrq {
+        protocol_version: ProtocolVersion::V1_0,
+        host_name: b"script",
+        framing_capabilities: Framings::BOTH,
+        assigned_tunnel: TunnelId(77),
+        bearer_capabilities: None,
+        receive_window: None,
+        challenge: None,
+        tie_breaker: None,
+        firmware_revision: None,
+        vendor_name: None,
+        diffserv: None,
+        ecn: false,
+    }))
+}
+
+/// It opens no tunnel, and its sender is told why.
+#[test]
+fn a_request_that_cannot_be_understood_is_refused_with_the_reason() {
+    let mut unknown = request();
+    assert!(write_raw(&mut unknown, true, false, UNKNOWN, b"x"));
+    let mut cut = request();
+    cut.extend([0x80, 5, 0, 0, 0, 9]);
+    for (avps, error) in [(unknown, ErrorCode::UNKNOWN_AVP), (cut, ErrorCode::LENGTH)] {
+        let mut script = Script::new();
+        assert_eq!(script.say(&avps), Answer::Stop(error));
+        assert_eq!(script.state(), None);
+        assert_ends_clean(&mut script.world);
+    }
+}
+
 #[test]
 fn unknown_avps_are_judged_by_their_m_bit() {
     let mut script = Script::open();
