@@ -21,6 +21,10 @@ pub(crate) fn tests() -> Vec<Trial> {
             a_further_server_interrupts_nothing,
         ),
         test("dialling::numbers_are_told", numbers_are_told),
+        test(
+            "dialling::a_drained_daemon_ends_after_the_last_call",
+            a_drained_daemon_ends_after_the_last_call,
+        ),
     ]
 }
 
@@ -138,5 +142,20 @@ fn numbers_are_told() -> Test {
     let session = await_session(&pair.b);
     assert_eq!(session["origin"], "call from 4930111 to 4930222");
     assert_eq!(await_session(&pair.a)["origin"], "call blue");
+    Ok(())
+}
+
+fn a_drained_daemon_ends_after_the_last_call() -> Test {
+    let pair = pair(&format!("{CALLING}{CALL}"), CALLED);
+    let before = await_session(&pair.b);
+    pair.b.adit("drain daemon");
+    assert_eq!(await_session(&pair.b)["session_id"], before["session_id"]);
+    pair.a.adit("stop session connection b call blue");
+    eventually("it has ended", || {
+        pair.b.output("show tunnel").status.code() == Some(1)
+    });
+    eventually("its peer knows", || pair.a.list("tunnel").is_empty());
+    let log = pair.b.log();
+    assert!(log.contains("draining: the daemon ends"), "{log}");
     Ok(())
 }

@@ -45,6 +45,8 @@ impl Request {
         let request = match (verb, object) {
             (_, Object::Connection) => Request::ShowConnections(fields.get(&CONNECTION)?),
             (_, Object::Control) => Request::ShowControl,
+            // Only `drain` has it for an object.
+            (_, Object::Daemon) => Request::Control(Command::Drain, target(&fields, object)?),
             (Verb::Add, Object::Tunnel) => Request::AddTunnel(build::tunnel(&fields)?),
             (Verb::Add, Object::Session) => {
                 Request::AddSession(build::session(tunnel()?.0, &fields)?)
@@ -88,6 +90,12 @@ impl Request {
 
 /// What is to be started or stopped.
 fn target(fields: &Fields, object: Object) -> Result<ControlTarget, FieldError> {
+    if object == Object::Daemon {
+        return Ok(ControlTarget {
+            everything: true,
+            ..ControlTarget::default()
+        });
+    }
     let session = object == Object::Session;
     Ok(ControlTarget {
         connection: fields.get(&CONNECTION)?,
@@ -100,6 +108,7 @@ fn target(fields: &Fields, object: Object) -> Result<ControlTarget, FieldError> 
             true => fields.get(&SESSION_ID)?,
             false => None,
         },
+        everything: false,
     })
 }
 

@@ -22,6 +22,7 @@ pub(super) enum Object {
     Session,
     Connection,
     Control,
+    Daemon,
 }
 
 impl Verb {
@@ -51,8 +52,13 @@ impl Verb {
     /// What it can be done to.
     pub(super) fn objects(self) -> &'static [Object] {
         match self {
-            Verb::Drain => &[Object::Tunnel],
-            Verb::Show => &Object::ALL,
+            Verb::Drain => &[Object::Tunnel, Object::Daemon],
+            Verb::Show => &[
+                Object::Tunnel,
+                Object::Session,
+                Object::Connection,
+                Object::Control,
+            ],
             Verb::Add | Verb::Delete | Verb::Set | Verb::Start | Verb::Stop => {
                 &[Object::Tunnel, Object::Session]
             }
@@ -79,13 +85,19 @@ impl Verb {
             Verb::Set => "Change a tunnel or a session while it works",
             Verb::Start => "Open a connection's tunnel, or place a call of its, now",
             Verb::Stop => "Close a tunnel or end a call, and do not start it again",
-            Verb::Drain => "Let a tunnel take no more calls, and close it after the last one",
+            Verb::Drain => {
+                "Let a tunnel, or the daemon, take no more calls and end after the last one"
+            }
         }
     }
 
     pub(super) fn about_one(self, object: Object) -> String {
         if object == Object::Control {
             return "Print what the control protocol has counted, and what it dropped".to_owned();
+        }
+        if object == Object::Daemon {
+            return "Let the daemon take no more tunnels and calls, and end after the last"
+                .to_owned();
         }
         let object = object.name();
         match self {
@@ -108,7 +120,7 @@ impl Verb {
             (Verb::Show, Object::Connection) => {
                 "\n\nConnections are those of the configuration file, whether they are up or not."
             }
-            (Verb::Show, Object::Tunnel | Object::Control)
+            (Verb::Show, Object::Tunnel | Object::Control | Object::Daemon)
             | (Verb::Add | Verb::Delete | Verb::Set | Verb::Start | Verb::Stop | Verb::Drain, _) => {
                 ""
             }
@@ -122,11 +134,12 @@ impl Verb {
 }
 
 impl Object {
-    pub(super) const ALL: [Object; 4] = [
+    pub(super) const ALL: [Object; 5] = [
         Object::Tunnel,
         Object::Session,
         Object::Connection,
         Object::Control,
+        Object::Daemon,
     ];
 
     /// The word for it.
@@ -136,6 +149,7 @@ impl Object {
             Object::Session => "session",
             Object::Connection => "connection",
             Object::Control => "control",
+            Object::Daemon => "daemon",
         }
     }
 
@@ -150,7 +164,7 @@ pub(super) fn form(verb: Verb, object: Object) -> &'static Form {
     match (verb, object) {
         // Only `show` has these for an object.
         (_, Object::Connection) => &form::SHOW_CONNECTION,
-        (_, Object::Control) => &form::SHOW_CONTROL,
+        (_, Object::Control | Object::Daemon) => &form::NOTHING,
         (Verb::Add, Object::Tunnel) => &form::ADD_TUNNEL,
         (Verb::Add, Object::Session) => &form::ADD_SESSION,
         (Verb::Delete, Object::Tunnel) => &form::DEL_TUNNEL,
@@ -180,11 +194,12 @@ const VERBS: [(&str, &str); 10] = [
     ("stop", "stop"),
     ("drain", "drain"),
 ];
-const OBJECTS: [(&str, &str); 4] = [
+const OBJECTS: [(&str, &str); 5] = [
     ("tunnel", "tunnel"),
     ("session", "session"),
     ("connection", "connection"),
     ("control", "control"),
+    ("daemon", "daemon"),
 ];
 
 /// Writes out an abbreviated verb and object: the first words of `args` (without the program's

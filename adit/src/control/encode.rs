@@ -28,6 +28,8 @@ pub struct ControlTarget {
     pub tunnel: Option<u32>,
     /// The session's id.
     pub session: Option<u32>,
+    /// All that is set up by protocol.
+    pub everything: bool,
 }
 
 /// TUNNEL_CREATE for `spec`, wanting an acknowledgement.
@@ -287,6 +289,9 @@ pub fn control(command: Command, target: &ControlTarget, seq: u32) -> Vec<u8> {
         if let Some(id) = id {
             writer = writer.word(attr, id);
         }
+    }
+    if target.everything {
+        writer = writer.flag(Attr::Everything);
     }
     writer.finish()
 }

@@ -64,13 +64,13 @@ impl Desk {
         (desk, sink)
     }
 
-    /// Does what comes; returns when the process shall end.
+    /// Does what comes; returns when the process shall end: it is told so, or was drained.
     pub(super) async fn attend(&mut self, state: &RefCell<State>, signals: &mut Signals) {
         let changed = Rc::clone(&state.borrow().changed);
         let devices = Arc::clone(&self.devices);
         let mut watchdog = sd_notify::watchdog_enabled().map(|limit| every(limit / 2));
         let mut numbers = every(SAVING);
-        loop {
+        while !state.borrow().plane.is_retired() {
             let due = state.borrow().engine.deadline();
             tokio::select! {
                 _ = signals.terminate.recv() => return,

@@ -182,8 +182,8 @@ form! {
 }
 
 form! {
-    /// `show control`.
-    SHOW_CONTROL {}
+    /// `show control` and `drain daemon`.
+    NOTHING {}
 }
 
 form! {

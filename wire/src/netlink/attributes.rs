@@ -98,6 +98,7 @@ pub struct Attributes {
     pub count: Option<u64>,
     pub ago: Option<u64>,
     pub listener: Option<String>,
+    pub everything: bool,
 }
 
 impl Attributes {
@@ -222,6 +223,7 @@ impl Attributes {
             Attr::Count => self.count = Some(v.long()?),
             Attr::Ago => self.ago = Some(v.long()?),
             Attr::Listener => self.listener = Some(v.string(usize::MAX)?),
+            Attr::Everything => self.everything = true,
             // Nobody uses these, but the policy still wants them whole.
             Attr::DataSeq | Attr::L2specLen => v.octet().map(drop)?,
             Attr::Offset | Attr::VlanId | Attr::Mru => v.half().map(drop)?,
@@ -301,6 +303,7 @@ impl Attributes {
             Attr::Count => put(to, attr, self.count, Writer::long),
             Attr::Ago => put(to, attr, self.ago, Writer::long),
             Attr::Listener => put(to, attr, self.listener.as_deref(), Writer::string),
+            Attr::Everything => put(to, attr, self.everything.then_some(()), put_flag),
             Attr::DataSeq
             | Attr::L2specLen
             | Attr::Offset

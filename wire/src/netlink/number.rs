@@ -264,6 +264,8 @@ numbers! {
         Ago = 0x1053,
         /// Adit, string: a listener of the configuration file.
         Listener = 0x1054,
+        /// Adit, flag: all that is set up by protocol is meant, and the daemon with it.
+        Everything = 0x1055,
     }
 }
 

@@ -96,6 +96,7 @@ pub fn decide(
         Command::Reload => Action::Reload { dry_run: a.dry_run },
         Command::Start => Action::Control(Order::Start, target(a)?),
         Command::Stop => Action::Control(Order::Stop, target(a)?),
+        Command::Drain if a.everything => Action::Control(Order::Drain, Target::Everything),
         Command::Drain => Action::Control(Order::Drain, target(a)?),
         Command::ConnectionGet => Action::Connections,
         Command::ControlGet => Action::Counts,

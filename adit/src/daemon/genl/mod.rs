@@ -122,7 +122,8 @@ fn keyword(attr: Attr) -> &'static str {
         | Attr::Dropped
         | Attr::Count
         | Attr::Ago
-        | Attr::Listener => "attribute",
+        | Attr::Listener
+        | Attr::Everything => "attribute",
     }
 }
 

@@ -21,6 +21,8 @@ pub enum Target {
     Tunnel(TunnelId),
     /// A session, by its ids.
     Session(DataKey),
+    /// All that is set up by protocol.
+    Everything,
 }
 
 impl Plane {
@@ -38,7 +40,7 @@ impl Plane {
                 self.dial(name)?.start_call(call, now)?;
                 self.place_due(name, tunnel, now);
             }
-            Target::Tunnel(_) | Target::Session(_) => {
+            Target::Tunnel(_) | Target::Session(_) | Target::Everything => {
                 let text = "cannot be started by its id; give connection NAME";
                 return Err(Error::new(Errno::EINVAL, "tunnel_id", text));
             }
@@ -78,6 +80,10 @@ impl Plane {
                 }
                 self.end_call(key)
             }
+            Target::Everything => {
+                let text = "nothing is named; give connection NAME or tunnel_id ID";
+                return Err(Error::new(Errno::EINVAL, "tunnel", text));
+            }
         };
         self.settle(engine);
         stopped.map_err(why)
@@ -101,6 +107,10 @@ impl Plane {
                 }
                 key
             }
+            Target::Everything => {
+                self.retire(engine);
+                return Ok(());
+            }
             Target::Call(..) | Target::Session(_) => {
                 let text = "only a tunnel can be drained; stop the session";
                 return Err(Error::new(Errno::EINVAL, "session_id", text));
@@ -112,6 +122,28 @@ impl Plane {
         self.close_when_empty(key);
         self.settle(engine);
         Ok(())
+    }
+
+    /// Takes no further tunnels and calls. [`Plane::is_retired`] tells when the last one has ended.
+    fn retire(&mut self, engine: &mut Engine) {
+        self.retiring = true;
+        self.node.close_to_new(true);
+        for dial in self.dials.values_mut() {
+            dial.stop();
+        }
+        for key in self.tunnels.keys().copied().collect::<Vec<_>>() {
+            if let Some(tunnel) = self.tunnels.get_mut(&key) {
+                tunnel.draining = true;
+            }
+            self.close_when_empty(key);
+        }
+        tracing::info!("draining: the daemon ends after the last call");
+        self.settle(engine);
+    }
+
+    /// Whether nothing is left after all was drained.
+    pub fn is_retired(&self) -> bool {
+        self.retiring && self.tunnels.is_empty()
     }
 
     fn end_call(&mut self, key: SessionKey) -> Result<(), Refused> {

@@ -20,7 +20,9 @@ impl Plane {
             } => {
                 tracing::debug!("{tunnel}: asked for by {}, peer {profile}", path.remote);
                 let origin = Origin::Peer(profile.to_string());
-                self.add_tunnel(tunnel, Tunnel::new(origin, path));
+                let mut accepted = Tunnel::new(origin, path);
+                accepted.draining = self.retiring;
+                self.add_tunnel(tunnel, accepted);
             }
             Event::TunnelUp {
                 tunnel,
@@ -83,6 +85,7 @@ impl Plane {
             self.connected(&name, key);
             self.opened(key, engine);
         }
+        self.close_when_empty(key);
     }
 
     fn tunnel_down(&mut self, key: TunnelKey, end: &TunnelEnd, engine: &mut Engine) {

@@ -82,6 +82,8 @@ pub struct Plane {
     drops: counts::Drops,
     drained: bool,
     draining: bool,
+    /// Nothing new is taken, and the process ends after the last tunnel.
+    retiring: bool,
 }
 
 /// A tunnel as the plane knows it, beside what its node knows.
@@ -149,6 +151,7 @@ impl Plane {
             drops: counts::Drops::default(),
             drained: false,
             draining: false,
+            retiring: false,
         }
     }
 

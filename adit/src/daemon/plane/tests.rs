@@ -245,6 +245,29 @@ fn a_draining_tunnel_takes_no_call_and_goes_with_its_last_one() {
 }
 
 #[test]
+fn a_drained_daemon_takes_nothing_new_and_is_done_after_the_last_call() {
+    let (mut one, mut two) = up(BLUE, "");
+    let all = Target::Everything;
+    two.plane.drain(&all, &mut two.engine).unwrap();
+    talk(&mut one, &mut two);
+    assert_eq!((one.sessions().len(), two.sessions().len()), (1, 1));
+    assert!(!two.plane.is_retired());
+    let second = "[[connection]]\nname = \"d\"\nhost = \"192.0.2.2\"\n";
+    one.reload(&(calling(&(BLUE.to_owned() + RED)) + second));
+    talk(&mut one, &mut two);
+    assert_eq!(two.sessions().len(), 1, "the call is refused");
+    assert_eq!(two.engine.desired().tunnels.len(), 1, "so is the tunnel");
+    assert!(one.plane.dials["d"].problem.is_some());
+    let blue = Target::Call("c".into(), "blue".into());
+    one.plane.stop(&blue, &mut one.engine).unwrap();
+    talk(&mut one, &mut two);
+    assert!(two.plane.is_retired());
+    assert!(one.engine.desired().tunnels.is_empty());
+    assert!(one.plane.drain(&all, &mut one.engine).is_ok());
+    assert!(one.plane.is_retired(), "nothing was there");
+}
+
+#[test]
 fn a_reload_touches_what_has_changed_and_nothing_else() {
     let (mut one, mut two) = up(BLUE, "");
     let before = one.sessions();
