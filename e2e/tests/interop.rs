@@ -12,7 +12,17 @@ pub(crate) fn tests() -> Vec<Trial> {
     vec![
         needing(&["xl2tpd"], "interop::xl2tpd_is_called", xl2tpd_is_called),
         needing(&["xl2tpd"], "interop::xl2tpd_calls", xl2tpd_calls),
+        needing(
+            &["xl2tpd"],
+            "interop::xl2tpd_is_called_in_either_version",
+            xl2tpd_is_called_in_either_version,
+        ),
         needing(&["l2tpns"], "interop::l2tpns_is_called", l2tpns_is_called),
+        needing(
+            &["l2tpns"],
+            "interop::l2tpns_is_called_in_either_version",
+            l2tpns_is_called_in_either_version,
+        ),
         needing(
             &["vpnserver", "vpncmd"],
             "interop::softether_is_called",
@@ -33,6 +43,11 @@ fn calling(terms: &str) -> String {
          [[connection]]\nname = \"x\"\nhost = \"192.0.2.2\"\nversion = 2\nrole = \"lac\"\n\
          redial = 1\n{terms}\n[[connection.session]]\nremote_end_id = \"x\"\n"
     )
+}
+
+/// The same without a word about the version, for calls of PPP.
+fn in_either(terms: &str) -> String {
+    calling(terms).replace("version = 2\n", "") + "pseudowire = \"ppp\"\n"
 }
 
 /// Another implementation, in the other host's namespace.
@@ -136,6 +151,19 @@ fn xl2tpd_is_called() -> Test {
     Ok(())
 }
 
+/// One that knows version 2 only takes the offer of version 3 for nothing, and is spoken to in its own
+/// (RFC 3931 §4.7.3).
+fn xl2tpd_is_called_in_either_version() -> Test {
+    let mut pair = Pair::idle();
+    let peer = xl2tpd(&pair.b, "", XL2TPD_LNS)?;
+    peer.says("Listening on IP address");
+    pair.a.start_configured(&in_either("secret = \"s3cret\""));
+    await_established(&pair.a);
+    assert_eq!(pair.a.list("tunnel")[0]["version"], 2);
+    peer.says("Call established with 192.0.2.1");
+    Ok(())
+}
+
 fn xl2tpd_calls() -> Test {
     let mut pair = Pair::idle();
     pair.a.start_configured(
@@ -153,9 +181,8 @@ fn xl2tpd_calls() -> Test {
 }
 
 /// It needs ten seconds to find itself alone, during which it answers nobody.
-fn l2tpns_is_called() -> Test {
-    let mut pair = Pair::idle();
-    let config = pair.b.path("startup-config").display().to_string();
+fn l2tpns(host: &Host) -> std::io::Result<Foreign<'_>> {
+    let config = host.path("startup-config").display().to_string();
     fs::write(
         &config,
         format!(
@@ -163,13 +190,19 @@ fn l2tpns_is_called() -> Test {
              set radius_secret \"x\"\nset primary_radius 192.0.2.9\nset bind_address 192.0.2.2\n\
              set cli_bind_address 127.0.0.1\nset cluster_address 239.192.13.13\n\
              set cluster_interface eth0\nset cluster_master_min_adv 1\nset lock_pages no\n",
-            pair.b.path("pid").display()
+            host.path("pid").display()
         ),
     )?;
-    let peer = Foreign::start(&pair.b, &format!("exec l2tpns -c {config}"))?;
-    pair.a.start_configured(&calling(
-        "secret = \"s3cret\"\nretransmit = 500\nretransmit_cap = 1000\nretries = 20",
-    ));
+    Foreign::start(host, &format!("exec l2tpns -c {config}"))
+}
+
+/// Terms of a caller that waits until l2tpns answers.
+const PATIENT: &str = "secret = \"s3cret\"\nretransmit = 500\nretransmit_cap = 1000\nretries = 20";
+
+fn l2tpns_is_called() -> Test {
+    let mut pair = Pair::idle();
+    let peer = l2tpns(&pair.b)?;
+    pair.a.start_configured(&calling(PATIENT));
     await_established(&pair.a);
     pair.a.adit("stop tunnel connection x");
     await_nothing(&pair.a);
@@ -177,7 +210,16 @@ fn l2tpns_is_called() -> Test {
     Ok(())
 }
 
-/// Raw L2TPv2, without the IPsec that it usually comes in.
+fn l2tpns_is_called_in_either_version() -> Test {
+    let mut pair = Pair::idle();
+    let peer = l2tpns(&pair.b)?;
+    pair.a.start_configured(&in_either(PATIENT));
+    await_established(&pair.a);
+    assert_eq!(pair.a.list("tunnel")[0]["version"], 2);
+    drop(peer);
+    Ok(())
+}
+
 /// Starts SoftEther's server, and waits until it listens to L2TP without IPsec.
 fn softether(host: &Host) -> std::io::Result<Foreign<'_>> {
     let peer = Foreign::start(
@@ -205,6 +247,7 @@ fn softether(host: &Host) -> std::io::Result<Foreign<'_>> {
     Ok(peer)
 }
 
+/// Raw L2TPv2, without the IPsec that it usually comes in.
 fn softether_is_called() -> Test {
     let mut pair = Pair::idle();
     let peer = softether(&pair.b)?;

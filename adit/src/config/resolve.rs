@@ -73,7 +73,7 @@ impl<'a> Resolver<'a> {
     fn check_profiles(&mut self) {
         for table in &self.tables.tunnel_profiles {
             let terms = self.whole(table, &self.tables.tunnel_profiles);
-            let terms = terms.and_then(|fields| build::policy::tunnel_terms(&fields));
+            let terms = terms.and_then(|fields| build::policy::tunnel_profile(&fields));
             self.kept(table, terms);
         }
         for table in &self.tables.session_profiles {

@@ -93,6 +93,21 @@ fn how_packets_travel_is_a_term_of_the_tunnel_and_of_the_call() {
     assert_eq!((q.tunnel.tos, q.tunnel.ttl, q.tunnel.pmtudisc), usual);
 }
 
+/// Each peer has a secret of its own, and a profile what is done with it.
+#[test]
+fn a_profile_may_need_what_only_its_users_have() {
+    let profile =
+        "[[tunnel_profile]]\nname = \"t\"\nhide_avps = true\nroaming = \"authenticated\"\n";
+    let peer = "[[peer]]\nname = \"p\"\ntunnel_profile = \"t\"\n";
+    let policy = policy(&format!("{profile}{peer}secret = \"s\"\n"));
+    assert!(policy.peers[0].tunnel.hide_avps);
+    let faults = faults(&format!("{LISTENER}{profile}{peer}"));
+    assert_eq!(
+        faults,
+        ["f:8:1: hide_avps: needs a secret; give secret too"]
+    );
+}
+
 #[test]
 fn a_connection_has_peers_by_priority_and_calls_by_name() {
     let text = format!(

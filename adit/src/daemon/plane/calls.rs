@@ -6,7 +6,8 @@ use adit_proto::l2tp::{
     CallAnswer, CallDetails, CallRequest, Connected, Direction, Refused, ResultCode, SessionKey,
     TunnelKey,
 };
-use adit_wire::l2tp::avp::{DisconnectCode, Framings, PwType};
+use adit_wire::l2tp::Version;
+use adit_wire::l2tp::avp::{DisconnectCode, ErrorCode, Framings, PwType};
 
 impl Plane {
     /// Takes or refuses a call.
@@ -29,8 +30,11 @@ impl Plane {
                 self.add_session(key, session);
                 answer
             }
-            Ok(_) => CallAnswer::Refuse(ResultCode::disconnect(DisconnectCode::PW_TYPE)),
-            Err(code) => CallAnswer::Refuse(ResultCode::disconnect(code)),
+            Ok(terms) => CallAnswer::Refuse(self.unwanted(key, &terms)),
+            Err(code) => {
+                tracing::info!("{key}: the call is refused: {code}");
+                CallAnswer::Refuse(ResultCode::disconnect(code))
+            }
         };
         let (now, accepted) = (self.now(), matches!(answer, CallAnswer::Accept(_)));
         // A call that has gone meanwhile wants no answer.
@@ -39,6 +43,28 @@ impl Plane {
             // There is no line to dial: the call is connected at once.
             let _ = self.node.connect(now, key, &connected());
         }
+    }
+
+    /// What the peer is told, and the log, of a call that carries something else than `terms` have.
+    fn unwanted(&self, key: SessionKey, terms: &SessionTerms) -> ResultCode {
+        let (theirs, ours) = match terms.pseudowire {
+            Pseudowire::Ethernet => ("PPP", "ethernet"),
+            Pseudowire::Ppp => ("Ethernet", "ppp"),
+        };
+        let of = self.tunnels.get(&key.tunnel());
+        let of = of.map_or_else(String::new, |tunnel| tunnel.origin.to_string());
+        tracing::info!(
+            "{key}: the call is refused: it carries {theirs}, and pseudowire is {ours} for {of}; \
+             change that in the file"
+        );
+        let info = self.node.tunnel(key.tunnel());
+        let code = match info.map(|info| info.version) {
+            // RFC 2661 has no code for it.
+            Some(Version::V2) => DisconnectCode::NO_FACILITIES,
+            Some(Version::V3) | None => DisconnectCode::PW_TYPE,
+        };
+        let text = format!("only {ours} is taken here");
+        ResultCode::disconnect(code).with(ErrorCode::NONE, text)
     }
 
     /// On which terms a peer's call is taken.

@@ -383,6 +383,27 @@ fn messages_that_are_dropped_are_counted_with_who_sent_them() {
 }
 
 #[test]
+fn a_call_that_carries_something_else_is_refused_with_the_reason() {
+    let more = "pseudowire = \"ppp\"\n";
+    for (version, result) in [(2, 5), (3, 14)] {
+        let calling = format!(
+            "version = {version}\n{}{more}",
+            BLUE.replace("name", "# name")
+        );
+        let (one, two) = up(&calling, "");
+        assert!(two.sessions().is_empty());
+        assert_eq!(two.engine.desired().tunnels.len(), 1, "the tunnel stays");
+        let connection = one.plane.connections().next().unwrap();
+        let problem = connection.calls[0].problem.clone().unwrap();
+        assert!(problem.contains(&format!("result {result} ")), "{problem}");
+        assert!(
+            problem.ends_with("only ethernet is taken here"),
+            "{problem}"
+        );
+    }
+}
+
+#[test]
 fn a_name_is_looked_up_at_each_attempt() {
     let text = calling("").replace(TWO, "two.example");
     let mut one = End::new(ONE, 1, &text);

@@ -18,6 +18,7 @@ use adit_wire::l2tp::avp::DisconnectCode;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::process::Command;
@@ -68,6 +69,18 @@ pub fn outlook(policy: &Policy) -> Vec<String> {
     let mut lines = Vec::new();
     if !asked.is_empty() && !pppd::is_installed() {
         lines.push("pppd: not found in PATH; install it, by the package ppp mostly".to_owned());
+    }
+    let files: BTreeSet<&Path> = policy
+        .pppds()
+        .filter_map(|pppd| pppd.file.as_deref())
+        .collect();
+    for file in files {
+        if let Err(error) = std::fs::File::open(file) {
+            let file = file.display();
+            lines.push(format!(
+                "pppd_file {file}: {error}; it must be there when pppd is run"
+            ));
+        }
     }
     let missing = || terminal::missing().map(|missing| (missing, terminal::REMEDY));
     lines.extend(asked.into_iter().map(|on| match (on, missing()) {

@@ -35,11 +35,19 @@ pub fn listener(fields: &Fields) -> Result<Listener, FieldError> {
     })
 }
 
-/// The terms of a tunnel from fields of any table that has them.
+/// The terms of a tunnel from all the fields that make them.
 pub fn tunnel_terms(fields: &Fields) -> Result<TunnelTerms, FieldError> {
+    let terms = tunnel_profile(fields)?;
+    check_tunnel(&terms)?;
+    Ok(terms)
+}
+
+/// What a profile has of the terms of a tunnel, each sound for itself: the table that names it may
+/// have what it needs besides, such as a secret.
+pub fn tunnel_profile(fields: &Fields) -> Result<TunnelTerms, FieldError> {
     let usual = TunnelTerms::default();
     let never_zero = |hello: Duration| (!hello.is_zero()).then_some(hello);
-    let terms = TunnelTerms {
+    Ok(TunnelTerms {
         version: fields.get(&VERSION)?.unwrap_or(usual.version),
         role: fields.get(&ROLE)?.unwrap_or(usual.role),
         host_name: fields.get(&HOST_NAME)?,
@@ -63,9 +71,7 @@ pub fn tunnel_terms(fields: &Fields) -> Result<TunnelTerms, FieldError> {
         tos: fields.get(&keyword::TOS)?.unwrap_or_default(),
         ttl: fields.get(&keyword::TTL)?.flatten(),
         quirks: fields.get(&QUIRKS)?.unwrap_or(usual.quirks),
-    };
-    check_tunnel(&terms)?;
-    Ok(terms)
+    })
 }
 
 fn check_tunnel(terms: &TunnelTerms) -> Result<(), FieldError> {
