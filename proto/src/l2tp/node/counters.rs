@@ -72,6 +72,8 @@ pub struct Counters {
     pub evicted: u64,
     /// Calls refused by a limit.
     pub refused_calls: u64,
+    /// Refusals that were not sent, since too many others waited to be.
+    pub unsent: u64,
     dropped: [u64; REASONS],
     latest: Option<MessageDrop>,
 }
@@ -137,7 +139,7 @@ impl Counters {
     }
 
     /// The counters beside the drops, with their names.
-    pub fn totals(&self) -> [(&'static str, u64); 9] {
+    pub fn totals(&self) -> [(&'static str, u64); 10] {
         [
             ("received", self.received),
             ("transmitted", self.transmitted),
@@ -148,6 +150,7 @@ impl Counters {
             ("unreachable", self.unreachable),
             ("evicted", self.evicted),
             ("refused_calls", self.refused_calls),
+            ("unsent", self.unsent),
         ]
     }
 

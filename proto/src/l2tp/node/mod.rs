@@ -190,8 +190,9 @@ impl Node {
 
     /// Sends a message of no tunnel, unless too many wait.
     fn transmit_later(&mut self, path: Path, payload: Vec<u8>) {
-        if self.strays.len() < MOST_STRAYS {
-            self.strays.push_back((path, payload));
+        match self.strays.len() < MOST_STRAYS {
+            true => self.strays.push_back((path, payload)),
+            false => self.shared.counters.unsent += 1,
         }
     }
 

@@ -156,6 +156,32 @@ fn strangers_are_refused_or_ignored_and_nothing_is_kept_of_them() {
 }
 
 #[test]
+fn refusals_that_the_budget_has_no_room_for_are_counted() {
+    let mut world = World::new(3, Network::PERFECT);
+    let slow = Rate {
+        per_second: 1,
+        burst: 1,
+    };
+    world.add(Policy {
+        refuse_strangers: true,
+        limits: Limits {
+            transmit: slow,
+            ..Limits::default()
+        },
+        ..Policy::default()
+    });
+    world.add(Policy::default());
+    for n in 0..400 {
+        flood(&mut world, Ipv4Addr::from_bits(0xc000_0000 + n).into(), 9);
+    }
+    world.run_for(SECOND);
+    world.run_for(SECOND * 400);
+    let counters = world.host(0).node.counters();
+    assert!(counters.unsent > 100, "{counters:?}");
+    assert_eq!(counters.transmitted + counters.unsent, 400);
+}
+
+#[test]
 fn tunnels_are_limited_by_profile_and_in_all() {
     let policy = |of_profile, in_all| {
         let mut policy = accepts(config("lns", Versions::V2));
