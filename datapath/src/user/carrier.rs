@@ -14,9 +14,11 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+mod checksums;
 mod open;
 mod strays;
 
+use checksums::Checksums;
 use open::longest_segment;
 
 /// Errors taken at a time.
@@ -38,8 +40,8 @@ pub(crate) struct Carrier {
     tells: AtomicBool,
     /// How many sessions it carries.
     pub(crate) sessions: AtomicUsize,
-    /// For a tunnel that does not mind checksums: whether the socket now adds them.
-    spare_checksums: Option<Mutex<bool>>,
+    /// For a tunnel that does not mind checksums.
+    spare_checksums: Option<Mutex<Checksums>>,
     /// Packets up to this length are believed to be good for UDP_SEGMENT.
     longest_segment: AtomicUsize,
     /// Whether the kernel joins datagrams.
@@ -120,13 +122,9 @@ impl Carrier {
         let Some(mode) = &self.spare_checksums else {
             return batch::send(socket.as_fd(), messages);
         };
-        // The kernel cuts nothing that shall have no checksum.
-        let wanted = messages.iter().any(|message| message.segment.is_some());
-        let mut on = mode.lock().unwrap_or_else(PoisonError::into_inner);
-        if *on != wanted {
-            socket::set_checksums(socket, wanted)?;
-            *on = wanted;
-        }
+        let cut = messages.iter().any(|message| message.segment.is_some());
+        let mut mode = mode.lock().unwrap_or_else(PoisonError::into_inner);
+        mode.prepare(socket, cut)?;
         batch::send(socket.as_fd(), messages)
     }
 
@@ -212,19 +210,19 @@ impl Carrier {
     /// Has control messages bear UDP checksums for as long as what it gives is held, also where data
     /// goes without (RFC 2661 §8.1, RFC 3931 §4.1.2.3). Where data that shall have none leaves by the
     /// same socket, neither has any.
-    fn sum_control(&self) -> Option<MutexGuard<'_, bool>> {
-        let sum = || socket::set_checksums(&self.socket, true).is_ok();
+    fn sum_control(&self) -> Option<MutexGuard<'_, Checksums>> {
         if !self.is_udp() {
             return None;
         }
         if self.outlet.is_some() {
-            sum();
+            // A socket that refuses sends as it did.
+            let _ = socket::set_checksums(&self.socket, true);
             return None;
         }
         let mode = self.spare_checksums.as_ref()?;
-        let mut on = mode.lock().unwrap_or_else(PoisonError::into_inner);
-        *on = *on || sum();
-        Some(on)
+        let mut mode = mode.lock().unwrap_or_else(PoisonError::into_inner);
+        mode.insist(&self.socket);
+        Some(mode)
     }
 
     /// Whether the socket is bound to every address of the host.

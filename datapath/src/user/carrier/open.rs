@@ -125,7 +125,7 @@ impl Carrier {
             debug: AtomicU32::new(0),
             tells: AtomicBool::new(false),
             sessions: AtomicUsize::new(0),
-            spare_checksums: spares(&encap).then(|| Mutex::new(false)),
+            spare_checksums: spares(&encap).then(Mutex::default),
             longest_segment: AtomicUsize::new(longest_segment(&encap)),
             strays: Tally::default(),
             log: LogBudget::default(),
