@@ -1,20 +1,18 @@
 //! Adit's own control plane and xl2tpd on the kernel's driver: Adit runs a pppd for each call, and
 //! xl2tpd does.
 
-use crate::calls::{clear, everything_passes, inside, no_call, no_tunnel, says};
+use crate::calls::{QUIET, clear, everything_passes, inside, no_call, no_tunnel, says};
 use crate::dialer;
 use crate::rig::{Rig, insist};
 use crate::side::Side;
 use adit_e2e::{Capture, Dialup, MRU, Proof, Role, Test};
 use std::time::Duration;
 
-/// Nothing is said on a link where nobody asks: only Hellos keep its tunnel.
-const QUIET: &str = "noccp\nnovj\nnoipv6\nlcp-echo-interval 0\n";
-
 /// How long the next Hello may take, a second being the least.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A call is set up, carries everything, and outlives silence; StopCCN ends all of it.
+/// A call is set up, carries everything, and outlives silence, in which only Hellos keep its tunnel;
+/// StopCCN ends all of it.
 pub(crate) fn carries(rig: &mut Rig, role: Role) -> Test {
     dialer::telling(rig, |rig| {
         place(rig, role)?;

@@ -28,22 +28,54 @@ struct Flow {
     errors: u64,
 }
 
-/// What each side has sent the other has received, to the byte and without an error, and the
-/// kernel's sequence numbers are the number of packets if they are `numbered`.
-pub(crate) fn agree(rig: &mut Rig, numbered: bool) -> Test {
-    // Packets may be on the way still, so that the two are first read at different times.
-    let (adit, numbers) = insist(|| {
-        let (adit, (kernel, numbers)) = (adit(rig)?, kernel(rig)?);
-        if (adit.sent, adit.received) != (kernel.received, kernel.sent) {
-            return Err(format!("Adit has {adit:?}, the kernel {kernel:?}").into());
+/// Packets and bytes that one side has sent and the other has not counted: Adit's, and the kernel's.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Missing([[i64; 2]; 2]);
+
+impl Missing {
+    fn between(adit: Counts, kernel: Counts) -> Missing {
+        let ways = [(adit.sent, kernel.received), (kernel.sent, adit.received)];
+        Missing(ways.map(|(sent, received)| {
+            let less = |sent: u64, received: u64| sent as i64 - received as i64;
+            [
+                less(sent.packets, received.packets),
+                less(sent.bytes, received.bytes),
+            ]
+        }))
+    }
+}
+
+/// What has come to a side of a call that had no session yet, on a call whose ends are silent.
+pub(crate) fn early(rig: &mut Rig) -> Result<Missing, Box<dyn Error>> {
+    let mut last = None;
+    insist(|| {
+        let (adit, (kernel, _)) = (adit(rig)?, kernel(rig)?);
+        let now = (adit, kernel);
+        match last.replace(now) == Some(now) {
+            true => Ok(Missing::between(adit, kernel)),
+            false => Err(format!("packets pass still: {now:?}").into()),
         }
-        Ok((adit, numbers))
+    })
+}
+
+/// What each side has sent the other has received, but for what was `early`, to the byte and without
+/// an error, and the kernel's sequence numbers are the number of packets if they are `numbered`.
+pub(crate) fn agree(rig: &mut Rig, numbered: bool, early: Missing) -> Test {
+    // Packets may be on the way still, so that the two are first read at different times.
+    let (adit, kernel, numbers) = insist(|| {
+        let (adit, (kernel, numbers)) = (adit(rig)?, kernel(rig)?);
+        if Missing::between(adit, kernel) != early {
+            return Err(format!("Adit has {adit:?}, the kernel {kernel:?}, {early:?}").into());
+        }
+        Ok((adit, kernel, numbers))
     })?;
     assert!(
         adit.sent.packets > 100 && adit.received.packets > 100,
         "{adit:?}"
     );
-    assert_eq!((adit.sent.errors, adit.received.errors), (0, 0), "{adit:?}");
+    for side in [adit, kernel] {
+        assert_eq!((side.sent.errors, side.received.errors), (0, 0), "{side:?}");
+    }
     let expected = match numbered {
         true => [adit.sent.packets, adit.received.packets],
         false => [0, 0],

@@ -39,12 +39,13 @@ fn has_the_driver(guest: &mut Guest) -> Test {
 fn is_reached_through_the_tap(guest: &mut Guest, namespace: &Namespace) -> Test {
     let setup = "ip link set eth0 up; ip addr add 192.0.2.2/24 dev eth0; \
                  ip addr add 2001:db8::2/64 dev eth0 nodad";
-    assert!(guest.run(setup)?.status.success());
+    let output = guest.run(setup)?;
+    assert!(output.status.success(), "{output:?}");
     namespace.add_address("tap0", "192.0.2.1/24")?;
     namespace.add_address("tap0", "2001:db8::1/64")?;
     namespace.set_up("tap0")?;
     for peer in ["192.0.2.2", "2001:db8::2"] {
-        let ping = Ping::to(peer.parse::<IpAddr>()?).timeout(Duration::from_secs(20));
+        let ping = Ping::to(peer.parse::<IpAddr>()?).timeout(Duration::from_secs(60));
         assert!(ping.run(namespace)?.complete(), "{peer}");
     }
     Ok(())

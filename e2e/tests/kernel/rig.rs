@@ -18,6 +18,9 @@ pub(crate) const ECHO: u16 = 7;
 
 const TAP: &str = "tap0";
 
+/// How long anything may take that is bound to happen, on the slowest and busiest of machines.
+const PATIENCE: Duration = Duration::from_secs(90);
+
 /// Both sides, and the means to tell either what to do.
 #[derive(Debug)]
 pub(crate) struct Rig {
@@ -145,14 +148,14 @@ impl Rig {
     }
 }
 
-/// Makes `attempt` until it succeeds, for as long as a loaded machine may need.
+/// Makes `attempt` until it succeeds, or it never will.
 ///
 /// # Errors
 /// What the last attempt met.
 pub(crate) fn insist<T>(
     mut attempt: impl FnMut() -> Result<T, Box<dyn Error>>,
 ) -> Result<T, Box<dyn Error>> {
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + PATIENCE;
     loop {
         match attempt() {
             Err(_) if Instant::now() < deadline => thread::sleep(Duration::from_millis(100)),

@@ -1,7 +1,7 @@
 //! The walk-through of the kernel's L2TP document, with Adit on one side and the kernel on the
 //! other, and what has to be true of it.
 
-use crate::counters;
+use crate::counters::{self, Missing};
 use crate::rig::{DEVICE, Rig, insist};
 use crate::side::{End, Side};
 use crate::traffic;
@@ -18,7 +18,7 @@ pub(crate) fn walk(rig: &mut Rig, variant: &Variant) -> Test {
     both_choose_the_same_mtu(rig, variant)?;
     ping(rig, variant.first)?;
     traffic::transfer(rig, Side::Kernel.inner())?;
-    counters::agree(rig, variant.numbered)?;
+    counters::agree(rig, variant.numbered, Missing::default())?;
     both_show_the_same(rig, variant)?;
     let End {
         tunnel, session, ..
@@ -79,7 +79,7 @@ pub(crate) fn whole_frames(rig: &mut Rig, variant: &Variant) -> Test {
     rig.guest(&format!("ip link set {DEVICE} mtu 1500"))?;
     ping(rig, variant.first)?;
     traffic::transfer(rig, Side::Kernel.inner())?;
-    counters::agree(rig, variant.numbered)?;
+    counters::agree(rig, variant.numbered, Missing::default())?;
     rig.clear()
 }
 
