@@ -2,6 +2,7 @@
 //! the answers, one a line, with whatever differs from run to run left out.
 //!
 //!   adit-conform [--new-namespace] [PREFIX...]      runs the cases whose names begin so, or all
+//!   adit-conform [--new-namespace] --exact NAME...  runs the cases of these names
 //!   adit-conform --list
 //!   adit-conform --compress-headers UNIT            asks nothing, see `headers`
 //!
@@ -34,8 +35,13 @@ fn main() -> ExitCode {
     if options.contains(&"--compress-headers") {
         return compress_headers(&prefixes);
     }
-    let wanted = |entry: &Entry| {
-        prefixes.is_empty() || prefixes.iter().any(|prefix| entry.name.starts_with(prefix))
+    let exact = options.contains(&"--exact");
+    let wanted = |entry: &Entry| match exact {
+        true => prefixes.contains(&entry.name.as_str()),
+        false => {
+            let begins = |prefix: &&str| entry.name.starts_with(prefix);
+            prefixes.is_empty() || prefixes.iter().any(begins)
+        }
     };
     let entries: Vec<Entry> = cases::all().into_iter().filter(wanted).collect();
     if options.contains(&"--list") {

@@ -24,7 +24,7 @@ pub(crate) fn tunnels() -> Vec<Entry> {
             case.ask("again", &of_tunnel(TUNNEL_DELETE, 1));
             case.ask("create again", &udp4(1));
         }),
-        entry("tunnel_change.modify", |case| {
+        entry("tunnel_change.modified", |case| {
             case.must(&udp4(1));
             let message = of_tunnel(TUNNEL_MODIFY, 1);
             case.ask("nothing", &message);
@@ -95,7 +95,7 @@ fn delete_with_sessions(case: &mut Case) {
 
 pub(crate) fn sessions() -> Vec<Entry> {
     let mut all = vec![
-        entry("session_change.modify", modify),
+        entry("session_change.modified", modify),
         entry("session_change.modify_values", modify_values),
         entry("session_change.dump", dump),
         entry("session_change.dump_of_a_closing_tunnel", |case| {
