@@ -29,6 +29,7 @@ pub(crate) fn tests() -> Vec<Trial> {
         let run = move || sessions_keep_their_order_and_stall_nobody(encap);
         tests.push(test(name, run));
     }
+    tests.push(test("spread::tunnels_share_threads", tunnels_share_threads));
     for seq in ["none", "both"] {
         let name = format!("spread::flows_keep_their_order::seq_{seq}");
         tests.push(test(name, move || flows_keep_their_order(seq)));
@@ -78,6 +79,33 @@ fn sessions_keep_their_order_and_stall_nobody(encap: Encap) -> Test {
     });
     for number in (1..=SESSIONS).filter(|number| *number != DOWN) {
         assert_in_order(&pair.b, 2000 + number);
+    }
+    Ok(())
+}
+
+/// Tunnels of one session each, which all threads serve.
+fn tunnels_share_threads() -> Test {
+    let mut pair = Pair::idle();
+    pair.a.start(&["--workers", WORKERS]);
+    pair.b.start(&["--workers", WORKERS]);
+    let tunnels = 1..=4;
+    for (host, side) in [(&pair.a, Side::A), (&pair.b, Side::B)] {
+        tunnels
+            .clone()
+            .for_each(|number| add_tunnel(host, side, number));
+    }
+    let before = [times(&pair.a, "tx"), times(&pair.b, "rx")];
+    let flow = |number| Flow {
+        from: "0.0.0.0:0".to_owned(),
+        to: format!("10.50.{number}.2:9000"),
+        arrives: true,
+        arrived: AtomicU64::new(0),
+    };
+    run(&pair, &tunnels.map(flow).collect::<Vec<_>>())?;
+    let after = [times(&pair.a, "tx"), times(&pair.b, "rx")];
+    for (before, after) in before.iter().zip(after) {
+        let busy = busy(before, &after).to_string();
+        assert_eq!(busy, WORKERS, "{before:?} {after:?}");
     }
     Ok(())
 }
@@ -212,8 +240,24 @@ fn device(number: u32) -> String {
     format!("s{number}")
 }
 
+fn add_tunnel(host: &Host, side: Side, number: u32) {
+    let (peer, port) = (side.other(), 7000 + number);
+    let (own, other) = (side.tunnel() + number, peer.tunnel() + number);
+    host.adit(&format!(
+        "add tunnel tunnel_id {own} peer_tunnel_id {other} local {} remote {} encap udp \
+         udp_sport {port} udp_dport {port}",
+        side.outer(Family::V4),
+        peer.outer(Family::V4),
+    ));
+    add_session_to(host, side, own, number);
+}
+
 fn add_session(host: &Host, side: Side, number: u32) {
-    let (tunnel, peer) = (side.tunnel(), side.other());
+    add_session_to(host, side, side.tunnel(), number);
+}
+
+fn add_session_to(host: &Host, side: Side, tunnel: u32, number: u32) {
+    let peer = side.other();
     let seq = ["both", "none"][number as usize % 2];
     host.adit(&format!(
         "add session tunnel_id {tunnel} session_id {} peer_session_id {} name {} seq {seq}",

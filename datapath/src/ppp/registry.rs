@@ -116,7 +116,7 @@ impl Ppp {
         let end = Arc::new(end);
         channel.enter(Stage::Socket(end.clone()));
         registry.sockets.insert(session, (end.clone(), ending));
-        let number = workers.number();
+        let number = workers.end_number();
         let index = channel.number();
         let owner = Owner::Socket(channel, end);
         workers.ends.order(EndOrder::Serve(number, owner, on_close));
@@ -191,7 +191,7 @@ impl Ppp {
     /// the program's closing its last copy of the other end, after which `on_close` is called.
     pub fn open(&self, end: End, on_close: OnClose) -> Result<File, Errno> {
         let workers = self.workers()?;
-        let shared = Arc::new(Shared::new(workers.number(), end));
+        let shared = Arc::new(Shared::new(workers.end_number(), end));
         let owner = Owner::File(shared.clone());
         let number = shared.number;
         workers.ends.order(EndOrder::Serve(number, owner, on_close));

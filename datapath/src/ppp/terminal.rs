@@ -138,7 +138,7 @@ impl Ppp {
         let channel = registry.sessions.get(&session).ok_or(Errno::ENODEV)?;
         // No number by which others would find it.
         channel.index.set(0).map_err(|_| Errno::EEXIST)?;
-        let (number, terminal) = (workers.number(), Arc::new(terminal));
+        let (number, terminal) = (workers.end_number(), Arc::new(terminal));
         channel.enter(Stage::Terminal(terminal.clone(), number));
         for frame in channel.readers.drain() {
             terminal.give(&frame);

@@ -23,7 +23,9 @@ pub(crate) struct Workers {
     tx: Vec<Handle<TxOrder>>,
     /// Reads what programs write to PPP's sockets and files.
     pub(crate) ends: Handle<EndOrder>,
-    last_number: AtomicU64,
+    sockets: AtomicU64,
+    devices: AtomicU64,
+    programs: AtomicU64,
 }
 
 impl Workers {
@@ -35,7 +37,9 @@ impl Workers {
             rx: (0..count).map(rx).collect::<Result<_, _>>()?,
             tx: (0..count).map(tx).collect::<Result<_, _>>()?,
             ends: Handle::start("ends".into(), Ends::new(ppp.clone()))?,
-            last_number: AtomicU64::new(0),
+            sockets: AtomicU64::new(0),
+            devices: AtomicU64::new(0),
+            programs: AtomicU64::new(0),
         });
         let rx = workers.rx.iter().map(Handle::mailbox);
         let colleagues: Vec<_> = rx.map(Colleague::new).collect();
@@ -52,9 +56,21 @@ impl Workers {
         self.rx.len()
     }
 
-    /// A number that nothing has had.
-    pub(crate) fn number(&self) -> u64 {
-        self.last_number.fetch_add(1, Relaxed) + 1
+    /// A number that no socket has had. Sockets, devices and the ends that programs have are counted
+    /// each for themselves: a tunnel takes some of each, and with one count for all of them every
+    /// tunnel's device would come to the same threads.
+    pub(crate) fn socket_number(&self) -> u64 {
+        next(&self.sockets)
+    }
+
+    /// A number that no queue of a device has had.
+    pub(crate) fn device_number(&self) -> u64 {
+        next(&self.devices)
+    }
+
+    /// A number that no socket or file of a program's has had.
+    pub(crate) fn end_number(&self) -> u64 {
+        next(&self.programs)
     }
 
     /// The thread that reads a socket.
@@ -103,4 +119,8 @@ impl Workers {
         }
         self.tx.iter().for_each(Handle::settle);
     }
+}
+
+fn next(count: &AtomicU64) -> u64 {
+    count.fetch_add(1, Relaxed) + 1
 }

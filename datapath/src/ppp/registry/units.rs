@@ -30,7 +30,7 @@ impl Ppp {
             }
         };
         let device = Arc::new(Interface::new(device.0, device.1));
-        let unit = Arc::new(Unit::new(index, workers.number(), device.clone()));
+        let unit = Arc::new(Unit::new(index, workers.device_number(), device.clone()));
         self.0.watched.add(device.clone());
         let source = Source::Idle(unit.clone(), device);
         let tx = workers.tx_of(unit.number);

@@ -80,7 +80,7 @@ impl UserDatapath {
             return Ok((tunnel.carrier.clone(), tunnel.carrier_number));
         }
         let carrier = Arc::new(Carrier::twin(encap)?);
-        let number = self.workers.number();
+        let number = self.workers.socket_number();
         let rx = self.workers.rx_of(number);
         rx.order(RxOrder::Listen(number, carrier.clone()));
         rx.settle();

@@ -47,7 +47,7 @@ impl UserDatapath {
         let mut carrier = carrier.map_err(|e| listener_error(&e, spec))?;
         carrier.do_without(self.without);
         let carrier = Arc::new(carrier);
-        let number = self.workers.number();
+        let number = self.workers.socket_number();
         let rx = self.workers.rx_of(number);
         rx.order(RxOrder::Listen(number, carrier.clone()));
         rx.settle();

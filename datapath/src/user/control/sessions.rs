@@ -146,7 +146,7 @@ impl UserDatapath {
         let port = Arc::new(Port::new(line, device));
         let mut queues = Vec::new();
         for queue in 0..port.device.tap.queues() {
-            let number = self.workers.number();
+            let number = self.workers.device_number();
             let tx = self.workers.tx_of(number);
             tx.order(TxOrder::Attach(number, Source::Port(port.clone(), queue)));
             tx.settle();

@@ -76,7 +76,7 @@ impl UserDatapath {
         let mut carrier =
             Carrier::open(spec.encap, spec.version).map_err(|e| socket_error(&e, &spec.encap))?;
         carrier.do_without(self.without);
-        let (carrier, number) = (Arc::new(carrier), self.workers.number());
+        let (carrier, number) = (Arc::new(carrier), self.workers.socket_number());
         self.workers
             .rx_of(number)
             .order(RxOrder::Listen(number, carrier.clone()));
