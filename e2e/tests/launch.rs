@@ -119,6 +119,8 @@ fn a_missing_daemon_is_named() -> Test {
 
 fn programs_end_as_they_do_without() -> Test {
     let host = Host::new("launch");
+    // As services are started, which a test is not.
+    let ignoring = "trap '' PIPE HUP; exec \"$@\"";
     for line in [
         "exit 0",
         "exit 7",
@@ -127,10 +129,12 @@ fn programs_end_as_they_do_without() -> Test {
         "head -c 3000000 /dev/zero | tail -c 5",
         "cat; sleep 0 & wait; echo $# $0",
         "ulimit -n; umask; pwd; ls /proc/self/fd | wc -l; trap",
+        "grep -E '^(Sig(Blk|Ign)|NoNewPrivs|Cap)' /proc/self/status; exec cat /proc/self/oom_score_adj",
     ] {
         let run = |command: NsCommand| -> Result<Output, std::io::Error> {
             let mut child = command
                 .args(["sh", "-c", line])
+                .env("LC_ALL", "C")
                 .stdin(Stdio::piped())
                 .stdout(Stdio::piped())
                 .stderr(Stdio::piped())
@@ -139,11 +143,18 @@ fn programs_end_as_they_do_without() -> Test {
             let _ = child.stdin.take().map(|mut to| to.write_all(b"words\n"));
             child.wait_with_output()
         };
-        let bare = run(host.command("env"))?;
-        let served = run(exec(&host, &["--"]))?;
-        assert_eq!(served.status, bare.status, "{line}");
-        assert_eq!(served.stdout, bare.stdout, "{line}");
-        assert_eq!(errors(&served), errors(&bare), "{line}");
+        let adit = program().display().to_string();
+        for before in [&["env"][..], &["sh", "-c", ignoring, "sh"]] {
+            let start = |more: &[&str]| {
+                let command = host.command("env").args(before).args(more);
+                run(command.env_remove("ADIT_SOCKET"))
+            };
+            let bare = start(&[])?;
+            let served = start(&[&adit, "exec", "--"])?;
+            assert_eq!(served.status, bare.status, "{line}");
+            assert_eq!(served.stdout, bare.stdout, "{line}");
+            assert_eq!(errors(&served), errors(&bare), "{line}");
+        }
     }
     Ok(())
 }

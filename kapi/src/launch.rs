@@ -98,6 +98,7 @@ pub fn launch(options: Options, nested: impl FnOnce()) -> Result<Infallible, Lau
         };
         command.stdin(attach(tunnel, session).map_err(refused)?);
     }
+    process::pass_sigpipe_on(&mut command);
     let error = command.exec();
     Err(LaunchError::Program {
         program: options.program,

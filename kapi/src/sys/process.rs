@@ -2,7 +2,12 @@
 
 use super::check;
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+use std::ptr;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Which side of a fork this is.
 pub(crate) enum Fork {
@@ -101,4 +106,39 @@ fn related(ns: impl AsFd, request: libc::Ioctl) -> io::Result<OwnedFd> {
 pub(crate) fn pause() {
     // SAFETY: pause touches no memory.
     unsafe { libc::pause() };
+}
+
+/// Whether SIGPIPE was ignored when this process began.
+static PIPE_WAS_IGNORED: AtomicBool = AtomicBool::new(false);
+
+// Called before the standard library changes what becomes of the signal.
+#[used]
+// SAFETY: the section holds pointers to functions that take nothing they need, which this is one of.
+#[unsafe(link_section = ".init_array")]
+static AT_START: extern "C" fn() = note_sigpipe;
+
+extern "C" fn note_sigpipe() {
+    let mut action = MaybeUninit::<libc::sigaction>::uninit();
+    // SAFETY: a null action changes nothing, and the other points to room for one, which is
+    // written to when the call succeeds.
+    let found = unsafe { libc::sigaction(libc::SIGPIPE, ptr::null(), action.as_mut_ptr()) };
+    if found == 0 {
+        // SAFETY: the call has succeeded.
+        let action = unsafe { action.assume_init() };
+        PIPE_WAS_IGNORED.store(action.sa_sigaction == libc::SIG_IGN, Ordering::Relaxed);
+    }
+}
+
+/// Has the program that `command` becomes ignore SIGPIPE if this process was started so, as systemd
+/// starts services. The standard library would give it the default.
+pub(crate) fn pass_sigpipe_on(command: &mut Command) {
+    if PIPE_WAS_IGNORED.load(Ordering::Relaxed) {
+        let ignoring = || {
+            ignore(libc::SIGPIPE);
+            Ok(())
+        };
+        // SAFETY: between fork and exec, as well as before exec alone, it calls signal only, which
+        // may be called there.
+        unsafe { command.pre_exec(ignoring) };
+    }
 }
