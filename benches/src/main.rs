@@ -5,6 +5,7 @@
 
 mod calls;
 mod case;
+mod costs;
 mod cpu;
 mod host;
 mod metric;
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
         Some(Role::Traffic { tool }) => traffic::run(tool),
         Some(Role::SetUp(plan)) => set_up::run(plan),
         Some(Role::Calls(plan)) => calls::run(plan),
+        Some(Role::Costs(plan)) => costs::run(plan),
         None => match line.options.plan() {
             Ok(plan) => measure(&plan),
             Err(error) => {

@@ -2,6 +2,7 @@
 
 use crate::calls::Calls;
 use crate::case::Case;
+use crate::costs::Costs;
 use crate::peer::Peer;
 use crate::set_up::SetUp;
 use crate::traffic::Tool;
@@ -37,6 +38,8 @@ pub(crate) enum Role {
     /// Measures instead how fast two daemons do the same with each other, over sockets and into
     /// their data paths.
     Calls(Calls),
+    /// Measures instead what system calls cost under `adit exec` and without.
+    Costs(Costs),
     /// Runs one end of a measurement.
     #[command(hide = true)]
     Traffic {

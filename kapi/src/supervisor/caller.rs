@@ -8,7 +8,7 @@ use crate::sys::memory;
 use crate::sys::seccomp::{self, Notification};
 use adit_wire::netlink::Errno;
 use std::fs::{self, File};
-use std::io::{self, BufReader};
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
 
@@ -107,20 +107,29 @@ impl<'l> Caller<'l> {
 
     /// Writes to the caller's memory.
     pub(super) fn write(&self, address: u64, octets: &[u8]) -> Result<(), Errno> {
-        if octets.is_empty() {
+        self.write_pieces(&[(address, octets)])
+    }
+
+    /// Writes to several places of the caller's memory, up to the first where that cannot be.
+    fn write_pieces(&self, pieces: &[(u64, &[u8])]) -> Result<(), Errno> {
+        let mut pieces = pieces.iter().filter(|(_, octets)| !octets.is_empty());
+        let Some(first) = pieces.next() else {
             return Ok(());
-        }
+        };
         // The open files stay those of the same memory, whoever gets the thread's id.
         let memory = self.memory(true)?;
         let mappings = self.mappings()?;
         if !self.waits() {
             return Err(gone());
         }
-        // The file writes to read-only memory too, as debuggers want it.
-        if !mapping::writable(mappings, address, octets.len())? {
-            return Err(EFAULT);
+        for (address, octets) in std::iter::once(first).chain(pieces) {
+            // The file writes to read-only memory too, as debuggers want it.
+            if !mapping::writable(&mappings, *address, octets.len())? {
+                return Err(EFAULT);
+            }
+            memory.write_all_at(octets, *address).map_err(|_| EFAULT)?;
         }
-        memory.write_all_at(octets, address).map_err(|_| EFAULT)
+        Ok(())
     }
 
     /// Writes as much of an address as the caller has room for, and how long it is, as getsockname
@@ -128,8 +137,8 @@ impl<'l> Caller<'l> {
     pub(super) fn write_sized(&self, address: u64, len: u64, name: &[u8]) -> Result<(), Errno> {
         let room = i32::from_ne_bytes(self.array(len)?);
         let room = usize::try_from(room).map_err(|_| Errno::EINVAL)?;
-        self.write(address, name.get(..room).unwrap_or(name))?;
-        self.write(len, &(name.len() as u32).to_ne_bytes())
+        let told = (name.len() as u32).to_ne_bytes();
+        self.write_pieces(&[(address, name.get(..room).unwrap_or(name)), (len, &told)])
     }
 
     /// Writes as much of an option's number as the caller has room for, and how much that is.
@@ -138,8 +147,8 @@ impl<'l> Caller<'l> {
         let room = usize::try_from(room).map_err(|_| Errno::EINVAL)?;
         let octets = number.to_ne_bytes();
         let octets = octets.get(..room).unwrap_or(&octets);
-        self.write(value, octets)?;
-        self.write(len, &(octets.len() as u32).to_ne_bytes())
+        let told = (octets.len() as u32).to_ne_bytes();
+        self.write_pieces(&[(value, octets), (len, &told)])
     }
 
     fn memory(&self, writing: bool) -> Result<File, Errno> {
@@ -148,9 +157,8 @@ impl<'l> Caller<'l> {
         opened.map_err(|_| EFAULT)
     }
 
-    fn mappings(&self) -> Result<BufReader<File>, Errno> {
-        let opened = File::open(format!("/proc/{}/maps", self.call.tid));
-        opened.map(BufReader::new).map_err(|_| EFAULT)
+    fn mappings(&self) -> Result<File, Errno> {
+        File::open(format!("/proc/{}/maps", self.call.tid)).map_err(|_| EFAULT)
     }
 
     /// The inode of the socket that the caller has as descriptor `fd`.
