@@ -7,6 +7,8 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
 
+mod again;
+
 /// What a test gives back: any error fails it, as does a panic.
 pub type Test = Result<(), Box<dyn Error>>;
 
@@ -17,19 +19,17 @@ const MOST_THREADS: usize = 3;
 const PATIENCE: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// A test by name.
-pub fn test(name: impl Into<String>, body: impl FnOnce() -> Test + Send + 'static) -> Trial {
-    let body = || body().map_err(|error| Failed::from(error.to_string()));
-    Trial::test(name, body)
+static FAILURES: again::Failures = again::Failures::new();
+
+/// A test by name. As long as few tests fail, one that does runs a second time, which counts.
+pub fn test(name: impl Into<String>, body: impl Fn() -> Test + Send + 'static) -> Trial {
+    let name = name.into();
+    Trial::test(name.clone(), move || FAILURES.bear(&name, &body))
 }
 
 /// A test that needs `programs`. Where one is not installed it is shown as ignored and the reason is
 /// printed; in continuous integration (CI=true) it fails.
-pub fn needing(
-    programs: &[&str],
-    name: &str,
-    body: impl FnOnce() -> Test + Send + 'static,
-) -> Trial {
+pub fn needing(programs: &[&str], name: &str, body: impl Fn() -> Test + Send + 'static) -> Trial {
     let missing = programs.iter().find(|program| !is_installed(program));
     let reason = missing.map(|program| format!("{program} is not installed"));
     unless(reason, name, body)
@@ -55,7 +55,7 @@ fn cache() -> PathBuf {
 pub fn needing_unpacked(
     program: &Path,
     name: &str,
-    body: impl FnOnce() -> Test + Send + 'static,
+    body: impl Fn() -> Test + Send + 'static,
 ) -> Trial {
     let missing = !program.exists();
     let reason = missing.then(|| format!("{} is missing", program.display()));
@@ -66,7 +66,7 @@ pub fn needing_unpacked(
 pub fn needing_python(
     package: &str,
     name: &str,
-    body: impl FnOnce() -> Test + Send + 'static,
+    body: impl Fn() -> Test + Send + 'static,
 ) -> Trial {
     if !python_packages().join(package).exists() {
         let reason = format!("Python's package {package} is not installed");
@@ -75,11 +75,7 @@ pub fn needing_python(
     needing(&["python3"], name, body)
 }
 
-fn unless(
-    missing: Option<String>,
-    name: &str,
-    body: impl FnOnce() -> Test + Send + 'static,
-) -> Trial {
+fn unless(missing: Option<String>, name: &str, body: impl Fn() -> Test + Send + 'static) -> Trial {
     let trial = test(name, body);
     match missing {
         Some(reason) if env::var("CI").is_ok_and(|ci| ci == "true") => {

@@ -41,7 +41,7 @@ impl Shared {
     fn test(
         self: &Arc<Shared>,
         name: impl Into<String>,
-        body: impl FnOnce(&mut Rig) -> Test + Send + 'static,
+        body: impl Fn(&mut Rig) -> Test + Send + 'static,
     ) -> Trial {
         let shared = Arc::clone(self);
         test(name, move || {
