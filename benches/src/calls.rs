@@ -183,9 +183,14 @@ impl Drop for Lab {
 fn called(version: u8) -> String {
     format!(
         "[[listener]]\nname = \"l\"\nlocal = \"192.0.2.2\"\n\
-         [[peer]]\nname = \"p\"\nversion = {version}\nwindow = 64\nsession_profile = \"s\"\n{PROFILE}"
+         [[peer]]\nname = \"p\"\nversion = {version}\nwindow = 64\nsession_profile = \"s\"\n\
+         {PROFILE}{UNLIMITED}"
     )
 }
+
+/// By default a peer may open 2000 tunnels a second, and peers may place 20000 calls, which would be
+/// all that is measured.
+const UNLIMITED: &str = "[limits]\ntunnel_rate = 1000000\ncall_rate = 1000000\n";
 
 const PROFILE: &str = "[[session_profile]]\nname = \"s\"\npseudowire = \"ppp\"\n";
 
