@@ -2,6 +2,8 @@
 //! it to. `main.rs` calls [`cli::main`] and nothing else.
 #![deny(unsafe_code)]
 
+mod complaint;
+
 pub mod cli;
 pub mod config;
 pub mod control;

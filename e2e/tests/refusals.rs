@@ -170,6 +170,17 @@ fn a_second_daemon_is_refused() -> Test {
     let errors = String::from_utf8_lossy(&second.stderr);
     assert_eq!(second.status.code(), Some(1), "{errors}");
     assert_eq!(host.state(), state);
+    let elsewhere = host.daemon_command();
+    let elsewhere = elsewhere
+        .args(["--socket", "/nonexistent/socket"])
+        .output()?;
+    let errors = String::from_utf8_lossy(&elsewhere.stderr);
+    assert_eq!(elsewhere.status.code(), Some(1), "{errors}");
+    assert_eq!(errors.lines().count(), 1, "{errors}");
+    assert!(
+        errors.contains("--socket") && !errors.contains("os error"),
+        "{errors}"
+    );
     Ok(())
 }
 

@@ -46,9 +46,13 @@ pub(super) fn run(below: &ArgMatches, socket: &Address) -> Result<ExitCode, Fail
         log: log(below)?,
     };
     if !options.daemon.answers() {
+        let place = match socket {
+            Address::Namespace(_) => " in this network namespace",
+            Address::Path(_) => "",
+        };
         complain(format!(
-            "socket: no daemon answers on {socket} in this network namespace; programs find no \
-             L2TP in it until one is started with: adit run"
+            "socket: no daemon answers on {socket}{place}; programs find no L2TP until one is \
+             started with: adit run"
         ));
     }
     match launch(options, || say_what_is_idle(below)) {

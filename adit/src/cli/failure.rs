@@ -1,32 +1,11 @@
 //! How a command fails: a line on stderr for each thing that is wrong, and an exit status.
 
+pub(super) use crate::complaint::complain;
+
 use crate::control::ClientError;
 use crate::input::FieldError;
 use clap::error::{ContextKind, ErrorKind};
-use std::fmt::Display;
-use std::io::Write;
 use std::process::ExitCode;
-
-/// Writes a line to stderr, after the program's name. Where stderr takes nothing, the exit status
-/// has to do.
-pub(super) fn complain(line: impl Display) {
-    let line = without_numbers(&line.to_string());
-    let _ = writeln!(std::io::stderr(), "adit: {line}");
-}
-
-/// The text without the number that the standard library puts behind each of the operating
-/// system's refusals: whoever reads the words has no use for it.
-fn without_numbers(text: &str) -> String {
-    let mut parts = text.split(" (os error ");
-    let mut plain = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        plain += match part.split_once(')') {
-            Some((number, rest)) if number.parse::<i32>().is_ok() => rest,
-            Some(_) | None => part,
-        };
-    }
-    plain
-}
 
 /// Why a command ends without having done its work.
 #[derive(Debug)]
@@ -137,19 +116,4 @@ fn in_our_words(error: &clap::Error) -> String {
 /// The text without what would break its line or command a terminal.
 pub(super) fn one_line(text: &str) -> String {
     text.replace(|c: char| c.is_control(), " ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_of_errors_are_left_out() {
-        let text = "log: x: No such file or directory (os error 2); name another (os error)";
-        assert_eq!(
-            without_numbers(text),
-            "log: x: No such file or directory; name another (os error)"
-        );
-        assert_eq!(without_numbers("tunnel_id: 0"), "tunnel_id: 0");
-    }
 }

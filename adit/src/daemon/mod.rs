@@ -33,6 +33,7 @@ mod samples;
 
 pub(crate) use log::to as log_to;
 
+use crate::complaint::complain;
 use crate::control::Address;
 use adit_datapath::FastScope;
 use adit_datapath::limits::Without;
@@ -66,9 +67,7 @@ pub fn run(options: Options) -> ExitCode {
     match run::run(options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(reasons) => {
-            for reason in reasons {
-                eprintln!("adit: {reason}");
-            }
+            reasons.iter().for_each(complain);
             ExitCode::FAILURE
         }
     }

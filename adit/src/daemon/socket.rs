@@ -38,8 +38,11 @@ impl Listener {
             Address::Path(path) => (SocketAddrUnix::new(path), Some(path.clone())),
         };
         let refused = |err: rustix::io::Errno| {
-            let err = io::Error::from(err);
-            Error::system(&err, "socket", &format!("{address} cannot be opened"))
+            let text = format!(
+                "{address} cannot be opened: {}; give a place that can be written by --socket",
+                io::Error::from(err)
+            );
+            Error::new(Errno(err.raw_os_error()), "socket", text)
         };
         let name = name.map_err(refused)?;
         let socket = seqpacket().map_err(refused)?;

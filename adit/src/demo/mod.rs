@@ -6,6 +6,7 @@
 
 mod host;
 
+use crate::complaint::complain;
 use adit_lab::{Amount, Ping, Skip, become_root, require_tun, tcp_transfer, veth};
 use host::Host;
 use std::io::{self, Write};
@@ -80,7 +81,7 @@ pub fn run(options: Options) -> ExitCode {
     match demonstrate(&options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("adit: demo: {failure}");
+            complain(format!("demo: {failure}"));
             ExitCode::FAILURE
         }
     }
