@@ -134,8 +134,9 @@ impl Keeper {
 
     /// Has a session's programs do what `plan` says.
     fn install(&mut self, index: u32, plan: Plan) -> Result<(), Reason> {
-        self.suspend(index, Reason::Ended);
+        // First, lest the device's programs go and come back, for which some drivers reset it.
         self.join(plan.underlay)?;
+        self.suspend(index, Reason::Ended);
         let done = match (self.sessions.get_mut(&index), &self.tables) {
             (Some(kept), Some(tables)) => kept.start(&plan, tables),
             (None, _) | (_, None) => return Ok(()),
