@@ -113,7 +113,7 @@ pub struct Limits {
     pub max_tunnels: u32,
     /// Calls in all of them.
     pub max_sessions: u32,
-    /// Tunnels that peers may open, a second; more are left unanswered for the moment.
+    /// Tunnels that may be opened from one address, a second; more are left unanswered.
     pub tunnel_rate: u32,
     /// Calls that peers may place, a second.
     pub call_rate: u32,

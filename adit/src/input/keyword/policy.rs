@@ -112,7 +112,7 @@ keywords! {
     MAX_TUNNELS: u32 = "max_tunnels", "N", Number, count,
         "most tunnels at a time (default 65535)";
     TUNNEL_RATE: u32 = "tunnel_rate", "N", Number, count,
-        "tunnels that peers may open in a second (default 2000)";
+        "tunnels that may be opened from one address in a second (default 2000)";
     MAX_PPPD: u32 = "max_pppd", "N", Number, count,
         "most pppds that the daemon runs at a time (default 1000)";
     CALL_RATE: u32 = "call_rate", "N", Number, count,
