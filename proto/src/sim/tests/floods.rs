@@ -4,8 +4,6 @@ use super::kit::*;
 use crate::l2tp::config::{Limits, Rate};
 use crate::l2tp::{Encapsulation, MessageDrop, Path, Policy, Versions};
 use crate::sim::{Network, World};
-use adit_wire::l2tp::avp::{Framings, ProtocolVersion};
-use adit_wire::l2tp::control::v2;
 use adit_wire::l2tp::{SessionId, TunnelId, UdpMessage, V2ControlHeader};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
@@ -34,21 +32,9 @@ fn limits() -> Limits {
     }
 }
 
-fn sccrq(id: u16) -> Vec<u8> {
-    let message = v2::Message::Sccrq(v2::Sccrq {
-        protocol_version: ProtocolVersion::V1_0,
-        host_name: b"nobody",
-        framing_capabilities: Framings::BOTH,
-        assigned_tunnel: TunnelId(id.into()),
-        bearer_capabilities: None,
-        receive_window: None,
-        challenge: None,
-        tie_breaker: None,
-        firmware_revision: None,
-        vendor_name: None,
-        diffserv: None,
-        ecn: false,
-    });
+/// The datagram of one that asks for this tunnel.
+fn datagram(id: u16) -> Vec<u8> {
+    let message = sccrq(id.into());
     let mut avps = Vec::new();
     message.encode(&mut avps).expect("the values are sound");
     let header = V2ControlHeader {
@@ -69,7 +55,7 @@ fn sccrq(id: u16) -> Vec<u8> {
 fn flood(world: &mut World, source: IpAddr, id: u16) {
     let path = world.path(1, 0, Encapsulation::Udp);
     let local = (source, 1701).into();
-    world.inject(Path { local, ..path }, sccrq(id));
+    world.inject(Path { local, ..path }, datagram(id));
 }
 
 #[test]

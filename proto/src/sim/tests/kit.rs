@@ -6,7 +6,9 @@ use crate::l2tp::{
     SessionConfig, SessionKey, TunnelConfig, TunnelKey, Version, Versions,
 };
 use crate::sim::{Network, World};
-use adit_wire::l2tp::avp::{Framings, PwType};
+use adit_wire::l2tp::TunnelId;
+use adit_wire::l2tp::avp::{Framings, ProtocolVersion, PwType};
+use adit_wire::l2tp::control::v2;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -145,4 +147,22 @@ pub(super) fn assert_ends_clean(world: &mut World) {
             world.host(index)
         );
     }
+}
+
+/// An SCCRQ with nothing wrong in it, from a sender that would have this tunnel id.
+pub(super) fn sccrq(tunnel: u32) -> v2::Message<'static> {
+    v2::Message::Sccrq(v2::Sccrq {
+        protocol_version: ProtocolVersion::V1_0,
+        host_name: b"nobody",
+        framing_capabilities: Framings::BOTH,
+        assigned_tunnel: TunnelId(tunnel),
+        bearer_capabilities: None,
+        receive_window: None,
+        challenge: None,
+        tie_breaker: None,
+        firmware_revision: None,
+        vendor_name: None,
+        diffserv: None,
+        ecn: false,
+    })
 }

@@ -1,11 +1,9 @@
 //! A peer that speaks by the letter, and says what it should not.
 
 use crate::l2tp::{Encapsulation, Path, Policy, TunnelState, Versions};
-use crate::sim::tests::kit::{accepts, assert_ends_clean, config};
+use crate::sim::tests::kit::{accepts, assert_ends_clean, config, sccrq};
 use crate::sim::{Network, World};
-use adit_wire::l2tp::avp::{
-    Attribute, AvpName, ErrorCode, Framings, ProtocolVersion, Reason, write_raw,
-};
+use adit_wire::l2tp::avp::{Attribute, AvpName, ErrorCode, Framings, Reason, write_raw};
 use adit_wire::l2tp::control::{Quirks, v2};
 use adit_wire::l2tp::{SessionId, TunnelId, UdpMessage, V2ControlHeader};
 use std::net::SocketAddr;
@@ -51,7 +49,7 @@ impl Script {
     /// A tunnel that is open.
     fn open() -> Script {
         let mut script = Script::new();
-        script.say(&request());
+        script.say(&encoded(sccrq(77)));
         script.say(&encoded(v2::Message::Scccn(v2::Scccn {
             challenge_response: None,
         })));
@@ -142,31 +140,12 @@ const UNKNOWN: AvpName = AvpName {
     attribute: 999,
 };
 
-/// RFC 2661 §4.1: what is about a session costs the session, what is about the tunnel costs that.
-/// An SCCRQ with nothing wrong in it.
-fn request() -> Vec<u8> {
-    encoded(v2::Message::Sccrq(v2::Sccrq {
-        protocol_version: ProtocolVersion::V1_0,
-        host_name: b"script",
-        framing_capabilities: Framings::BOTH,
-        assigned_tunnel: TunnelId(77),
-        bearer_capabilities: None,
-        receive_window: None,
-        challenge: None,
-        tie_breaker: None,
-        firmware_revision: None,
-        vendor_name: None,
-        diffserv: None,
-        ecn: false,
-    }))
-}
-
 /// It opens no tunnel, and its sender is told why.
 #[test]
 fn a_request_that_cannot_be_understood_is_refused_with_the_reason() {
-    let mut unknown = request();
+    let mut unknown = encoded(sccrq(77));
     assert!(write_raw(&mut unknown, true, false, UNKNOWN, b"x"));
-    let mut cut = request();
+    let mut cut = encoded(sccrq(77));
     cut.extend([0x80, 5, 0, 0, 0, 9]);
     for (avps, error) in [(unknown, ErrorCode::UNKNOWN_AVP), (cut, ErrorCode::LENGTH)] {
         let mut script = Script::new();
@@ -176,6 +155,7 @@ fn a_request_that_cannot_be_understood_is_refused_with_the_reason() {
     }
 }
 
+/// RFC 2661 §4.1: what is about a session costs the session, what is about the tunnel costs that.
 #[test]
 fn unknown_avps_are_judged_by_their_m_bit() {
     let mut script = Script::open();
