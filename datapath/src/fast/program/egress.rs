@@ -1,9 +1,9 @@
 //! From a session's device to the network.
 
 use super::{
-    Assembler, BEHIND_ETHERNET, ETHERNET, FIXED_GSO, Family, Helper, If, L2TP, MAX_PACKET, Op,
-    PROTOCOL_TCP, PROTOCOL_UDP, Reg, SCRATCH, Size, UDP, add_headers, count_segments,
-    frame_headers, half, load_octets, skb, unless_recent, verdict, word,
+    Assembler, ETHERNET, FIXED_GSO, Family, Helper, If, L2TP, MAX_PACKET, Op, PROTOCOL_TCP,
+    PROTOCOL_UDP, Reg, SCRATCH, Size, UDP, add_headers, count_segments, frame_headers, half,
+    load_octets, replace_front, skb, unless_recent, verdict, word,
 };
 use crate::fast::assembler::{Label, Program};
 use std::net::{IpAddr, SocketAddr};
@@ -196,29 +196,14 @@ fn checksum(asm: &mut Assembler, known: &[u8]) {
 /// Makes room and puts the headers there.
 fn wrap(asm: &mut Assembler, spec: &Egress, leave: Label) {
     let room = spec.overhead() + ETHERNET;
-    let done = asm.label();
     let family = match spec.family() {
         Family::V4 => ENCAP_V4,
         Family::V6 => ENCAP_V6,
     };
     let inner = (ETHERNET as u64) << 56;
     let flags = FIXED_GSO | family | ENCAP_UDP | ENCAP_ETHERNET | inner;
-    asm.set(Reg::R1, Reg::R6);
     asm.set(Reg::R2, room as i32);
-    asm.set(Reg::R3, BEHIND_ETHERNET);
-    asm.set_double(Reg::R4, flags);
-    asm.call(Helper::SkbAdjustRoom);
-    asm.jump_if(Reg::R0, If::NotEqual, 0, leave);
-    asm.set(Reg::R1, Reg::R6);
-    asm.set(Reg::R2, 0);
-    asm.set(Reg::R3, Reg::Stack);
-    asm.op(Op::Add, Reg::R3, i32::from(BUFFER));
-    asm.set(Reg::R4, (ETHERNET + room) as i32);
-    asm.set(Reg::R5, 0);
-    asm.call(Helper::SkbStoreBytes);
-    asm.jump_if(Reg::R0, If::Equal, 0, done);
-    asm.exit_with(verdict::DROP);
-    asm.here(done);
+    replace_front(asm, flags, (BUFFER, ETHERNET + room), leave);
 }
 
 /// Counts the packet and sends it by the route and the neighbour that the kernel knows.

@@ -1,9 +1,9 @@
 //! From the network to the sessions' devices, packets as the kernel has received or merged them.
 
 use super::{
-    Assembler, BEHIND_ETHERNET, ETHERNET, Entry, FIXED_GSO, Family, Headers, Helper, INTO_DEVICE,
-    If, L2TP, MAX_REST, Op, Reg, SCRATCH, Size, Stay, add_headers, check_rest, count_segments,
-    frame_headers, load_octets, skb, verdict,
+    Assembler, ETHERNET, Entry, FIXED_GSO, Family, Headers, Helper, INTO_DEVICE, If, L2TP,
+    MAX_REST, Op, Reg, SCRATCH, Size, Stay, add_headers, check_rest, count_segments, frame_headers,
+    load_octets, replace_front, skb, verdict,
 };
 use crate::fast::assembler::{Label, Program};
 
@@ -113,27 +113,12 @@ fn frame_len(asm: &mut Assembler) {
 /// Takes the outer headers away. The kernel keeps an Ethernet header in front, which becomes the
 /// frame's.
 fn strip(asm: &mut Assembler, family: Family, leave: Label) {
-    let done = asm.label();
     asm.load(Size::Word, Reg::R2, Reg::R7, Entry::REST_LEN);
     asm.op(Op::Add, Reg::R2, (family.outer() + ETHERNET) as i32);
     asm.set(Reg::R1, 0);
     asm.op(Op::Sub, Reg::R1, Reg::R2);
     asm.set(Reg::R2, Reg::R1);
-    asm.set(Reg::R1, Reg::R6);
-    asm.set(Reg::R3, BEHIND_ETHERNET);
-    asm.set(Reg::R4, FIXED_GSO as i32);
-    asm.call(Helper::SkbAdjustRoom);
-    asm.jump_if(Reg::R0, If::NotEqual, 0, leave);
-    asm.set(Reg::R1, Reg::R6);
-    asm.set(Reg::R2, 0);
-    asm.set(Reg::R3, Reg::Stack);
-    asm.op(Op::Add, Reg::R3, i32::from(FRAME));
-    asm.set(Reg::R4, ETHERNET as i32);
-    asm.set(Reg::R5, 0);
-    asm.call(Helper::SkbStoreBytes);
-    asm.jump_if(Reg::R0, If::Equal, 0, done);
-    asm.exit_with(verdict::DROP);
-    asm.here(done);
+    replace_front(asm, FIXED_GSO, (FRAME, ETHERNET), leave);
     for (at, from) in [(Entry::PACKETS, COUNTS), (Entry::OCTETS, COUNTS + 8)] {
         asm.load(Size::Double, Reg::R1, Reg::Stack, from);
         asm.add_atomically(Reg::R7, at, Reg::R1);

@@ -321,6 +321,28 @@ fn load_octets(asm: &mut Assembler, from: Reg, offset: i32, to: i16, len: usize,
     asm.jump_if(Reg::R0, If::NotEqual, 0, leave);
 }
 
+/// Makes the packet R6 longer behind its Ethernet header, by as many octets as R2 says, or shorter where
+/// that is negative, by these flags of `bpf_skb_adjust_room`; then writes octets from the stack over its
+/// begin. Leaves a packet whose length cannot change. R0 to R5 are destroyed.
+fn replace_front(asm: &mut Assembler, flags: u64, (from, len): (i16, usize), leave: Label) {
+    let done = asm.label();
+    asm.set(Reg::R1, Reg::R6);
+    asm.set(Reg::R3, BEHIND_ETHERNET);
+    asm.set_double(Reg::R4, flags);
+    asm.call(Helper::SkbAdjustRoom);
+    asm.jump_if(Reg::R0, If::NotEqual, 0, leave);
+    asm.set(Reg::R1, Reg::R6);
+    asm.set(Reg::R2, 0);
+    asm.set(Reg::R3, Reg::Stack);
+    asm.op(Op::Add, Reg::R3, i32::from(from));
+    asm.set(Reg::R4, len as i32);
+    asm.set(Reg::R5, 0);
+    asm.call(Helper::SkbStoreBytes);
+    asm.jump_if(Reg::R0, If::Equal, 0, done);
+    asm.exit_with(verdict::DROP);
+    asm.here(done);
+}
+
 /// From a super-frame's length in R1, the length of its headers in R9 and the octets of payload in
 /// each of its segments in R2: R1 becomes the octets and R0 the number of all frames that it stands
 /// for. Leaves what is no super-frame. R2 and R3 are destroyed.
