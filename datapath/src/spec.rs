@@ -226,6 +226,22 @@ pub struct SessionSpec {
 }
 
 impl SessionSpec {
+    /// A session that carries PPP as in version 2 (RFC 2661): without device, cookies and sublayer,
+    /// tuned as if nothing was said.
+    pub fn ppp(key: SessionKey, peer_id: SessionId) -> SessionSpec {
+        SessionSpec {
+            key,
+            peer_id,
+            pseudowire: Pseudowire::Ppp,
+            ifname: None,
+            cookie: Cookie::EMPTY,
+            peer_cookie: Cookie::EMPTY,
+            sublayer: Sublayer::None,
+            peer_sublayer: Sublayer::None,
+            tuning: SessionTuning::default(),
+        }
+    }
+
     /// How the session numbers its packets before the first one.
     pub fn sequencing(&self) -> Sequencing {
         Sequencing {

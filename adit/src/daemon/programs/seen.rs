@@ -1,8 +1,8 @@
 //! What shows of programs' sockets.
 
 use super::Programs;
-use adit_datapath::spec::{Pseudowire, Retuning, SessionKey, SessionSpec};
-use adit_wire::l2tp::{Cookie, SessionId, Sublayer, TunnelId};
+use adit_datapath::spec::{Retuning, SessionKey, SessionSpec};
+use adit_wire::l2tp::{SessionId, TunnelId};
 use std::ops::Bound::{Excluded, Unbounded};
 
 impl Programs {
@@ -15,19 +15,11 @@ impl Programs {
     /// nothing.
     pub(in crate::daemon) fn management_session(&self, tunnel: TunnelId) -> Option<SessionSpec> {
         let manager = self.managers.get(&tunnel)?;
+        let session = SessionId(0);
+        let key = SessionKey { tunnel, session };
         Some(SessionSpec {
-            key: SessionKey {
-                tunnel,
-                session: SessionId(0),
-            },
-            peer_id: SessionId(0),
-            pseudowire: Pseudowire::Ppp,
-            ifname: None,
-            cookie: Cookie::EMPTY,
-            peer_cookie: Cookie::EMPTY,
-            sublayer: Sublayer::None,
-            peer_sublayer: Sublayer::None,
             tuning: manager.tuning,
+            ..SessionSpec::ppp(key, SessionId(0))
         })
     }
 

@@ -5,7 +5,7 @@ use crate::counters::{Counters, DropReason};
 use crate::ppp::{End, Ending, File, Ppp};
 use crate::spec::*;
 use crate::user::{Options, UserDatapath};
-use adit_wire::l2tp::{Cookie, SessionId, Sublayer, TunnelId};
+use adit_wire::l2tp::{SessionId, TunnelId};
 use rustix::thread::UnshareFlags;
 use socket2::Socket;
 use std::io::{Read, Write};
@@ -82,17 +82,7 @@ impl Bench {
             tunnel: TUNNEL,
             session: SessionId(id),
         };
-        let spec = SessionSpec {
-            key,
-            peer_id: SessionId(id + 100),
-            pseudowire: Pseudowire::Ppp,
-            ifname: None,
-            cookie: Cookie::EMPTY,
-            peer_cookie: Cookie::EMPTY,
-            sublayer: Sublayer::None,
-            peer_sublayer: Sublayer::None,
-            tuning: SessionTuning::default(),
-        };
+        let spec = SessionSpec::ppp(key, SessionId(id + 100));
         self.datapath.apply(&Change::AddSession(spec)).unwrap();
         key
     }

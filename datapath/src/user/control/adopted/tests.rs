@@ -4,7 +4,7 @@ use crate::ppp::{End, Ending};
 use crate::spec::*;
 use crate::user::{Event, Options, UserDatapath};
 use crate::{Datapath, Error};
-use adit_wire::l2tp::{Cookie, SessionId, Sublayer, TunnelId};
+use adit_wire::l2tp::{SessionId, TunnelId};
 use adit_wire::netlink::Errno;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use std::io::{Read, Write};
@@ -89,17 +89,7 @@ impl Bench {
             tunnel: TunnelId(tunnel),
             session: SessionId(1),
         };
-        let spec = SessionSpec {
-            key,
-            peer_id: SessionId(2),
-            pseudowire: Pseudowire::Ppp,
-            ifname: None,
-            cookie: Cookie::EMPTY,
-            peer_cookie: Cookie::EMPTY,
-            sublayer: Sublayer::None,
-            peer_sublayer: Sublayer::None,
-            tuning: SessionTuning::default(),
-        };
+        let spec = SessionSpec::ppp(key, SessionId(2));
         self.datapath.apply(&Change::AddSession(spec)).unwrap();
         let (end, socket) = End::pair().unwrap();
         let ppp = self.datapath.ppp();
