@@ -181,14 +181,17 @@ impl Options {
     }
 
     fn subjects(&self, peers: &[Peer]) -> anyhow::Result<Vec<Subject>> {
+        let named = !peers.is_empty();
+        let peers = peers.or_all(&Peer::ALL).into_iter();
         if self.sessions.is_empty() {
-            let peers = peers.or_all(&Peer::USUAL);
             return Ok(peers
-                .into_iter()
+                .filter(|peer| named || peer.is_usual())
                 .map(|peer| Subject { peer, sessions: 1 })
                 .collect());
         }
-        let peers = peers.or_all(&[Peer::AditUdp]);
+        let peers: Vec<Peer> = peers
+            .filter(|peer| named || *peer == Peer::AditUdp)
+            .collect();
         if let Some(peer) = peers.iter().find(|peer| !peer.has_sessions()) {
             bail!(
                 "--sessions: {} has none; give --only adit-udp or adit-ip",
@@ -252,10 +255,7 @@ impl<T: Copy + PartialEq> OrAll<T> for [T] {
         let chosen = all
             .iter()
             .filter(|item| self.is_empty() || self.contains(item));
-        let mut chosen: Vec<T> = chosen.copied().collect();
-        // What is not among the defaults was still asked for.
-        chosen.extend(self.iter().filter(|item| !all.contains(item)));
-        chosen
+        chosen.copied().collect()
     }
 }
 

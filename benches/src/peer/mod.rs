@@ -49,17 +49,6 @@ pub(crate) enum Peer {
 }
 
 impl Peer {
-    /// Those that are measured unless others are asked for.
-    pub(crate) const USUAL: [Peer; 7] = [
-        Peer::Bare,
-        Peer::Vxlan,
-        Peer::Gretap,
-        Peer::Fastd,
-        Peer::AditUdp,
-        Peer::AditFast,
-        Peer::AditIp,
-    ];
-
     /// All of them, in the order of the report.
     pub(crate) const ALL: [Peer; 10] = [
         Peer::Bare,
@@ -73,6 +62,20 @@ impl Peer {
         Peer::AditPpp,
         Peer::AditXl2tpd,
     ];
+
+    /// Whether it is measured unless others are asked for.
+    pub(crate) fn is_usual(self) -> bool {
+        match self {
+            Peer::AditPlain | Peer::AditPpp | Peer::AditXl2tpd => false,
+            Peer::Bare
+            | Peer::Vxlan
+            | Peer::Gretap
+            | Peer::Fastd
+            | Peer::AditUdp
+            | Peer::AditFast
+            | Peer::AditIp => true,
+        }
+    }
 
     /// The word that selects it on the command line.
     pub(crate) fn name(self) -> &'static str {
