@@ -86,6 +86,8 @@ pub(crate) enum Helper {
     KtimeGetNs = 5,
     RandomWord = 7,
     SkbStoreBytes = 9,
+    SkbVlanPush = 18,
+    SkbVlanPop = 19,
     Redirect = 23,
     SkbLoadBytes = 26,
     XdpAdjustHead = 44,

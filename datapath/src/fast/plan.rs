@@ -1,7 +1,7 @@
 //! For which sessions there is a fast path, and what it has to know of them.
 
 use super::facts::{Ends, Facts};
-use super::program::{ETHERNET, Egress, Entry, Family, MAX_REST, key};
+use super::program::{ETHERNET, Egress, Entry, Family, MAX_REST, TAG, key};
 use crate::spec::{Encap, TxChecksum};
 use crate::user::devices::is_here;
 use crate::user::port::Port;
@@ -118,7 +118,7 @@ impl Plan {
             return Err(Reason::Ipsec);
         }
         let class = line.mark().fixed().ok_or(Reason::Class)?;
-        let mtu = check_device(port)?;
+        let (longest, longest_tagged) = check_device(port)?;
         let underlay = facts.way(&Ends::of(port)).ok_or(Reason::NoRoute)?;
         if underlay == port.device.index {
             return Err(Reason::OwnRoute);
@@ -126,7 +126,6 @@ impl Plan {
         if scope == Scope::Wires && facts.is_veth(underlay) {
             return Err(Reason::Veth);
         }
-        let longest = mtu + ETHERNET as u32;
         let mut header = Vec::new();
         line.session.append_header(&mut header);
         let ttl = match tuning.marks.ttl() {
@@ -142,11 +141,13 @@ impl Plan {
                 dont_fragment: line.outer.dont_fragment(),
                 header,
                 longest,
+                longest_tagged,
             },
             underlay,
             family: Family::of(local.ip()),
             key: key(remote, local, line.session.key.session.0),
-            entry: entry(port, longest),
+            // As user space takes them, which looks for no tag.
+            entry: entry(port, longest + TAG as u32),
         })
     }
 }
@@ -189,8 +190,9 @@ fn check_tunnel(port: &Port) -> Result<(), Reason> {
     Ok(())
 }
 
-/// The device's MTU, where frames of that length get through.
-fn check_device(port: &Port) -> Result<u32, Reason> {
+/// The octets of the longest frames that the device's MTU admits, where they get through; and of the
+/// longest of those with a tag that do.
+fn check_device(port: &Port) -> Result<(u32, u32), Reason> {
     let device = &*port.device;
     if device.is_lost() || device.is_away() || !is_here(&device.tap) {
         return Err(Reason::DeviceElsewhere);
@@ -200,12 +202,14 @@ fn check_device(port: &Port) -> Result<u32, Reason> {
         return Err(Reason::DeviceDown);
     }
     let path = port.line.outer.path.mtu();
-    let overhead = port.line.overhead() + ETHERNET;
-    if link.mtu + overhead as u32 > path {
+    let overhead = port.line.overhead() as u32;
+    let longest = link.mtu + ETHERNET as u32;
+    if longest + overhead > path {
         let device = link.mtu;
         return Err(Reason::Mtu { device, path });
     }
-    Ok(link.mtu)
+    let tagged = longest + TAG as u32;
+    Ok((longest, tagged.min(path - overhead)))
 }
 
 fn entry(port: &Port, longest: u32) -> Entry {

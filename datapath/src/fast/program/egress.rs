@@ -1,9 +1,10 @@
 //! From a session's device to the network.
 
+use super::segments::{SCRATCH, add_headers, count_segments, frame_headers};
 use super::{
     Assembler, ETHERNET, FIXED_GSO, Family, Helper, If, L2TP, MAX_PACKET, Op, PROTOCOL_TCP,
-    PROTOCOL_UDP, Reg, SCRATCH, Size, UDP, add_headers, count_segments, frame_headers, half,
-    load_octets, replace_front, skb, unless_recent, verdict, word,
+    PROTOCOL_UDP, Reg, Size, TAG, UDP, half, load_octets, replace_front, skb, tag, unless_recent,
+    verdict, word,
 };
 use crate::fast::assembler::{Label, Program};
 use std::net::{IpAddr, SocketAddr};
@@ -28,24 +29,31 @@ pub(crate) struct Egress {
     pub(crate) header: Vec<u8>,
     /// Octets of the longest frame that the session's device gives.
     pub(crate) longest: u32,
+    /// Octets of the longest one with a tag in it that still fits the path.
+    pub(crate) longest_tagged: u32,
 }
 
 /// Registers: R6 the packet, R7 its length, R8 zero and then packets, R9 octets of L2TP.
 const PACKETS: i16 = -8;
 /// In the array's value.
 const OTHERS_SEEN: i16 = super::Count::LEN as i16;
+const LONG_SEEN: i16 = OTHERS_SEEN + 8;
 const OCTETS: i16 = -16;
 /// The device that the packet leaves by.
 const UNDERLAY: i16 = -24;
-const BUFFER: i16 = UNDERLAY - 96;
+/// Octets of the frame's tag, and of the longest frame that is taken.
+const TAG_LEN: i16 = UNDERLAY - 4;
+const LONGEST: i16 = TAG_LEN - 4;
+const BUFFER: i16 = LONGEST - 104;
 /// The IP header in the buffer.
 const IP: i16 = BUFFER + ETHERNET as i16;
 const SCRATCH_AT: i16 = BUFFER - SCRATCH;
 
 /// Wraps what leaves the session's device and hands it to the underlay, which the array `way` tells
 /// ([`WAY`](super::WAY)); counts in the first value of the array `counts`, of [`SENT`](super::SENT)
-/// octets. Frames that are neither IPv4 nor IPv6, tagged
-/// or too long ones, and super-frames of UDP, are left to user space.
+/// octets. Frames that are neither IPv4 nor IPv6,
+/// those with another tag than one of IEEE 802.1Q, too long ones, and super-frames of UDP, are left to
+/// user space.
 pub(crate) fn egress(spec: &Egress, counts: i32, way: i32) -> Program {
     let mut asm = Assembler::default();
     let leave = asm.label();
@@ -67,15 +75,26 @@ fn take(asm: &mut Assembler, spec: &Egress, way: i32, leave: Label) {
     asm.load(Size::Word, Reg::R1, Reg::R2, 0);
     asm.jump_if(Reg::R1, If::Equal, 0, leave);
     asm.store(Size::Word, Reg::Stack, UNDERLAY, Reg::R1);
-    asm.load(Size::Word, Reg::R1, Reg::R6, skb::VLAN_PRESENT);
-    asm.jump_if(Reg::R1, If::NotEqual, 0, leave);
+    asm.set(Reg::R8, 0);
+    tag::find(asm, TAG_LEN, SCRATCH_AT, leave);
     asm.load(Size::Word, Reg::R1, Reg::R6, skb::PROTOCOL);
     asm.jump_if(Reg::R1, If::Equal, half(Family::V4.ethertype()), ip);
     asm.jump_if(Reg::R1, If::NotEqual, half(Family::V6.ethertype()), leave);
     asm.here(ip);
-    asm.load(Size::Word, Reg::R7, Reg::R6, skb::LEN);
+    measure(asm, spec);
     asm.jump_if(Reg::R7, If::Greater, longest_super_frame(spec), leave);
-    asm.set(Reg::R8, 0);
+}
+
+/// The frame's length with its tag, in R7, and the longest that may go. R1 is destroyed.
+fn measure(asm: &mut Assembler, spec: &Egress) {
+    let plain = asm.label();
+    asm.load(Size::Word, Reg::R7, Reg::R6, skb::LEN);
+    asm.store(Size::Word, Reg::Stack, LONGEST, spec.longest as i32);
+    asm.load(Size::Word, Reg::R1, Reg::Stack, TAG_LEN);
+    asm.jump_if(Reg::R1, If::Equal, 0, plain);
+    asm.op(Op::Add, Reg::R7, TAG as i32);
+    asm.store(Size::Word, Reg::Stack, LONGEST, spec.longest_tagged as i32);
+    asm.here(plain);
 }
 
 /// Finds how many packets a frame makes, and of how many octets. Leaves those that are too long, and
@@ -86,22 +105,24 @@ fn count(asm: &mut Assembler, spec: &Egress, counts: i32, leave: Label) {
     asm.jump_if(Reg::R2, If::Equal, 0, whole);
 
     frame_headers(asm, SCRATCH_AT, other);
+    asm.load(Size::Word, Reg::R1, Reg::Stack, TAG_LEN);
+    asm.op(Op::Add, Reg::R9, Reg::R1);
     asm.load(Size::Word, Reg::R2, Reg::R6, skb::GSO_SIZE);
     asm.set(Reg::R1, Reg::R2);
     asm.op(Op::Add, Reg::R1, Reg::R9);
-    asm.jump_if(Reg::R1, If::Greater, spec.longest as i32, leave);
+    check_length(asm, counts, leave);
+    asm.load(Size::Word, Reg::R2, Reg::R6, skb::GSO_SIZE);
     asm.set(Reg::R1, Reg::R7);
     count_segments(asm, leave);
     asm.jump(counted);
 
     asm.here(other);
-    asm.call(Helper::KtimeGetNs);
-    asm.set_map_value(Reg::R1, counts);
-    asm.store(Size::Double, Reg::R1, OTHERS_SEEN, Reg::R0);
+    note_now(asm, counts, OTHERS_SEEN);
     asm.jump(leave);
 
     asm.here(whole);
-    asm.jump_if(Reg::R7, If::Greater, spec.longest as i32, leave);
+    asm.set(Reg::R1, Reg::R7);
+    check_length(asm, counts, leave);
     check_others(asm, counts, leave);
     asm.set(Reg::R1, Reg::R7);
     asm.set(Reg::R0, 1);
@@ -110,6 +131,34 @@ fn count(asm: &mut Assembler, spec: &Egress, counts: i32, leave: Label) {
     add_headers(asm);
     asm.store(Size::Double, Reg::Stack, PACKETS, Reg::R0);
     asm.store(Size::Double, Reg::Stack, OCTETS, Reg::R1);
+}
+
+/// Leaves frames of R1 octets where these are too many. After tagged ones, all that are tagged are left
+/// for a while: they may be of the same flow. Of a device whose MTU leaves a tag no room, they are many.
+/// R0 to R5 are destroyed, R8 is zero.
+fn check_length(asm: &mut Assembler, counts: i32, leave: Label) {
+    let (fits, free) = (asm.label(), asm.label());
+    asm.load(Size::Word, Reg::R2, Reg::Stack, LONGEST);
+    asm.load(Size::Word, Reg::R3, Reg::Stack, TAG_LEN);
+    asm.jump_if(Reg::R1, If::Less, Reg::R2, fits);
+    asm.jump_if(Reg::R1, If::Equal, Reg::R2, fits);
+    asm.jump_if(Reg::R3, If::Equal, 0, leave);
+    note_now(asm, counts, LONG_SEEN);
+    asm.jump(leave);
+    asm.here(fits);
+    asm.jump_if(Reg::R3, If::Equal, 0, free);
+    asm.set_map_value(Reg::R8, counts);
+    unless_recent(asm, Reg::R8, LONG_SEEN, free);
+    asm.jump(leave);
+    asm.here(free);
+    asm.set(Reg::R8, 0);
+}
+
+/// Stores the time in the array's value. R0 to R5 are destroyed.
+fn note_now(asm: &mut Assembler, counts: i32, at: i16) {
+    asm.call(Helper::KtimeGetNs);
+    asm.set_map_value(Reg::R1, counts);
+    asm.store(Size::Double, Reg::R1, at, Reg::R0);
 }
 
 /// Leaves what is not TCP for a while after a super-frame of something else: it may be of the same
@@ -146,6 +195,11 @@ fn build(asm: &mut Assembler, spec: &Egress, leave: Label) {
     }
     let frame = IP + outer.len() as i16;
     load_octets(asm, Reg::R8, 0, frame, ETHERNET, leave);
+    let plain = asm.label();
+    asm.load(Size::Word, Reg::R1, Reg::Stack, TAG_LEN);
+    asm.jump_if(Reg::R1, If::Equal, 0, plain);
+    tag::write(asm, frame);
+    asm.here(plain);
     let ip = spec.family().header();
     let udp_len = (UDP + spec.header.len()) as i32;
     length(asm, IP + ip as i16 + 4, udp_len);
@@ -195,13 +249,25 @@ fn checksum(asm: &mut Assembler, known: &[u8]) {
 
 /// Makes room and puts the headers there.
 fn wrap(asm: &mut Assembler, spec: &Egress, leave: Label) {
-    let room = spec.overhead() + ETHERNET;
+    let (plain, done) = (asm.label(), asm.label());
+    asm.load(Size::Word, Reg::R1, Reg::Stack, TAG_LEN);
+    asm.jump_if(Reg::R1, If::Equal, 0, plain);
+    wrap_behind(asm, spec, ETHERNET + TAG, leave);
+    tag::forget(asm);
+    asm.jump(done);
+    asm.here(plain);
+    wrap_behind(asm, spec, ETHERNET, leave);
+    asm.here(done);
+}
+
+/// As [`wrap`], for a frame whose own header has so many octets.
+fn wrap_behind(asm: &mut Assembler, spec: &Egress, inner: usize, leave: Label) {
+    let room = spec.overhead() + inner;
     let family = match spec.family() {
         Family::V4 => ENCAP_V4,
         Family::V6 => ENCAP_V6,
     };
-    let inner = (ETHERNET as u64) << 56;
-    let flags = FIXED_GSO | family | ENCAP_UDP | ENCAP_ETHERNET | inner;
+    let flags = FIXED_GSO | family | ENCAP_UDP | ENCAP_ETHERNET | (inner as u64) << 56;
     asm.set(Reg::R2, room as i32);
     replace_front(asm, flags, (BUFFER, ETHERNET + room), leave);
 }

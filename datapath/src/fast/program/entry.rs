@@ -4,8 +4,9 @@
 pub(crate) const MAX_REST: usize = 12;
 
 /// Octets of a session's value in the array where [`egress`](super::egress()) counts: a [`Count`],
-/// and when the last super-frame of UDP went, in nanoseconds of the machine's life.
-pub(crate) const SENT: usize = Count::LEN + 8;
+/// and when the last super-frame of UDP went and the last tagged frame that was too long, both in
+/// nanoseconds of the machine's life.
+pub(crate) const SENT: usize = Count::LEN + 16;
 
 /// Octets of a session's value in the array that tells [`egress`](super::egress()) its way: the
 /// interface index of the device that packets leave by. While it is 0, the program takes nothing.

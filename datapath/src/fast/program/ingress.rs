@@ -1,9 +1,9 @@
 //! From the network to the sessions' devices, packets as the kernel has received or merged them.
 
+use super::segments::{SCRATCH, add_headers, count_segments, frame_headers};
 use super::{
     Assembler, ETHERNET, Entry, FIXED_GSO, Family, Headers, Helper, INTO_DEVICE, If, L2TP,
-    MAX_REST, Op, Reg, SCRATCH, Size, Stay, add_headers, check_rest, count_segments, frame_headers,
-    load_octets, replace_front, skb, verdict,
+    MAX_REST, Op, Reg, Size, Stay, check_rest, load_octets, replace_front, skb, verdict,
 };
 use crate::fast::assembler::{Label, Program};
 

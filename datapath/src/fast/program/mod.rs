@@ -8,11 +8,14 @@ mod early;
 mod egress;
 mod entry;
 mod ingress;
+mod segments;
+mod tag;
 
 pub(crate) use early::{behind, early};
 pub(crate) use egress::{Egress, egress};
 pub(crate) use entry::{Count, Entry, MAX_REST, SENT, WAY};
 pub(crate) use ingress::ingress;
+pub(crate) use tag::TAG;
 
 use super::assembler::{Assembler, Helper, If, Label, Op, Reg, Size};
 use std::net::{IpAddr, SocketAddr};
@@ -31,7 +34,10 @@ const PROTOCOL_UDP: i32 = 17;
 mod skb {
     pub(super) const LEN: i16 = 0;
     pub(super) const PROTOCOL: i16 = 16;
+    /// A tag that the kernel holds beside the frame: whether there is one, what is in it, and its type.
     pub(super) const VLAN_PRESENT: i16 = 20;
+    pub(super) const VLAN_TCI: i16 = 24;
+    pub(super) const VLAN_PROTO: i16 = 28;
     pub(super) const DATA: i16 = 76;
     pub(super) const DATA_META: i16 = 140;
     pub(super) const GSO_SIZE: i16 = 176;
@@ -272,41 +278,6 @@ fn check_rest(asm: &mut Assembler, from: Reg, offset: i16, leave: Label) {
     }
 }
 
-/// Octets that [`frame_headers`] needs on the stack.
-const SCRATCH: i16 = 40;
-
-/// The length of the headers of a super-frame of TCP, from its Ethernet header, which begins R8
-/// octets into the packet R6, to the end of TCP's: in R9. Leaves one of another kind. R0 to R5 are
-/// destroyed.
-fn frame_headers(asm: &mut Assembler, scratch: i16, leave: Label) {
-    const IP: i16 = ETHERNET as i16;
-    let (v6, found) = (asm.label(), asm.label());
-    load_octets(asm, Reg::R8, 0, scratch, ETHERNET + 20, leave);
-    asm.load(Size::Half, Reg::R1, Reg::Stack, scratch + 12);
-    asm.jump_if(Reg::R1, If::Equal, half(Family::V6.ethertype()), v6);
-    asm.jump_if(Reg::R1, If::NotEqual, half(Family::V4.ethertype()), leave);
-    asm.load(Size::Octet, Reg::R1, Reg::Stack, scratch + IP + 9);
-    asm.jump_if(Reg::R1, If::NotEqual, PROTOCOL_TCP, leave);
-    asm.load(Size::Octet, Reg::R9, Reg::Stack, scratch + IP);
-    asm.op(Op::And, Reg::R9, 0x0f);
-    asm.op(Op::Shl, Reg::R9, 2);
-    asm.jump(found);
-    asm.here(v6);
-    asm.load(Size::Octet, Reg::R1, Reg::Stack, scratch + IP + 6);
-    asm.jump_if(Reg::R1, If::NotEqual, PROTOCOL_TCP, leave);
-    asm.set(Reg::R9, Family::V6.header() as i32);
-    asm.here(found);
-    asm.op(Op::Add, Reg::R9, ETHERNET as i32);
-    // The octet with TCP's data offset.
-    asm.set(Reg::R2, Reg::R8);
-    asm.op(Op::Add, Reg::R2, Reg::R9);
-    load_octets(asm, Reg::R2, 12, scratch, 1, leave);
-    asm.load(Size::Octet, Reg::R1, Reg::Stack, scratch);
-    asm.op(Op::Shr, Reg::R1, 4);
-    asm.op(Op::Shl, Reg::R1, 2);
-    asm.op(Op::Add, Reg::R9, Reg::R1);
-}
-
 /// Copies octets of the packet R6, from `from + offset` on, to the stack.
 fn load_octets(asm: &mut Assembler, from: Reg, offset: i32, to: i16, len: usize, leave: Label) {
     asm.set(Reg::R2, from);
@@ -341,30 +312,6 @@ fn replace_front(asm: &mut Assembler, flags: u64, (from, len): (i16, usize), lea
     asm.jump_if(Reg::R0, If::Equal, 0, done);
     asm.exit_with(verdict::DROP);
     asm.here(done);
-}
-
-/// From a super-frame's length in R1, the length of its headers in R9 and the octets of payload in
-/// each of its segments in R2: R1 becomes the octets and R0 the number of all frames that it stands
-/// for. Leaves what is no super-frame. R2 and R3 are destroyed.
-fn count_segments(asm: &mut Assembler, leave: Label) {
-    asm.jump_if(Reg::R9, If::Greater, Reg::R1, leave);
-    asm.set(Reg::R0, Reg::R1);
-    asm.op(Op::Sub, Reg::R0, Reg::R9);
-    asm.jump_if(Reg::R0, If::Equal, 0, leave);
-    asm.op(Op::Add, Reg::R0, Reg::R2);
-    asm.op(Op::Sub, Reg::R0, 1);
-    asm.op(Op::Div, Reg::R0, Reg::R2);
-    asm.set(Reg::R3, Reg::R0);
-    asm.op(Op::Sub, Reg::R3, 1);
-    asm.op(Op::Mul, Reg::R3, Reg::R9);
-    asm.op(Op::Add, Reg::R1, Reg::R3);
-}
-
-/// Has the frames that a super-frame is cut into counted by their L2TP headers too, of R3 octets
-/// each: packets in R0, octets in R1. R3 is destroyed.
-fn add_headers(asm: &mut Assembler) {
-    asm.op(Op::Mul, Reg::R3, Reg::R0);
-    asm.op(Op::Add, Reg::R1, Reg::R3);
 }
 
 #[cfg(test)]

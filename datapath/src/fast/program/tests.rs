@@ -171,6 +171,59 @@ fn egress_leaves_other_kinds_of_frames_and_longer_ones() {
 }
 
 #[test]
+fn egress_leaves_other_tags_and_what_else_is_tagged() {
+    if !able() {
+        return;
+    }
+    let spec = egress_of(&sample(), 1514);
+    let counts = Map::create(MapKind::Array, 4, SENT, 1).unwrap();
+    let program = loaded(
+        Hook::Egress,
+        &egress(&spec, counts.number(), way().number()),
+    );
+    let left: [&[u8]; 4] = [
+        &[0x88, 0xa8, 0, 7, 8, 0],
+        &[0x81, 0, 0, 7, 0x81, 0, 0, 8, 8, 0],
+        &[0x88, 0xa8, 0, 7, 0x81, 0, 0, 8, 8, 0],
+        &[0x81, 0, 0, 7, 8, 6],
+    ];
+    for header in left {
+        let frame = [&[7; 12][..], header, &[9; 100]].concat();
+        assert_eq!(run(&program, &frame), (LEFT, frame));
+    }
+}
+
+/// A tag may be more than the path admits. What follows such a frame, tagged as it is, must not
+/// overtake it.
+#[test]
+fn a_long_tagged_frame_leaves_tagged_ones_to_user_space_for_a_while() {
+    if !able() {
+        return;
+    }
+    let spec = Egress {
+        longest_tagged: 114,
+        ..egress_of(&sample(), 114)
+    };
+    let counts = Map::create(MapKind::Array, 4, SENT, 1).unwrap();
+    let program = loaded(
+        Hook::Egress,
+        &egress(&spec, counts.number(), way().number()),
+    );
+    let plain = |len| [&[7; 12][..], &[8, 0], &vec![9; len]].concat();
+    let tagged = |len| [&[7; 12][..], &[0x81, 0, 0, 7, 8, 0], &vec![9; len]].concat();
+    let verdict = |frame: &[u8]| run(&program, frame).0;
+    assert_eq!(verdict(&tagged(96)), REDIRECTED);
+    assert_eq!(verdict(&tagged(97)), LEFT);
+    assert_eq!(verdict(&tagged(96)), LEFT);
+    assert_eq!(verdict(&plain(100)), REDIRECTED);
+    counts.set(&[0; 4], &[0; SENT]).unwrap();
+    assert_eq!(verdict(&tagged(96)), REDIRECTED);
+    // Another one that is too long concerns no tagged ones.
+    assert_eq!(verdict(&plain(101)), LEFT);
+    assert_eq!(verdict(&tagged(96)), REDIRECTED);
+}
+
+#[test]
 fn egress_leaves_everything_while_it_has_no_way() {
     if !able() {
         return;

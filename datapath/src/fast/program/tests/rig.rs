@@ -61,7 +61,7 @@ impl Agreed {
             rest,
             rest_len: (header.len() - L2TP) as u32,
             device: 1,
-            longest: 1514,
+            longest: 1518,
             ..Entry::default()
         }
     }
@@ -210,6 +210,7 @@ pub(super) fn egress_of(agreed: &Agreed, longest: u32) -> Egress {
         dont_fragment: false,
         header: agreed.header(),
         longest,
+        longest_tagged: longest + TAG as u32,
     }
 }
 
@@ -221,12 +222,17 @@ pub(super) fn way() -> Map {
 }
 
 /// A frame whose type says IPv4 or IPv6, which alone egress takes, of a length that the device
-/// admits.
+/// admits, with and without a tag.
 pub(super) fn frame() -> impl Strategy<Value = Vec<u8>> {
     let kind = prop_oneof![Just([0x08, 0x00]), Just([0x86, 0xdd])];
+    let tag = prop_oneof![
+        Just(Vec::new()),
+        any::<[u8; 2]>().prop_map(|tci| [[0x81, 0x00], tci].concat()),
+    ];
     let payload = proptest::collection::vec(any::<u8>(), 60..1500);
-    (any::<[u8; 12]>(), kind, payload)
-        .prop_map(|(addresses, kind, payload)| [&addresses[..], &kind, &payload].concat())
+    (any::<[u8; 12]>(), tag, kind, payload).prop_map(|(addresses, tag, kind, payload)| {
+        [&addresses[..], &tag, &kind, &payload].concat()
+    })
 }
 
 pub(super) fn sample() -> Agreed {
