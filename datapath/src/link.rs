@@ -1,11 +1,14 @@
 //! Network devices as rtnetlink shows them: the few questions and orders the data path has.
 
 use netlink_packet_core::{
-    NLM_F_ACK, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
+    NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage,
+    NetlinkPayload,
 };
 use netlink_packet_route::AddressFamily;
 use netlink_packet_route::RouteNetlinkMessage;
-use netlink_packet_route::link::{InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage};
+use netlink_packet_route::link::{
+    InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo, LinkMessage,
+};
 use netlink_packet_route::route::{RouteAddress, RouteAttribute, RouteMessage, RouteType};
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 use std::io;
@@ -20,6 +23,8 @@ pub(crate) struct Link {
     pub(crate) index: u32,
     pub(crate) name: String,
     pub(crate) mtu: u32,
+    /// What somebody has called it besides.
+    pub(crate) alias: Option<String>,
     /// Whether it is an end of a veth pair.
     pub(crate) veth: bool,
     /// The link-layer address.
@@ -130,6 +135,41 @@ impl Links {
             .map(drop)
     }
 
+    /// Brings a device up.
+    pub(crate) fn set_up(&mut self, index: u32) -> io::Result<()> {
+        let mut message = LinkMessage::default();
+        message.header.index = index;
+        message.header.flags = LinkFlags::Up;
+        message.header.change_mask = LinkFlags::Up;
+        self.request(RouteNetlinkMessage::SetLink(message))
+            .map(drop)
+    }
+
+    /// Makes a veth pair, whose ends are down.
+    pub(crate) fn add_veth(&mut self, one: &str, other: &str) -> io::Result<()> {
+        let named = |name: &str| {
+            let mut message = LinkMessage::default();
+            let name = LinkAttribute::IfName(name.to_owned());
+            message.attributes.push(name);
+            message
+        };
+        let mut message = named(one);
+        message.attributes.push(LinkAttribute::LinkInfo(vec![
+            LinkInfo::Kind(InfoKind::Veth),
+            LinkInfo::Data(InfoData::Veth(InfoVeth::Peer(named(other)))),
+        ]));
+        self.request(RouteNetlinkMessage::NewLink(message))
+            .map(drop)
+    }
+
+    /// Deletes a device.
+    pub(crate) fn delete(&mut self, index: u32) -> io::Result<()> {
+        let mut message = LinkMessage::default();
+        message.header.index = index;
+        self.request(RouteNetlinkMessage::DelLink(message))
+            .map(drop)
+    }
+
     /// Deletes all devices of a group at once.
     pub(crate) fn delete_group(&mut self, group: u32) -> io::Result<()> {
         let mut message = LinkMessage::default();
@@ -156,8 +196,10 @@ impl Links {
             inner,
             RouteNetlinkMessage::GetLink(_) | RouteNetlinkMessage::GetRoute(_)
         );
+        let makes = matches!(inner, RouteNetlinkMessage::NewLink(_));
         let mut header = NetlinkHeader::default();
         header.flags = NLM_F_REQUEST | if wants_object { 0 } else { NLM_F_ACK };
+        header.flags |= if makes { NLM_F_CREATE | NLM_F_EXCL } else { 0 };
         header.sequence_number = self.sequence;
         let mut message = NetlinkMessage::new(header, NetlinkPayload::from(inner));
         message.finalize();
@@ -236,12 +278,15 @@ fn describe(link: &LinkMessage) -> Option<Link> {
     let mut name = None;
     let mut mtu = None;
     let mut address = Vec::new();
+    let mut alias = None;
     let mut veth = false;
     for attribute in &link.attributes {
         if let LinkAttribute::IfName(text) = attribute {
             name = Some(text.clone());
         } else if let LinkAttribute::Mtu(value) = attribute {
             mtu = Some(*value);
+        } else if let LinkAttribute::IfAlias(text) = attribute {
+            alias = Some(text.clone());
         } else if let LinkAttribute::Address(octets) = attribute {
             address.clone_from(octets);
         } else if let LinkAttribute::LinkInfo(info) = attribute {
@@ -252,6 +297,7 @@ fn describe(link: &LinkMessage) -> Option<Link> {
         index: link.header.index,
         name: name?,
         mtu: mtu?,
+        alias,
         veth,
         address,
         up: link.header.flags.contains(LinkFlags::Up),

@@ -1,6 +1,8 @@
 //! The path inside the kernel: what it moves, what it leaves to user space, and that nothing is lost
 //! when it comes and goes.
 
+mod protocol_115;
+
 use adit_e2e::{Encap, Family, Host, Pair, Setup, Side, Test, address_device, eventually, test};
 use adit_lab::{Amount, Namespace, Ping, tcp_transfer, veth};
 use libtest_mimic::Trial;
@@ -14,10 +16,12 @@ pub(crate) fn tests() -> Vec<Trial> {
         for wire in [Wire::Whole, Wire::Merged] {
             for cookie in [0, 4, 8] {
                 let name = format!("fast_path::both_ends::{family:?}_{wire:?}_cookie_{cookie}");
-                tests.push(test(name, move || both_ends(family, wire, cookie)));
+                let setup = move || setup(family).cookie(cookie);
+                tests.push(test(name, move || both_ends(&setup(), wire)));
             }
             let name = format!("fast_path::one_end::{family:?}_{wire:?}");
-            tests.push(test(name, move || one_end(family, wire)));
+            let setup = move || setup(family).cookie(8);
+            tests.push(test(name, move || one_end(&setup(), wire)));
         }
     }
     tests.extend([
@@ -41,6 +45,7 @@ pub(crate) fn tests() -> Vec<Trial> {
         ),
         test("fast_path::nobody_asked", nobody_asked),
     ]);
+    tests.extend(protocol_115::tests());
     tests
 }
 
@@ -147,10 +152,10 @@ fn transfer_both_ways(pair: &Pair) -> Test {
 }
 
 /// Streams and pings pass both ways, inside the kernel, and every packet is counted at both ends.
-fn both_ends(family: Family, wire: Wire, cookie: usize) -> Test {
+fn both_ends(setup: &Setup, wire: Wire) -> Test {
     let pair = hosts(&[Side::A, Side::B]);
     wire.apply(&pair)?;
-    pair.connect(&setup(family).cookie(cookie));
+    pair.connect(setup);
     await_active(&pair.a);
     await_active(&pair.b);
     pair.await_ping();
@@ -191,11 +196,11 @@ fn lost(pair: &Pair) -> [i64; 2] {
 
 /// A peer that knows nothing of it is as good a peer, on a wire that makes packets of what a sender
 /// leaves to it.
-fn one_end(family: Family, wire: Wire) -> Test {
+fn one_end(setup: &Setup, wire: Wire) -> Test {
     let pair = hosts(&[Side::A]);
     wire.apply(&pair)?;
     ethtool(&pair.a, "tx off")?;
-    pair.connect(&setup(family).cookie(8));
+    pair.connect(setup);
     await_active(&pair.a);
     pair.await_ping();
     transfer_both_ways(&pair)?;
@@ -262,14 +267,6 @@ fn obstacles_are_named() -> Test {
     tune("seq both");
     await_shown(&pair.a, "no, packets are numbered");
     pair.await_ping();
-
-    let pair = hosts(&[Side::A, Side::B]);
-    pair.connect(&Setup::new(Encap::Ip, Family::V4));
-    pair.await_ping();
-    await_shown(
-        &pair.a,
-        "no, the kernel cuts no super-frames for protocol 115",
-    );
 
     let pair = hosts(&[Side::A, Side::B]);
     pair.connect(&Setup::new(Encap::Udp, Family::V6));

@@ -90,6 +90,7 @@ pub(crate) enum Helper {
     SkbVlanPop = 19,
     Redirect = 23,
     SkbLoadBytes = 26,
+    SkbChangeType = 32,
     XdpAdjustHead = 44,
     SkbAdjustRoom = 50,
     XdpAdjustMeta = 54,

@@ -1,5 +1,6 @@
 //! The thread that keeps the programs of sessions.
 
+use super::cutter::Cutter;
 use super::facts::{Ends, Facts};
 use super::held::Held;
 use super::plan::{Plan, Reason, Scope, refused};
@@ -44,6 +45,7 @@ pub(crate) struct Keeper {
     facts: Facts,
     tables: Option<Tables>,
     underlays: Underlays,
+    cutter: Cutter,
     /// By the interface index of its device.
     sessions: BTreeMap<u32, Kept>,
     /// Those to be looked at.
@@ -75,6 +77,7 @@ impl Keeper {
             facts: Facts::open()?,
             tables: None,
             underlays: Underlays::default(),
+            cutter: Cutter::default(),
             sessions: BTreeMap::new(),
             suspects: BTreeSet::new(),
             parting: VecDeque::new(),
@@ -91,7 +94,7 @@ impl Keeper {
         let Some(kept) = self.sessions.get(&index) else {
             return;
         };
-        let plan = Plan::of(&kept.port, self.scope, &mut self.facts);
+        let plan = Plan::of(&kept.port, self.scope, &mut self.facts, &mut self.cutter);
         let done = match (&kept.plan, plan) {
             (Some(now), Ok(plan)) if *now == plan => return,
             (Some(now), Ok(plan)) if now.differs_by_way(&plan) => self.redirect(index, plan),
@@ -210,6 +213,7 @@ impl Keeper {
                 self.abandon(underlay, &reason);
             }
         }
+        self.look_at_cutter();
         let policies = self.facts.has_policies();
         let changed = std::mem::replace(&mut self.policies, policies) != policies;
         let behind = self.sessions.range(self.place + 1..);
@@ -221,6 +225,27 @@ impl Keeper {
             if number < MOST_A_TURN || changed || kept.is_misled(&mut self.facts) {
                 self.suspects.insert(*index);
             }
+        }
+    }
+
+    /// Takes the cutter away when no session needs it, and sees that others have not.
+    fn look_at_cutter(&mut self) {
+        let Some(index) = self.cutter.present() else {
+            return;
+        };
+        let needs = |kept: &Kept| {
+            kept.plan
+                .as_ref()
+                .is_some_and(|p| p.egress.cutter == Some(index))
+        };
+        let needing = self.sessions.iter().filter(|(_, kept)| needs(kept));
+        let needing: Vec<_> = needing.map(|(index, _)| *index).collect();
+        match needing.is_empty() {
+            true => self.cutter.close(self.facts.links()),
+            false => self.cutter.check(self.facts.links()),
+        }
+        if self.cutter.present().is_none() {
+            self.suspects.extend(needing);
         }
     }
 
@@ -239,6 +264,12 @@ impl Keeper {
         if self.parting.front().is_some_and(|(due, _)| *due <= now) {
             self.parting.pop_front();
         }
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        self.cutter.close(self.facts.links());
     }
 }
 

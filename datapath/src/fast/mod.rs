@@ -8,6 +8,7 @@
 //! longer, loses nothing but speed.
 
 mod assembler;
+mod cutter;
 mod facts;
 mod held;
 mod keeper;

@@ -1,5 +1,6 @@
 //! For which sessions there is a fast path, and what it has to know of them.
 
+use super::cutter::Cutter;
 use super::facts::{Ends, Facts};
 use super::program::{ETHERNET, Egress, Entry, Family, MAX_REST, TAG, key};
 use crate::spec::{Encap, TxChecksum};
@@ -22,8 +23,6 @@ pub enum Scope {
 /// Why a session has no fast path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Reason {
-    /// Only the kernel's UDP tunnels are cut by it, not protocol 115's.
-    Protocol115,
     /// A program's socket carries it.
     ProgramsSocket,
     /// Its tunnel has no peer yet.
@@ -61,7 +60,6 @@ pub(crate) enum Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Reason::Protocol115 => "the kernel cuts no super-frames for protocol 115",
             Reason::ProgramsSocket => "a program's socket carries the tunnel",
             Reason::NoPeer => "the tunnel has no peer yet",
             Reason::Checksums => "UDP checksums are on",
@@ -99,8 +97,14 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// The plan for the session of `port`, as it is now.
-    pub(crate) fn of(port: &Port, scope: Scope, facts: &mut Facts) -> Result<Plan, Reason> {
+    /// The plan for the session of `port`, as it is now. What it takes to cut packets of protocol 115
+    /// is there then.
+    pub(crate) fn of(
+        port: &Port,
+        scope: Scope,
+        facts: &mut Facts,
+        cutter: &mut Cutter,
+    ) -> Result<Plan, Reason> {
         let line = &*port.line;
         let (local, remote) = line.endpoints();
         check_tunnel(port)?;
@@ -132,6 +136,10 @@ impl Plan {
             Some(ttl) => ttl,
             None => line.carrier.ttl().map_err(|e| refused("the TTL", &e))?,
         };
+        let cutter = match line.carrier.encap {
+            Encap::Udp { .. } => None,
+            Encap::Ip { .. } => Some(cutter.index(facts.links())?),
+        };
         Ok(Plan {
             egress: Egress {
                 local,
@@ -140,6 +148,7 @@ impl Plan {
                 class,
                 dont_fragment: line.outer.dont_fragment(),
                 header,
+                cutter,
                 longest,
                 longest_tagged,
             },
@@ -171,15 +180,18 @@ pub(super) fn refused(what: &str, error: &std::io::Error) -> Reason {
 
 fn check_tunnel(port: &Port) -> Result<(), Reason> {
     let line = &*port.line;
-    let Encap::Udp { checksum, .. } = line.carrier.encap else {
-        return Err(Reason::Protocol115);
-    };
     if line.carrier.is_twin() {
         return Err(Reason::ProgramsSocket);
     }
     let (local, remote) = line.endpoints();
     let nowhere = local.ip().is_unspecified() || remote.ip().is_unspecified();
-    if !line.has_peer() || nowhere || local.port() == 0 {
+    if !line.has_peer() || nowhere {
+        return Err(Reason::NoPeer);
+    }
+    let Encap::Udp { checksum, .. } = line.carrier.encap else {
+        return Ok(());
+    };
+    if local.port() == 0 {
         return Err(Reason::NoPeer);
     }
     // Over IPv4 nobody can demand one.

@@ -285,11 +285,22 @@ pub(crate) fn replace(link: BorrowedFd<'_>, program: BorrowedFd<'_>) -> io::Resu
     call(command::LINK_UPDATE, &mut attributes).map(drop)
 }
 
-/// Runs a program once on a packet. Gives its verdict and the packet as it is then.
+/// Runs a program once on a packet, which has this mark unless it is 0. Gives its verdict and the
+/// packet as it is then.
 #[cfg(test)]
-pub(crate) fn test_run(program: BorrowedFd<'_>, packet: &[u8]) -> io::Result<(u32, Vec<u8>)> {
+pub(crate) fn test_run(
+    program: BorrowedFd<'_>,
+    packet: &[u8],
+    mark: u32,
+) -> io::Result<(u32, Vec<u8>)> {
+    // `struct __sk_buff`, whose third member is the mark.
+    let mut context = [0; 192];
+    context[8..12].copy_from_slice(&mark.to_ne_bytes());
+    let context = if mark == 0 { &[][..] } else { &context };
     let mut out = vec![0; packet.len() + 512];
     let mut attributes = TestRun {
+        context_size_in: context.len() as u32,
+        context_in: if mark == 0 { 0 } else { address(context) },
         program: number(program),
         data_size_in: packet.len() as u32,
         data_size_out: out.len() as u32,

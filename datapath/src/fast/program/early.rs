@@ -2,8 +2,8 @@
 //! is unwrapped here the kernel merges as it merges any packets.
 
 use super::{
-    Assembler, ETHERNET, Entry, Family, Headers, Helper, INTO_DEVICE, If, L2TP, MAX_REST, Op, Reg,
-    Size, Stay, check_rest, half, skb, verdict,
+    Assembler, Carriage, ETHERNET, Entry, Family, Headers, Helper, INTO_DEVICE, If, MAX_REST, Op,
+    Reg, Size, Stay, check_rest, half, skb, verdict,
 };
 use crate::fast::assembler::{Label, Program};
 
@@ -62,14 +62,26 @@ fn check_end(asm: &mut Assembler, leave: Label) {
 
 /// The way of a packet of the family; ends the program.
 fn unwrap(asm: &mut Assembler, (family, map): (Family, i32), stay: Stay, leave: Label) {
-    let before = ETHERNET + family.outer();
-    let headers = Headers {
+    let over = |carriage| Headers {
         at: (Reg::R8, ETHERNET as i16),
         key: KEY,
         map,
         family,
+        carriage,
         stay,
     };
+    let (udp, ip) = (over(Carriage::Udp), over(Carriage::Protocol115));
+    let other = asm.label();
+    need(asm, ETHERNET + family.header(), leave);
+    udp.check_protocol(asm, other);
+    unwrap_over(asm, &udp, leave);
+    asm.here(other);
+    ip.check_protocol(asm, leave);
+    unwrap_over(asm, &ip, leave);
+}
+
+fn unwrap_over(asm: &mut Assembler, headers: &Headers, leave: Label) {
+    let before = ETHERNET + headers.family.header() + headers.carriage.front();
     // A frame is longer than what may be missing of the longest header.
     need(asm, before + MAX_REST, leave);
     headers.check(asm, leave);
@@ -83,7 +95,7 @@ fn unwrap(asm: &mut Assembler, (family, map): (Family, i32), stay: Stay, leave: 
     asm.op(Op::Add, Reg::R8, before as i32);
     asm.set(Reg::R1, Reg::R9);
     asm.op(Op::Sub, Reg::R1, Reg::R8);
-    asm.op(Op::Sub, Reg::R9, (before - L2TP) as i32);
+    asm.op(Op::Sub, Reg::R9, (before - headers.carriage.l2tp()) as i32);
     asm.load(Size::Word, Reg::R2, Reg::R7, Entry::LONGEST);
     asm.jump_if(Reg::R1, If::Greater, Reg::R2, leave);
     asm.jump_if(Reg::R1, If::Less, ETHERNET as i32, leave);

@@ -2,8 +2,8 @@
 
 use super::segments::{SCRATCH, add_headers, count_segments, frame_headers};
 use super::{
-    Assembler, ETHERNET, FIXED_GSO, Family, Helper, If, L2TP, MAX_PACKET, Op, PROTOCOL_TCP,
-    PROTOCOL_UDP, Reg, Size, TAG, UDP, half, load_octets, replace_front, skb, tag, unless_recent,
+    Assembler, ETHERNET, FIXED_GSO, Family, Helper, If, MAX_PACKET, Op, PROTOCOL_TCP, PROTOCOL_UDP,
+    Reg, Size, TAG, UDP, VERSION_WORD, half, load_octets, replace_front, skb, tag, unless_recent,
     verdict, word,
 };
 use crate::fast::assembler::{Label, Program};
@@ -25,8 +25,11 @@ pub(crate) struct Egress {
     pub(crate) class: u8,
     /// Whether routers may cut packets.
     pub(crate) dont_fragment: bool,
-    /// The L2TP header from the version word on.
+    /// The L2TP header, over UDP from the version word on.
     pub(crate) header: Vec<u8>,
+    /// For protocol 115, where packets go to be cut, the index of a device: nothing else in the kernel
+    /// cuts them. [`cut`](super::cut()) finishes them there.
+    pub(crate) cutter: Option<u32>,
     /// Octets of the longest frame that the session's device gives.
     pub(crate) longest: u32,
     /// Octets of the longest one with a tag in it that still fits the path.
@@ -61,7 +64,7 @@ pub(crate) fn egress(spec: &Egress, counts: i32, way: i32) -> Program {
     count(&mut asm, spec, counts, leave);
     build(&mut asm, spec, leave);
     wrap(&mut asm, spec, leave);
-    send(&mut asm, counts);
+    count_and_send(&mut asm, spec, counts);
     asm.here(leave);
     asm.exit_with(verdict::NEXT);
     asm.finish()
@@ -201,7 +204,7 @@ fn build(asm: &mut Assembler, spec: &Egress, leave: Label) {
     tag::write(asm, frame);
     asm.here(plain);
     let ip = spec.family().header();
-    let udp_len = (UDP + spec.header.len()) as i32;
+    let udp_len = (outer.len() - ip) as i32;
     length(asm, IP + ip as i16 + 4, udp_len);
     match spec.family() {
         Family::V4 => {
@@ -237,6 +240,12 @@ fn checksum(asm: &mut Assembler, known: &[u8]) {
     asm.load(Size::Half, Reg::R1, Reg::Stack, IP + 2);
     asm.op(Op::Add, Reg::R1, Reg::R0);
     asm.op(Op::Add, Reg::R1, sum);
+    fold(asm);
+    asm.store(Size::Half, Reg::Stack, IP + 10, Reg::R1);
+}
+
+/// Makes a checksum of the sum of some 16-bit numbers in R1 (RFC 1071). R2 is destroyed.
+pub(super) fn fold(asm: &mut Assembler) {
     for _ in 0..2 {
         asm.set(Reg::R2, Reg::R1);
         asm.op(Op::Shr, Reg::R2, 16);
@@ -244,7 +253,6 @@ fn checksum(asm: &mut Assembler, known: &[u8]) {
         asm.op(Op::Add, Reg::R1, Reg::R2);
     }
     asm.op(Op::Xor, Reg::R1, 0xffff);
-    asm.store(Size::Half, Reg::Stack, IP + 10, Reg::R1);
 }
 
 /// Makes room and puts the headers there.
@@ -272,14 +280,30 @@ fn wrap_behind(asm: &mut Assembler, spec: &Egress, inner: usize, leave: Label) {
     replace_front(asm, flags, (BUFFER, ETHERNET + room), leave);
 }
 
-/// Counts the packet and sends it by the route and the neighbour that the kernel knows.
-fn send(asm: &mut Assembler, counts: i32) {
+/// Counts the packet and has it cut, or sends it by the route and the neighbour that the kernel knows.
+fn count_and_send(asm: &mut Assembler, spec: &Egress, counts: i32) {
     asm.set_map_value(Reg::R2, counts);
     for (at, from) in [(0, PACKETS), (8, OCTETS)] {
         asm.load(Size::Double, Reg::R1, Reg::Stack, from);
         asm.add_atomically(Reg::R2, at, Reg::R1);
     }
     asm.load(Size::Word, Reg::R1, Reg::Stack, UNDERLAY);
+    match spec.cutter {
+        None => send(asm),
+        Some(cutter) => {
+            asm.store(Size::Word, Reg::R6, skb::MARK, Reg::R1);
+            asm.set(Reg::R1, cutter as i32);
+            asm.set(Reg::R2, 0);
+            asm.call(Helper::Redirect);
+            asm.exit();
+        }
+    }
+}
+
+/// Sends the packet R6 by the device R1; ends the program.
+pub(super) fn send(asm: &mut Assembler) {
+    // The mark chooses a route, and that of a frame inside has nothing to do with the outer one.
+    asm.store(Size::Word, Reg::R6, skb::MARK, 0);
     for rest in [Reg::R2, Reg::R3, Reg::R4] {
         asm.set(rest, 0);
     }
@@ -294,7 +318,16 @@ impl Egress {
 
     /// Octets in front of a frame.
     fn overhead(&self) -> usize {
-        self.family().header() + UDP + self.header.len()
+        self.family().header() + UDP + self.filler() + self.header.len()
+    }
+
+    /// Octets between UDP's header and the L2TP header: over protocol 115, to which a packet is turned
+    /// once it has been cut, what the others have in the place of its version word.
+    fn filler(&self) -> usize {
+        match self.cutter {
+            None => 0,
+            Some(_) => VERSION_WORD,
+        }
     }
 }
 
@@ -305,7 +338,6 @@ fn longest_super_frame(spec: &Egress) -> i32 {
 
 /// The outer headers without lengths, identification and checksum.
 fn template(spec: &Egress) -> Vec<u8> {
-    debug_assert!(spec.header.len() >= L2TP);
     let mut out = Vec::with_capacity(spec.overhead());
     match (spec.local.ip(), spec.remote.ip()) {
         (IpAddr::V4(local), IpAddr::V4(remote)) => {
@@ -327,6 +359,7 @@ fn template(spec: &Egress) -> Vec<u8> {
     out.extend(spec.local.port().to_be_bytes());
     out.extend(spec.remote.port().to_be_bytes());
     out.extend([0; 4]);
+    out.resize(out.len() + spec.filler(), 0);
     out.extend(&spec.header);
     out
 }

@@ -2,7 +2,7 @@
 
 use super::segments::{SCRATCH, add_headers, count_segments, frame_headers};
 use super::{
-    Assembler, ETHERNET, Entry, FIXED_GSO, Family, Headers, Helper, INTO_DEVICE, If, L2TP,
+    Assembler, Carriage, ETHERNET, Entry, FIXED_GSO, Family, Headers, Helper, INTO_DEVICE, If,
     MAX_REST, Op, Reg, Size, Stay, check_rest, load_octets, replace_front, skb, verdict,
 };
 use crate::fast::assembler::{Label, Program};
@@ -47,29 +47,43 @@ pub(crate) fn ingress(v4: i32, v6: i32, stay: Stay) -> Program {
 
 /// The way of a packet of the family; ends the program.
 fn unwrap(asm: &mut Assembler, (family, map): (Family, i32), stay: Stay, leave: Label) {
-    let headers = Headers {
+    let over = |carriage| Headers {
         at: (Reg::Stack, OUTER),
         key: KEY,
         map,
         family,
+        carriage,
         stay,
     };
+    let (udp, ip) = (over(Carriage::Udp), over(Carriage::Protocol115));
+    let other = asm.label();
     asm.set(Reg::R8, ETHERNET as i32);
-    load_octets(asm, Reg::R8, 0, OUTER, family.outer(), leave);
+    // A frame of Ethernet is longer than what the other front has less.
+    let front = family.header() + Carriage::Udp.front();
+    load_octets(asm, Reg::R8, 0, OUTER, front, leave);
+    udp.check_protocol(asm, other);
+    unwrap_over(asm, &udp, leave);
+    asm.here(other);
+    ip.check_protocol(asm, leave);
+    unwrap_over(asm, &ip, leave);
+}
+
+fn unwrap_over(asm: &mut Assembler, headers: &Headers, leave: Label) {
+    let outer = headers.family.header() + headers.carriage.front();
     headers.check(asm, leave);
     headers.length(asm, Reg::R1, leave);
     asm.load(Size::Word, Reg::R2, Reg::R6, skb::LEN);
     asm.jump_if(Reg::R1, If::NotEqual, Reg::R2, leave);
     headers.find(asm, leave);
     headers.check_checksum(asm, leave);
-    asm.set(Reg::R8, (ETHERNET + family.outer()) as i32);
+    asm.set(Reg::R8, (ETHERNET + outer) as i32);
     load_octets(asm, Reg::R8, 0, REST, MAX_REST, leave);
     check_rest(asm, Reg::Stack, REST, leave);
     asm.load(Size::Word, Reg::R1, Reg::R7, Entry::REST_LEN);
     asm.op(Op::Add, Reg::R8, Reg::R1);
     load_octets(asm, Reg::R8, 0, FRAME, ETHERNET, leave);
-    count(asm, leave);
-    strip(asm, family, leave);
+    count(asm, headers.carriage, leave);
+    strip(asm, ETHERNET + outer, leave);
     asm.load(Size::Word, Reg::R1, Reg::R7, Entry::DEVICE);
     asm.set(Reg::R2, INTO_DEVICE);
     asm.call(Helper::Redirect);
@@ -78,7 +92,7 @@ fn unwrap(asm: &mut Assembler, (family, map): (Family, i32), stay: Stay, leave: 
 
 /// Finds how many packets this stands for, and of how many octets. Leaves what is too long for the
 /// device, and super-frames of which that is not known.
-fn count(asm: &mut Assembler, leave: Label) {
+fn count(asm: &mut Assembler, carriage: Carriage, leave: Label) {
     let (whole, counted) = (asm.label(), asm.label());
     asm.load(Size::Word, Reg::R2, Reg::R6, skb::GSO_SIZE);
     asm.jump_if(Reg::R2, If::Equal, 0, whole);
@@ -98,7 +112,7 @@ fn count(asm: &mut Assembler, leave: Label) {
     asm.set(Reg::R0, 1);
     asm.here(counted);
     asm.load(Size::Word, Reg::R3, Reg::R7, Entry::REST_LEN);
-    asm.op(Op::Add, Reg::R3, L2TP as i32);
+    asm.op(Op::Add, Reg::R3, carriage.l2tp() as i32);
     add_headers(asm);
     asm.store(Size::Double, Reg::Stack, COUNTS, Reg::R0);
     asm.store(Size::Double, Reg::Stack, COUNTS + 8, Reg::R1);
@@ -110,11 +124,11 @@ fn frame_len(asm: &mut Assembler) {
     asm.op(Op::Sub, Reg::R1, Reg::R8);
 }
 
-/// Takes the outer headers away. The kernel keeps an Ethernet header in front, which becomes the
-/// frame's.
-fn strip(asm: &mut Assembler, family: Family, leave: Label) {
+/// Takes the outer headers away, of which so many octets stand before cookie and sublayer. The kernel
+/// keeps an Ethernet header in front, which becomes the frame's.
+fn strip(asm: &mut Assembler, outer: usize, leave: Label) {
     asm.load(Size::Word, Reg::R2, Reg::R7, Entry::REST_LEN);
-    asm.op(Op::Add, Reg::R2, (family.outer() + ETHERNET) as i32);
+    asm.op(Op::Add, Reg::R2, outer as i32);
     asm.set(Reg::R1, 0);
     asm.op(Op::Sub, Reg::R1, Reg::R2);
     asm.set(Reg::R2, Reg::R1);

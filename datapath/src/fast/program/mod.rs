@@ -2,8 +2,10 @@
 //!
 //! [`egress`] wraps a session's frames, [`ingress`] unwraps what comes by a device, after the kernel
 //! has merged packets; [`early`] does so before, and [`behind`] takes over from it. Each leaves alone
-//! what it is not sure of, which then reaches user space as if there were no program.
+//! what it is not sure of, which then reaches user space as if there were no program. [`cut`] finishes
+//! packets of protocol 115, which have to be cut on their way.
 
+mod cut;
 mod early;
 mod egress;
 mod entry;
@@ -11,6 +13,7 @@ mod ingress;
 mod segments;
 mod tag;
 
+pub(crate) use cut::cut;
 pub(crate) use early::{behind, early};
 pub(crate) use egress::{Egress, egress};
 pub(crate) use entry::{Count, Entry, MAX_REST, SENT, WAY};
@@ -22,17 +25,20 @@ use std::net::{IpAddr, SocketAddr};
 
 pub(crate) const ETHERNET: usize = 14;
 pub(crate) const UDP: usize = 8;
-/// Version word and session id (RFC 3931 §4.1.2.1).
-const L2TP: usize = 8;
+/// What stands before the session id over UDP (RFC 3931 §4.1.2.1).
+const VERSION_WORD: usize = 4;
+const SESSION_ID: usize = 4;
 /// The longest packet of IP.
 const MAX_PACKET: i32 = 65_535;
 
 const PROTOCOL_TCP: i32 = 6;
 const PROTOCOL_UDP: i32 = 17;
+const PROTOCOL_L2TP: i32 = 115;
 
 /// Where `struct __sk_buff` has what is asked of it.
 mod skb {
     pub(super) const LEN: i16 = 0;
+    pub(super) const MARK: i16 = 8;
     pub(super) const PROTOCOL: i16 = 16;
     /// A tag that the kernel holds beside the frame: whether there is one, what is in it, and its type.
     pub(super) const VLAN_PRESENT: i16 = 20;
@@ -104,13 +110,55 @@ impl Family {
         }
     }
 
-    /// The octets before the rest of the L2TP header: IP, UDP, version and session id.
-    fn outer(self) -> usize {
-        self.header() + UDP + L2TP
+    /// Where a packet has the protocol that it carries.
+    fn protocol(self) -> usize {
+        match self {
+            Family::V4 => 9,
+            Family::V6 => 6,
+        }
     }
 }
 
-/// What a session's packets are found by, as they have it: addresses, ports, session id.
+/// What carries L2TP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Carriage {
+    Udp,
+    /// IP itself (RFC 3931 §4.1.1).
+    Protocol115,
+}
+
+impl Carriage {
+    fn protocol(self) -> i32 {
+        match self {
+            Carriage::Udp => PROTOCOL_UDP,
+            Carriage::Protocol115 => PROTOCOL_L2TP,
+        }
+    }
+
+    /// Octets between IP's header and L2TP's.
+    fn header(self) -> usize {
+        match self {
+            Carriage::Udp => UDP,
+            Carriage::Protocol115 => 0,
+        }
+    }
+
+    /// Octets of L2TP's header up to the end of the session id.
+    fn l2tp(self) -> usize {
+        match self {
+            Carriage::Udp => VERSION_WORD + SESSION_ID,
+            Carriage::Protocol115 => SESSION_ID,
+        }
+    }
+
+    /// Octets between IP's header and cookie and sublayer.
+    fn front(self) -> usize {
+        self.header() + self.l2tp()
+    }
+}
+
+/// What a session's packets are found by, as they have it: addresses, ports, which are 0 for protocol
+/// 115, session id.
 pub(crate) fn key(from: SocketAddr, to: SocketAddr, session: u32) -> Vec<u8> {
     let mut key = Vec::with_capacity(40);
     for end in [from, to] {
@@ -159,6 +207,7 @@ struct Headers {
     /// The map of the family's sessions.
     map: i32,
     family: Family,
+    carriage: Carriage,
     stay: Stay,
 }
 
@@ -167,46 +216,51 @@ impl Headers {
         asm.load(size, to, self.at.0, self.at.1 + offset as i16);
     }
 
-    /// Leaves a packet that is no UDP datagram with L2TP data of version 3 in one piece. R1 is
-    /// destroyed.
+    /// Goes on at `to` unless IP says that the packet's kind is this one. R1 is destroyed.
+    fn check_protocol(&self, asm: &mut Assembler, to: Label) {
+        self.load(asm, Size::Octet, Reg::R1, self.family.protocol());
+        asm.jump_if(Reg::R1, If::NotEqual, self.carriage.protocol(), to);
+    }
+
+    /// Leaves a packet that is not L2TP data of version 3 in one piece. R1 is destroyed.
     fn check(&self, asm: &mut Assembler, leave: Label) {
+        self.load(asm, Size::Octet, Reg::R1, 0);
         match self.family {
             Family::V4 => {
-                self.load(asm, Size::Octet, Reg::R1, 0);
                 asm.jump_if(Reg::R1, If::NotEqual, 0x45, leave);
-                self.load(asm, Size::Octet, Reg::R1, 9);
-                asm.jump_if(Reg::R1, If::NotEqual, PROTOCOL_UDP, leave);
                 self.load(asm, Size::Half, Reg::R1, 6);
                 asm.op(Op::And, Reg::R1, half(0x3fff));
                 asm.jump_if(Reg::R1, If::NotEqual, 0, leave);
             }
             Family::V6 => {
-                self.load(asm, Size::Octet, Reg::R1, 0);
                 asm.op(Op::Shr, Reg::R1, 4);
                 asm.jump_if(Reg::R1, If::NotEqual, 6, leave);
-                self.load(asm, Size::Octet, Reg::R1, 6);
-                asm.jump_if(Reg::R1, If::NotEqual, PROTOCOL_UDP, leave);
             }
         }
-        self.load(asm, Size::Word, Reg::R1, self.family.header() + UDP);
-        asm.jump_if(Reg::R1, If::NotEqual, word([0, 3, 0, 0]), leave);
+        // Over IP a control message has the session id 0, which no session has.
+        if self.carriage == Carriage::Udp {
+            self.load(asm, Size::Word, Reg::R1, self.family.header() + UDP);
+            asm.jump_if(Reg::R1, If::NotEqual, word([0, 3, 0, 0]), leave);
+        }
     }
 
     /// The octets of the whole frame, as IP and UDP tell them, in `to`. Leaves a packet in which they
     /// do not agree. R2 is destroyed.
     fn length(&self, asm: &mut Assembler, to: Reg, leave: Label) {
         let ip = self.family.header();
-        self.load(asm, Size::Half, to, ip + 4);
-        asm.swap_half(to);
-        asm.op(Op::Add, to, (ETHERNET + ip) as i32);
         let (at, before) = match self.family {
             Family::V4 => (2, ETHERNET),
             Family::V6 => (4, ETHERNET + ip),
         };
-        self.load(asm, Size::Half, Reg::R2, at);
-        asm.swap_half(Reg::R2);
-        asm.op(Op::Add, Reg::R2, before as i32);
-        asm.jump_if(Reg::R2, If::NotEqual, to, leave);
+        self.load(asm, Size::Half, to, at);
+        asm.swap_half(to);
+        asm.op(Op::Add, to, before as i32);
+        if self.carriage == Carriage::Udp {
+            self.load(asm, Size::Half, Reg::R2, ip + 4);
+            asm.swap_half(Reg::R2);
+            asm.op(Op::Add, Reg::R2, (ETHERNET + ip) as i32);
+            asm.jump_if(Reg::R2, If::NotEqual, to, leave);
+        }
     }
 
     /// Looks for the session of a packet; R7 is its entry. R1 to R5 are destroyed.
@@ -221,8 +275,15 @@ impl Headers {
         for at in (from..from + octets).step_by(4) {
             copy(asm, at);
         }
+        // In the place of ports, which protocol 115 does not have, is whatever comes first for now.
         copy(asm, self.family.header());
-        copy(asm, self.family.header() + UDP + 4);
+        copy(
+            asm,
+            self.family.header() + self.carriage.front() - SESSION_ID,
+        );
+        if self.carriage == Carriage::Protocol115 {
+            asm.store(Size::Word, Reg::Stack, to - 8, 0);
+        }
         asm.set_map(Reg::R1, self.map);
         asm.set(Reg::R2, Reg::Stack);
         asm.op(Op::Add, Reg::R2, i32::from(self.key));
@@ -234,6 +295,9 @@ impl Headers {
     /// Leaves a packet that has a UDP checksum, which is not verified here, and perhaps those after
     /// it. R0 to R5 are destroyed.
     fn check_checksum(&self, asm: &mut Assembler, leave: Label) {
+        if self.carriage == Carriage::Protocol115 {
+            return;
+        }
         let (without, free) = (asm.label(), asm.label());
         self.load(asm, Size::Half, Reg::R1, self.family.header() + 6);
         if self.stay == Stay::No {

@@ -43,8 +43,7 @@ proptest! {
         };
         let counts = Map::create(MapKind::Array, 4, SENT, 1).unwrap();
         let program = loaded(Hook::Egress, &egress(&spec, counts.number(), way().number()));
-        let (verdict, packet) = run(&program, &frame);
-        prop_assert_eq!(verdict, REDIRECTED);
+        let packet = wrapped(&agreed, &program, &frame);
         let mut ip = packet[ETHERNET..].to_vec();
         let mut expected = agreed.packet(&frame)[ETHERNET..].to_vec();
         if agreed.to.is_ipv4() {
@@ -80,7 +79,7 @@ proptest! {
         let frame = [&[7; 12][..], &[8, 0], &[9; 100]].concat();
         let packet = agreed.packet(&frame);
         let family = Family::of(agreed.to.ip());
-        let end = ETHERNET + family.outer() + agreed.header().len() - L2TP;
+        let end = ETHERNET + family.header() + agreed.carriage.header() + agreed.header().len();
         // TOS, identification, TTL and IP's own checksum are nobody's business here.
         let free: &[usize] = match family {
             Family::V4 => &[1, 4, 5, 8, 10, 11],
@@ -238,6 +237,28 @@ fn egress_leaves_everything_while_it_has_no_way() {
         way.set(&[0; 4], &to.to_ne_bytes()).unwrap();
         let (found, packet) = run(&program, &frame);
         assert_eq!((found, packet == frame), (verdict, verdict == LEFT));
+    }
+}
+
+/// Nothing leaves by the cutter that no session's program has put there.
+#[test]
+fn the_cutter_drops_what_it_does_not_know() {
+    if !able() {
+        return;
+    }
+    let program = loaded(Hook::Ingress, &cut());
+    let udp = sample().packet(&[7; 60]);
+    assert_eq!(run(&program, &udp).0, verdict::DROP as u32);
+    let ip = Agreed {
+        carriage: Carriage::Protocol115,
+        ..sample()
+    };
+    let others = [
+        ip.packet(&[7; 60]),
+        [&[7; 12][..], &[8, 6], &[9; 46]].concat(),
+    ];
+    for other in others {
+        assert_eq!(run_marked(&program, &other, 1).0, verdict::DROP as u32);
     }
 }
 

@@ -33,12 +33,18 @@ pub(super) fn loaded(hook: Hook, program: &Program) -> OwnedFd {
 }
 
 pub(super) fn run(program: &OwnedFd, packet: &[u8]) -> (u32, Vec<u8>) {
-    bpf::test_run(program.as_fd(), packet).expect("a run")
+    run_marked(program, packet, 0)
+}
+
+pub(super) fn run_marked(program: &OwnedFd, packet: &[u8], mark: u32) -> (u32, Vec<u8>) {
+    bpf::test_run(program.as_fd(), packet, mark).expect("a run")
 }
 
 /// What two ends of a session have agreed on, seen by the one that receives.
 #[derive(Debug, Clone)]
 pub(super) struct Agreed {
+    pub(super) carriage: Carriage,
+    /// With ports of 0 for protocol 115.
     pub(super) from: SocketAddr,
     pub(super) to: SocketAddr,
     pub(super) cookie: Cookie,
@@ -49,17 +55,19 @@ impl Agreed {
     pub(super) fn header(&self) -> Vec<u8> {
         let mut out = [0; 20];
         let id = SessionId(SESSION);
-        let len = write_v3(&mut out, true, id, &self.cookie, self.sublayer, None);
+        let udp = self.carriage == Carriage::Udp;
+        let len = write_v3(&mut out, udp, id, &self.cookie, self.sublayer, None);
         out[..len.unwrap()].to_vec()
     }
 
     pub(super) fn entry(&self) -> Entry {
         let header = self.header();
         let mut rest = [0; MAX_REST];
-        rest[..header.len() - L2TP].copy_from_slice(&header[L2TP..]);
+        let header = &header[self.carriage.l2tp()..];
+        rest[..header.len()].copy_from_slice(header);
         Entry {
             rest,
-            rest_len: (header.len() - L2TP) as u32,
+            rest_len: header.len() as u32,
             device: 1,
             longest: 1518,
             ..Entry::default()
@@ -71,12 +79,13 @@ impl Agreed {
         let l2tp = [self.header(), frame.to_vec()].concat();
         let mut out = vec![2; 12];
         out.extend(Family::of(self.to.ip()).ethertype().to_be_bytes());
-        let udp = (UDP + l2tp.len()) as u16;
+        let len = (self.carriage.header() + l2tp.len()) as u16;
+        let protocol = self.carriage.protocol() as u8;
         match (self.from.ip(), self.to.ip()) {
             (IpAddr::V4(from), IpAddr::V4(to)) => {
                 let mut ip = vec![0x45, 0];
-                ip.extend((20 + udp).to_be_bytes());
-                ip.extend([0, 0, 0, 0, 64, 17, 0, 0]);
+                ip.extend((20 + len).to_be_bytes());
+                ip.extend([0, 0, 0, 0, 64, protocol, 0, 0]);
                 ip.extend(from.octets());
                 ip.extend(to.octets());
                 let sum = sum(&ip);
@@ -85,17 +94,19 @@ impl Agreed {
             }
             (IpAddr::V6(from), IpAddr::V6(to)) => {
                 out.extend([0x60, 0, 0, 0]);
-                out.extend(udp.to_be_bytes());
-                out.extend([17, 64]);
+                out.extend(len.to_be_bytes());
+                out.extend([protocol, 64]);
                 out.extend(from.octets());
                 out.extend(to.octets());
             }
             _ => unreachable!("one family"),
         }
-        out.extend(self.from.port().to_be_bytes());
-        out.extend(self.to.port().to_be_bytes());
-        out.extend(udp.to_be_bytes());
-        out.extend([0, 0]);
+        if self.carriage == Carriage::Udp {
+            out.extend(self.from.port().to_be_bytes());
+            out.extend(self.to.port().to_be_bytes());
+            out.extend(len.to_be_bytes());
+            out.extend([0, 0]);
+        }
         out.extend(l2tp);
         out
     }
@@ -191,8 +202,13 @@ pub(super) fn agreed() -> impl Strategy<Value = Agreed> {
         any::<[u8; 8]>().prop_map(|c| Cookie::new(&c).unwrap()),
     ];
     let sublayer = prop_oneof![Just(Sublayer::None), Just(Sublayer::Default)];
-    let ports = any::<(u16, u16)>();
-    (ends, ports, cookie, sublayer).prop_map(|((from, to), ports, cookie, sublayer)| Agreed {
+    let carriage = prop_oneof![
+        any::<(u16, u16)>().prop_map(|ports| (Carriage::Udp, ports)),
+        Just((Carriage::Protocol115, (0, 0))),
+    ];
+    let all = (ends, carriage, cookie, sublayer);
+    all.prop_map(|((from, to), (carriage, ports), cookie, sublayer)| Agreed {
+        carriage,
         from: SocketAddr::new(from, ports.0),
         to: SocketAddr::new(to, ports.1),
         cookie,
@@ -209,9 +225,23 @@ pub(super) fn egress_of(agreed: &Agreed, longest: u32) -> Egress {
         class: 0,
         dont_fragment: false,
         header: agreed.header(),
+        cutter: (agreed.carriage == Carriage::Protocol115).then_some(1),
         longest,
         longest_tagged: longest + TAG as u32,
     }
+}
+
+/// The packet that the program for a session makes of a frame, and what that comes to behind the
+/// cutter.
+pub(super) fn wrapped(agreed: &Agreed, program: &OwnedFd, frame: &[u8]) -> Vec<u8> {
+    let (verdict, packet) = run(program, frame);
+    assert_eq!(verdict, REDIRECTED);
+    if agreed.carriage == Carriage::Udp {
+        return packet;
+    }
+    let (verdict, packet) = run_marked(&loaded(Hook::Ingress, &cut()), &packet, 1);
+    assert_eq!(verdict, REDIRECTED);
+    packet
 }
 
 /// Where a program finds its way: to the device 1.
@@ -237,6 +267,7 @@ pub(super) fn frame() -> impl Strategy<Value = Vec<u8>> {
 
 pub(super) fn sample() -> Agreed {
     Agreed {
+        carriage: Carriage::Udp,
         from: "192.0.2.1:5000".parse().unwrap(),
         to: "192.0.2.2:6000".parse().unwrap(),
         cookie: Cookie::new(&[1, 2, 3, 4, 5, 6, 7, 8]).unwrap(),
