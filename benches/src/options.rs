@@ -3,7 +3,7 @@
 use crate::calls::Calls;
 use crate::case::Case;
 use crate::costs::Costs;
-use crate::peer::Peer;
+use crate::peer::{How, Over, Peer};
 use crate::set_up::SetUp;
 use crate::traffic::Tool;
 use crate::wire::Wire;
@@ -190,7 +190,7 @@ impl Options {
                 .collect());
         }
         let peers: Vec<Peer> = peers
-            .filter(|peer| named || *peer == Peer::AditUdp)
+            .filter(|peer| named || *peer == Peer::Adit(Over::Udp, How::Together))
             .collect();
         if let Some(peer) = peers.iter().find(|peer| !peer.has_sessions()) {
             bail!(

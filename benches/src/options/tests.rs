@@ -1,6 +1,6 @@
 use super::{CommandLine, Plan, Subject};
 use crate::case::Case;
-use crate::peer::Peer;
+use crate::peer::{How, Over, Peer};
 use crate::wire::Wire;
 use clap::{CommandFactory, Parser};
 use std::path::PathBuf;
@@ -56,7 +56,7 @@ fn sessions_are_compared_with_the_fewest() {
     assert_eq!(
         plan.base(),
         Subject {
-            peer: Peer::AditUdp,
+            peer: Peer::Adit(Over::Udp, How::Together),
             sessions: 1
         }
     );

@@ -1,6 +1,6 @@
 //! Adit itself, driven as its users drive it.
 
-use super::{DEVICE, PATIENCE, Peer, feed};
+use super::{DEVICE, How, Over, PATIENCE, Peer, feed};
 use crate::world::{Side, World};
 use anyhow::ensure;
 use std::env;
@@ -44,14 +44,13 @@ pub(super) fn start(peer: Peer, world: &World, side: Side, sessions: u32) -> any
         .env("RUST_LOG", "warn")
         .args(["run", "--state", "none", "--config", "/dev/stdin"])
         .args(match peer {
-            Peer::AditFast => &["--fast-path=all"][..],
-            Peer::AditPlain => &["--without", PLAIN],
+            Peer::Adit(_, How::Fast) => &["--fast-path=all"][..],
+            Peer::Adit(_, How::Plain) => &["--without", PLAIN],
             Peer::Bare
             | Peer::Vxlan
             | Peer::Gretap
             | Peer::Fastd
-            | Peer::AditUdp
-            | Peer::AditIp
+            | Peer::Adit(_, How::Together)
             | Peer::AditPpp
             | Peer::AditXl2tpd => &[],
         });
@@ -77,10 +76,8 @@ pub(super) fn await_fast_path(world: &World, side: Side) -> anyhow::Result<()> {
 /// PPP has none, and xl2tpd makes a tunnel of its own.
 fn configuration(peer: Peer, side: Side, sessions: u32) -> anyhow::Result<String> {
     let encapsulation = match peer {
-        Peer::AditIp => "encap = \"ip\"",
-        Peer::AditUdp
-        | Peer::AditFast
-        | Peer::AditPlain
+        Peer::Adit(Over::Ip, _) => "encap = \"ip\"",
+        Peer::Adit(Over::Udp, _)
         | Peer::AditPpp
         | Peer::AditXl2tpd
         | Peer::Bare

@@ -23,14 +23,7 @@ pub(super) fn add(peer: Peer, world: &World, side: Side) -> anyhow::Result<()> {
     let kind = match peer {
         Peer::Vxlan => format!("vxlan id 1 {ends} dstport 4789 dev {CABLE}"),
         Peer::Gretap => format!("gretap {ends}"),
-        Peer::Bare
-        | Peer::Fastd
-        | Peer::AditUdp
-        | Peer::AditFast
-        | Peer::AditPlain
-        | Peer::AditIp
-        | Peer::AditPpp
-        | Peer::AditXl2tpd => {
+        Peer::Bare | Peer::Fastd | Peer::Adit(..) | Peer::AditPpp | Peer::AditXl2tpd => {
             bail!("{} is not a tunnel of the kernel's", peer.title())
         }
     };

@@ -10,7 +10,7 @@ use crate::world::{CABLE_MTU, Side, World};
 use adit_lab::NsCommand;
 use anyhow::ensure;
 use rustix::process::{Pid, Signal, kill_process};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use std::io::Write;
 use std::process::{Child, Stdio};
 use std::thread;
@@ -23,8 +23,7 @@ const DEVICE: &str = "bench0";
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A way to join two namespaces.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Peer {
     /// The cable itself.
     Bare,
@@ -34,31 +33,52 @@ pub(crate) enum Peer {
     Gretap,
     /// fastd with the method that neither encrypts nor authenticates.
     Fastd,
-    /// Adit over UDP.
-    AditUdp,
-    /// Adit over UDP, inside the kernel.
-    AditFast,
-    /// Adit over UDP, where no packet is cut or joined.
-    AditPlain,
-    /// Adit over IP protocol 115.
-    AditIp,
+    /// An Ethernet session of Adit's.
+    Adit(Over, How),
     /// PPP of two pppd, in a session of Adit's over UDP.
     AditPpp,
     /// PPP of two pppd that xl2tpd has started under `adit exec`, on its own socket.
     AditXl2tpd,
 }
 
+/// What carries Adit's tunnel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Over {
+    Udp,
+    /// Protocol 115.
+    Ip,
+}
+
+/// How Adit moves packets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum How {
+    /// By user space, as many together as the kernel lets.
+    Together,
+    /// Inside the kernel.
+    Fast,
+    /// By user space, each for itself.
+    Plain,
+}
+
+impl Serialize for Peer {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
 impl Peer {
     /// All of them, in the order of the report.
-    pub(crate) const ALL: [Peer; 10] = [
+    pub(crate) const ALL: [Peer; 12] = [
         Peer::Bare,
         Peer::Vxlan,
         Peer::Gretap,
         Peer::Fastd,
-        Peer::AditUdp,
-        Peer::AditFast,
-        Peer::AditPlain,
-        Peer::AditIp,
+        Peer::Adit(Over::Udp, How::Together),
+        Peer::Adit(Over::Udp, How::Fast),
+        Peer::Adit(Over::Udp, How::Plain),
+        Peer::Adit(Over::Ip, How::Together),
+        Peer::Adit(Over::Ip, How::Fast),
+        Peer::Adit(Over::Ip, How::Plain),
         Peer::AditPpp,
         Peer::AditXl2tpd,
     ];
@@ -66,14 +86,12 @@ impl Peer {
     /// Whether it is measured unless others are asked for.
     pub(crate) fn is_usual(self) -> bool {
         match self {
-            Peer::AditPlain | Peer::AditPpp | Peer::AditXl2tpd => false,
+            Peer::Adit(_, How::Plain) | Peer::AditPpp | Peer::AditXl2tpd => false,
             Peer::Bare
             | Peer::Vxlan
             | Peer::Gretap
             | Peer::Fastd
-            | Peer::AditUdp
-            | Peer::AditFast
-            | Peer::AditIp => true,
+            | Peer::Adit(_, How::Together | How::Fast) => true,
         }
     }
 
@@ -84,10 +102,12 @@ impl Peer {
             Peer::Vxlan => "vxlan",
             Peer::Gretap => "gretap",
             Peer::Fastd => "fastd",
-            Peer::AditUdp => "adit-udp",
-            Peer::AditFast => "adit-fast",
-            Peer::AditPlain => "adit-plain",
-            Peer::AditIp => "adit-ip",
+            Peer::Adit(Over::Udp, How::Together) => "adit-udp",
+            Peer::Adit(Over::Udp, How::Fast) => "adit-fast",
+            Peer::Adit(Over::Udp, How::Plain) => "adit-plain",
+            Peer::Adit(Over::Ip, How::Together) => "adit-ip",
+            Peer::Adit(Over::Ip, How::Fast) => "adit-ip-fast",
+            Peer::Adit(Over::Ip, How::Plain) => "adit-ip-plain",
             Peer::AditPpp => "adit-ppp",
             Peer::AditXl2tpd => "adit-xl2tpd",
         }
@@ -100,10 +120,12 @@ impl Peer {
             Peer::Vxlan => "kernel VXLAN",
             Peer::Gretap => "kernel GRETAP",
             Peer::Fastd => "fastd, method null",
-            Peer::AditUdp => "Adit over UDP",
-            Peer::AditFast => "Adit over UDP, in the kernel",
-            Peer::AditPlain => "Adit over UDP, packet by packet",
-            Peer::AditIp => "Adit over IP",
+            Peer::Adit(Over::Udp, How::Together) => "Adit over UDP",
+            Peer::Adit(Over::Udp, How::Fast) => "Adit over UDP, in the kernel",
+            Peer::Adit(Over::Udp, How::Plain) => "Adit over UDP, packet by packet",
+            Peer::Adit(Over::Ip, How::Together) => "Adit over IP",
+            Peer::Adit(Over::Ip, How::Fast) => "Adit over IP, in the kernel",
+            Peer::Adit(Over::Ip, How::Plain) => "Adit over IP, packet by packet",
             Peer::AditPpp => "PPP in Adit",
             Peer::AditXl2tpd => "PPP of xl2tpd",
         }
@@ -120,9 +142,9 @@ impl Peer {
             Peer::Gretap => IPV4 + 4 + ETHERNET,
             Peer::Fastd => IPV4 + UDP + 1 + ETHERNET,
             // Flags and version, session id, default sublayer (RFC 3931 4.1.2.1 and 4.6).
-            Peer::AditUdp | Peer::AditFast | Peer::AditPlain => IPV4 + UDP + 4 + 4 + 4 + ETHERNET,
+            Peer::Adit(Over::Udp, _) => IPV4 + UDP + 4 + 4 + 4 + ETHERNET,
             // Session id, default sublayer (RFC 3931 4.1.1.1 and 4.6).
-            Peer::AditIp => IPV4 + 4 + 4 + ETHERNET,
+            Peer::Adit(Over::Ip, _) => IPV4 + 4 + 4 + ETHERNET,
             // As over UDP; PPP's address, control and protocol (RFC 1662 3.1).
             Peer::AditPpp => IPV4 + UDP + 4 + 4 + 4 + 4,
             // Flags and version, length, tunnel and session id (RFC 2661 3.1); as above.
@@ -134,7 +156,7 @@ impl Peer {
     /// Whether its tunnels hold sessions.
     pub(crate) fn has_sessions(self) -> bool {
         match self {
-            Peer::AditUdp | Peer::AditFast | Peer::AditPlain | Peer::AditIp => true,
+            Peer::Adit(..) => true,
             Peer::Bare
             | Peer::Vxlan
             | Peer::Gretap
@@ -153,7 +175,7 @@ impl Peer {
             Peer::Bare => Ok(kernel_release()),
             Peer::Vxlan | Peer::Gretap => kernel::probe(self, world),
             Peer::Fastd => fastd::probe(world),
-            Peer::AditUdp | Peer::AditFast | Peer::AditPlain | Peer::AditIp => adit::probe(world),
+            Peer::Adit(..) => adit::probe(world),
             Peer::AditPpp | Peer::AditXl2tpd => ppp::probe(self, world),
         }
     }
@@ -177,14 +199,14 @@ impl Peer {
                 Peer::Bare | Peer::AditPpp | Peer::AditXl2tpd => continue,
                 Peer::Vxlan | Peer::Gretap => kernel::add(self, world, side)?,
                 Peer::Fastd => path.daemons.push(fastd::start(world, side)?),
-                Peer::AditUdp | Peer::AditFast | Peer::AditPlain | Peer::AditIp => {
+                Peer::Adit(..) => {
                     path.daemons.push(adit::start(self, world, side, sessions)?);
                 }
             }
             path.await_device(side)?;
             world.configure(side, DEVICE, side.inner(), self.mtu())?;
         }
-        if self == Peer::AditFast {
+        if let Peer::Adit(_, How::Fast) = self {
             for side in Side::BOTH {
                 adit::await_fast_path(world, side)?;
             }
@@ -215,10 +237,7 @@ impl Path<'_> {
             Peer::Vxlan
             | Peer::Gretap
             | Peer::Fastd
-            | Peer::AditUdp
-            | Peer::AditFast
-            | Peer::AditPlain
-            | Peer::AditIp
+            | Peer::Adit(..)
             | Peer::AditPpp
             | Peer::AditXl2tpd => side.inner(),
         }
