@@ -2,6 +2,7 @@
 //! when it comes and goes.
 
 mod protocol_115;
+mod vlan;
 
 use adit_e2e::{Encap, Family, Host, Pair, Setup, Side, Test, address_device, eventually, test};
 use adit_lab::{Amount, Namespace, Ping, tcp_transfer, veth};
@@ -46,6 +47,7 @@ pub(crate) fn tests() -> Vec<Trial> {
         test("fast_path::nobody_asked", nobody_asked),
     ]);
     tests.extend(protocol_115::tests());
+    tests.extend(vlan::tests());
     tests
 }
 

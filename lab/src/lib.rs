@@ -27,6 +27,7 @@ mod root;
 mod route;
 mod rtnetlink;
 mod sys;
+mod tagging;
 mod tap;
 mod transfer;
 
@@ -36,5 +37,6 @@ pub use namespace::Namespace;
 pub use ping::{Ping, PingReport};
 pub use root::{Skip, become_root, require_tun};
 pub use rustix::thread::CapabilitySet;
+pub use tagging::Tagging;
 pub use tap::Tap;
 pub use transfer::{Amount, Transfer, tcp_transfer};

@@ -6,7 +6,7 @@ use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 use rustix::thread::{CapabilitySet, UnshareFlags, remove_capability_from_bounding_set};
 use std::fs::File;
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
@@ -120,4 +120,84 @@ pub(crate) fn ethtool(socket: impl AsFd, device: &str, command: u32, value: u32)
     // data is a value of the two numbers that these commands have and lives through the call.
     unsafe { ioctl(socket, Setter::<SIOCETHTOOL, EthtoolRequest>::new(request)) }?;
     Ok(())
+}
+
+/// An instruction of the kernel's virtual machine, as this machine orders octets (RFC 9669).
+#[repr(C, align(8))]
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Instruction {
+    pub(crate) code: u8,
+    pub(crate) registers: u8,
+    pub(crate) offset: i16,
+    pub(crate) number: i32,
+}
+
+/// Where a program stands at a device: BPF_TCX_INGRESS and BPF_TCX_EGRESS.
+#[derive(Debug, Clone, Copy)]
+#[repr(u32)]
+pub(crate) enum Hook {
+    Ingress = 46,
+    Egress = 47,
+}
+
+/// The start of `union bpf_attr` for BPF_PROG_LOAD.
+#[repr(C)]
+struct ProgLoad {
+    kind: u32,
+    count: u32,
+    code: *const Instruction,
+    licence: *const libc::c_char,
+}
+
+/// The start of `union bpf_attr` for BPF_LINK_CREATE.
+#[repr(C)]
+struct LinkCreate {
+    program: i32,
+    device: u32,
+    hook: u32,
+    flags: u32,
+}
+
+/// Attaches a program to a device of the calling thread's namespace, before those that are there. It
+/// stays for as long as what is given back.
+pub(crate) fn attach(code: &[Instruction], hook: Hook, device: u32) -> io::Result<OwnedFd> {
+    const PROG_LOAD: libc::c_long = 5;
+    const LINK_CREATE: libc::c_long = 28;
+    /// BPF_PROG_TYPE_SCHED_CLS.
+    const TRAFFIC: u32 = 3;
+    /// BPF_F_BEFORE.
+    const BEFORE: u32 = 8;
+    let mut load = ProgLoad {
+        kind: TRAFFIC,
+        count: code.len() as u32,
+        code: code.as_ptr(),
+        licence: c"Apache-2.0 OR MIT".as_ptr(),
+    };
+    let program = bpf(PROG_LOAD, &mut load)?;
+    let mut link = LinkCreate {
+        program: program.as_raw_fd(),
+        device,
+        hook: hook as u32,
+        flags: BEFORE,
+    };
+    bpf(LINK_CREATE, &mut link)
+}
+
+/// A command of bpf(2) that gives a descriptor.
+fn bpf<T>(command: libc::c_long, attributes: &mut T) -> io::Result<OwnedFd> {
+    // SAFETY: the attributes are a plain struct of the size that is told, and what its members point
+    // at outlives the call.
+    let fd = unsafe {
+        libc::syscall(
+            libc::SYS_bpf,
+            command,
+            std::ptr::from_mut(attributes),
+            size_of::<T>(),
+        )
+    };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: these commands give a descriptor that nobody else owns.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
 }
