@@ -4,7 +4,9 @@
 mod protocol_115;
 mod vlan;
 
-use adit_e2e::{Encap, Family, Host, Pair, Setup, Side, Test, address_device, eventually, test};
+use adit_e2e::{
+    Capture, Encap, Family, Host, Pair, Setup, Side, Test, address_device, eventually, test,
+};
 use adit_lab::{Amount, Namespace, Ping, tcp_transfer, veth};
 use libtest_mimic::Trial;
 use std::net::SocketAddr;
@@ -45,6 +47,10 @@ pub(crate) fn tests() -> Vec<Trial> {
             a_device_moves_away_and_back,
         ),
         test("fast_path::nobody_asked", nobody_asked),
+        test(
+            "fast_path::packets_fit_half_a_page",
+            packets_fit_half_a_page,
+        ),
     ]);
     tests.extend(protocol_115::tests());
     tests.extend(vlan::tests());
@@ -438,6 +444,28 @@ fn a_device_moves_away_and_back() -> Test {
     address_device(&pair.a, Side::A);
     await_active(&pair.a);
     pair.await_ping();
+    Ok(())
+}
+
+/// Over a veth pair long packets are slow, so that TCP's are made shorter.
+fn packets_fit_half_a_page() -> Test {
+    let pair = hosts(&[Side::A, Side::B]);
+    Wire::Merged.apply(&pair)?;
+    pair.connect(&setup(Family::V4));
+    await_active(&pair.a);
+    pair.await_ping();
+    let capture = Capture::new(&pair.a)?;
+    let to = SocketAddr::new(Side::B.inner(Family::V4), 0);
+    tcp_transfer(&pair.a, &pair.b, to, Amount::Octets(64 << 10))?;
+    let from_port = Side::A.port().to_be_bytes();
+    let mut lengths = Vec::new();
+    capture.find(BRIEF, |frame| {
+        let outer = frame.get(12..14) == Some(&[8, 0]) && frame.get(34..36) == Some(&from_port);
+        lengths.extend(outer.then_some(frame.len()));
+        None::<()>
+    })?;
+    let longest = lengths.iter().max().copied();
+    assert_eq!(longest, Some(1514 - 54), "{lengths:?}");
     Ok(())
 }
 

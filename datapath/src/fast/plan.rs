@@ -140,18 +140,21 @@ impl Plan {
             Encap::Udp { .. } => None,
             Encap::Ip { .. } => Some(cutter.index(facts.links())?),
         };
+        let mut egress = Egress {
+            local,
+            remote,
+            ttl,
+            class,
+            dont_fragment: line.outer.dont_fragment(),
+            header,
+            cutter,
+            longest,
+            longest_tagged,
+            shorter: false,
+        };
+        egress.shorter = facts.is_veth(underlay) && egress.gains_by_shorter_segments();
         Ok(Plan {
-            egress: Egress {
-                local,
-                remote,
-                ttl,
-                class,
-                dont_fragment: line.outer.dont_fragment(),
-                header,
-                cutter,
-                longest,
-                longest_tagged,
-            },
+            egress,
             underlay,
             family: Family::of(local.ip()),
             key: key(remote, local, line.session.key.session.0),

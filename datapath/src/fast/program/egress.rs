@@ -2,8 +2,8 @@
 
 use super::segments::{SCRATCH, add_headers, count_segments, frame_headers};
 use super::{
-    Assembler, ETHERNET, FIXED_GSO, Family, Helper, If, MAX_PACKET, Op, PROTOCOL_TCP, PROTOCOL_UDP,
-    Reg, Size, TAG, UDP, VERSION_WORD, half, load_octets, replace_front, skb, tag, unless_recent,
+    Assembler, ETHERNET, Family, Helper, If, MAX_PACKET, Op, PROTOCOL_TCP, PROTOCOL_UDP, Reg, Size,
+    TAG, UDP, VERSION_WORD, half, load_octets, replace_front, shorter, skb, tag, unless_recent,
     verdict, word,
 };
 use crate::fast::assembler::{Label, Program};
@@ -34,6 +34,9 @@ pub(crate) struct Egress {
     pub(crate) longest: u32,
     /// Octets of the longest one with a tag in it that still fits the path.
     pub(crate) longest_tagged: u32,
+    /// Whether TCP's segments are made shorter than they come: see
+    /// [`Egress::gains_by_shorter_segments`].
+    pub(crate) shorter: bool,
 }
 
 /// Registers: R6 the packet, R7 its length, R8 zero and then packets, R9 octets of L2TP.
@@ -115,6 +118,7 @@ fn count(asm: &mut Assembler, spec: &Egress, counts: i32, leave: Label) {
     asm.op(Op::Add, Reg::R1, Reg::R9);
     check_length(asm, counts, leave);
     asm.load(Size::Word, Reg::R2, Reg::R6, skb::GSO_SIZE);
+    shorter::shorten(asm, spec, spec.overhead() + ETHERNET, TAG_LEN);
     asm.set(Reg::R1, Reg::R7);
     count_segments(asm, leave);
     asm.jump(counted);
@@ -275,9 +279,11 @@ fn wrap_behind(asm: &mut Assembler, spec: &Egress, inner: usize, leave: Label) {
         Family::V4 => ENCAP_V4,
         Family::V6 => ENCAP_V6,
     };
-    let flags = FIXED_GSO | family | ENCAP_UDP | ENCAP_ETHERNET | (inner as u64) << 56;
-    asm.set(Reg::R2, room as i32);
-    replace_front(asm, flags, (BUFFER, ETHERNET + room), leave);
+    let flags = family | ENCAP_UDP | ENCAP_ETHERNET | (inner as u64) << 56;
+    shorter::wrap_either_way(asm, spec, |asm, keep| {
+        asm.set(Reg::R2, room as i32);
+        replace_front(asm, flags | keep, (BUFFER, ETHERNET + room), leave);
+    });
 }
 
 /// Counts the packet and has it cut, or sends it by the route and the neighbour that the kernel knows.
@@ -317,7 +323,7 @@ impl Egress {
     }
 
     /// Octets in front of a frame.
-    fn overhead(&self) -> usize {
+    pub(super) fn overhead(&self) -> usize {
         self.family().header() + UDP + self.filler() + self.header.len()
     }
 

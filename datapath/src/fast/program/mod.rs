@@ -11,6 +11,7 @@ mod egress;
 mod entry;
 mod ingress;
 mod segments;
+mod shorter;
 mod tag;
 
 pub(crate) use cut::cut;

@@ -228,6 +228,7 @@ pub(super) fn egress_of(agreed: &Agreed, longest: u32) -> Egress {
         cutter: (agreed.carriage == Carriage::Protocol115).then_some(1),
         longest,
         longest_tagged: longest + TAG as u32,
+        shorter: false,
     }
 }
 
