@@ -22,7 +22,7 @@ use adit_datapath::spec::{
     Change, Device, Encap, Inventory, Retuning, Sequencing, SessionKey, SessionSpec, SessionTuning,
     TunnelRetuning, TunnelSpec,
 };
-use adit_datapath::{Datapath, Error};
+use adit_datapath::{Datapath, Departure, Error};
 use adit_wire::l2tp::TunnelId;
 use adit_wire::netlink::{Errno, Statistics};
 use std::collections::{BTreeMap, BTreeSet};
@@ -212,6 +212,11 @@ impl Engine {
         Some(tuning)
     }
 
+    /// Tells when the devices are gone of all sessions that were removed since this was last asked.
+    pub fn departure(&mut self) -> Departure {
+        self.datapath.departure()
+    }
+
     /// Removes every object and forgets the state; for the end of the process. What cannot be
     /// removed stays written down, so that the next start can.
     pub fn shutdown(&mut self) -> Result<(), Error> {
@@ -223,6 +228,7 @@ impl Engine {
             let removed = removed.and_then(|()| self.settle(&removal, Origin::Hand));
             outcome = removed.and(outcome);
         }
+        self.departure().wait();
         outcome?;
         let store = std::mem::replace(&mut self.store, Store::none());
         let removed = store.remove();

@@ -6,9 +6,10 @@ use super::held::Held;
 use super::plan::{Plan, Reason, Scope, refused};
 use super::state::Live;
 use super::underlay::{Tables, Underlays};
+use crate::user::gate::Gate;
 use crate::user::port::Port;
 use crate::user::worker::{Poll, Work};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,16 +22,12 @@ const MOST_A_TURN: usize = 256;
 /// So long sessions are looked at before orders are.
 const SLICE: Duration = Duration::from_millis(10);
 
-/// So long after its session a program is detached: by then its device is gone, with which it goes at
-/// no cost.
-const PARTING: Duration = Duration::from_secs(2);
-
 /// What the keeper can be told.
 #[derive(Debug)]
 pub(crate) enum FastOrder {
     /// Let a session have its programs, as soon as and as long as it can.
     Keep(Arc<Port>),
-    /// No longer; once obeyed, they take nothing.
+    /// No longer; once obeyed, they take nothing, and the one at the device is parked there.
     Drop(Arc<Port>),
     /// Look at the session of a device: something about it has changed. Once obeyed, its programs do
     /// what it wants now.
@@ -42,6 +39,8 @@ pub(crate) enum FastOrder {
 /// The keeper's state.
 pub(crate) struct Keeper {
     scope: Scope,
+    /// Passed before the kernel is kept busy.
+    gate: Gate,
     facts: Facts,
     tables: Option<Tables>,
     underlays: Underlays,
@@ -50,8 +49,6 @@ pub(crate) struct Keeper {
     sessions: BTreeMap<u32, Kept>,
     /// Those to be looked at.
     suspects: BTreeSet<u32>,
-    /// Programs of sessions that have gone, and when to detach them.
-    parting: VecDeque<(Instant, Held)>,
     /// Whether there were IPsec policies in the last turn.
     policies: bool,
     /// The device that was looked at last.
@@ -70,17 +67,17 @@ struct Kept {
 }
 
 impl Keeper {
-    /// A keeper for sessions of the namespace of the present thread.
-    pub(crate) fn open(scope: Scope) -> io::Result<Keeper> {
+    /// A keeper for sessions of the namespace of the present thread, which waits at `gate`.
+    pub(crate) fn open(scope: Scope, gate: Gate) -> io::Result<Keeper> {
         Ok(Keeper {
             scope,
+            gate,
             facts: Facts::open()?,
             tables: None,
             underlays: Underlays::default(),
             cutter: Cutter::default(),
             sessions: BTreeMap::new(),
             suspects: BTreeSet::new(),
-            parting: VecDeque::new(),
             policies: false,
             place: 0,
             next: Instant::now(),
@@ -140,6 +137,7 @@ impl Keeper {
         // First, lest the device's programs go and come back, for which some drivers reset it.
         self.join(plan.underlay)?;
         self.suspend(index, Reason::Ended);
+        self.gate.pass();
         let done = match (self.sessions.get_mut(&index), &self.tables) {
             (Some(kept), Some(tables)) => kept.start(&plan, tables),
             (None, _) | (_, None) => return Ok(()),
@@ -258,13 +256,6 @@ impl Keeper {
             self.look(index);
         }
     }
-
-    /// Detaches one of the programs that it is time for.
-    fn let_go(&mut self, now: Instant) {
-        if self.parting.front().is_some_and(|(due, _)| *due <= now) {
-            self.parting.pop_front();
-        }
-    }
 }
 
 impl Drop for Keeper {
@@ -323,10 +314,9 @@ impl Work for Keeper {
             FastOrder::Drop(port) => {
                 let index = port.device.index;
                 self.suspend(index, Reason::Ended);
-                let gone = self.sessions.remove(&index);
-                let due = Instant::now() + PARTING;
-                let held = gone.and_then(|kept| kept.held);
-                self.parting.extend(held.map(|held| (due, held)));
+                if let Some(held) = self.sessions.remove(&index).and_then(|kept| kept.held) {
+                    port.device.park(held);
+                }
             }
             FastOrder::Look(index) => {
                 self.facts.forget();
@@ -341,18 +331,16 @@ impl Work for Keeper {
     fn serve(&mut self, _poll: &Poll, _token: u64) {}
 
     fn tick(&mut self, now: Instant) -> Option<Instant> {
-        self.let_go(now);
         if now >= self.next {
             self.turn();
             self.next = now + EVERY;
         }
         self.look_at_suspects();
-        let due = match (self.suspects.is_empty(), self.sessions.is_empty()) {
+        match (self.suspects.is_empty(), self.sessions.is_empty()) {
             (false, _) => Some(now),
             (true, false) => Some(self.next),
-            (true, true) => None,
-        };
-        let parting = self.parting.front().map(|(due, _)| *due);
-        due.into_iter().chain(parting).min()
+            // The last one is gone, and the cutter may go too.
+            (true, true) => self.cutter.present().map(|_| self.next),
+        }
     }
 }
