@@ -177,6 +177,12 @@ pub trait Datapath: Send {
     /// How a session numbers its packets now.
     fn sequencing(&mut self, session: SessionKey) -> Result<Sequencing, Error>;
 
+    /// How often sessions have begun or ceased to number their packets of their own accord, as their
+    /// peers did; `None` where that is not known.
+    fn followed(&mut self) -> Option<u64> {
+        None
+    }
+
     /// The sequence number that a session expects next; `None` where that is not known.
     fn expected(&mut self, _session: SessionKey) -> Option<Sequence> {
         None

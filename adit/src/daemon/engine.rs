@@ -25,6 +25,7 @@ use adit_datapath::spec::{
 use adit_datapath::{Datapath, Departure, Error};
 use adit_wire::l2tp::TunnelId;
 use adit_wire::netlink::{Errno, Statistics};
+use numbers::Numbering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::os::fd::OwnedFd;
@@ -53,6 +54,7 @@ pub struct Engine {
     devices: BTreeMap<SessionKey, Device>,
     /// How sessions number their packets, as the store knows it.
     numbers: BTreeMap<SessionKey, Sequencing>,
+    numbering: Numbering,
     /// Whether the last attempt to write numbers down failed.
     unsaved: bool,
 }
@@ -69,6 +71,7 @@ impl Engine {
             waiting: BTreeMap::new(),
             devices: BTreeMap::new(),
             numbers: BTreeMap::new(),
+            numbering: Numbering::default(),
             unsaved: false,
         }
     }
@@ -332,6 +335,7 @@ impl Engine {
             }
             Edit::Session(spec, origin, device) => {
                 self.mark(Object::Session(spec.key), origin);
+                self.numbering.look_again();
                 if let Some(device) = device {
                     self.devices.insert(spec.key, device);
                     self.datapath.keep(spec.key);
@@ -367,6 +371,7 @@ impl Engine {
         self.waiting.remove(&Object::Session(key));
         self.devices.remove(&key);
         self.numbers.remove(&key);
+        self.numbering.forget(key);
     }
 
     fn sessions_of(&self, id: TunnelId) -> Vec<SessionKey> {

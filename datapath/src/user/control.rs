@@ -19,6 +19,7 @@ use crate::user::outer::Outer;
 use crate::user::path::Paths;
 use crate::user::port::Port;
 use crate::user::remote::Remote;
+use crate::user::session::FOLLOWED;
 use crate::user::watch::Watched;
 use crate::user::worker::Handle;
 use crate::user::workers::Workers;
@@ -29,6 +30,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Acquire;
 use std::thread::available_parallelism;
 
 mod adopted;
@@ -295,6 +297,10 @@ impl Datapath for UserDatapath {
     fn sequencing(&mut self, key: SessionKey) -> Result<Sequencing, Error> {
         let member = self.sessions.get(&key).ok_or_else(|| no_session(key))?;
         Ok(member.line.session.sequencing())
+    }
+
+    fn followed(&mut self) -> Option<u64> {
+        Some(FOLLOWED.load(Acquire))
     }
 
     fn expected(&mut self, key: SessionKey) -> Option<Sequence> {
