@@ -56,6 +56,8 @@ pub(crate) struct Keeper {
     next: Instant,
     /// Whether somebody was told that the kernel refuses.
     told: bool,
+    /// And that it does not merge.
+    told_unmerged: bool,
 }
 
 struct Kept {
@@ -82,6 +84,7 @@ impl Keeper {
             place: 0,
             next: Instant::now(),
             told: false,
+            told_unmerged: false,
         })
     }
 
@@ -119,6 +122,8 @@ impl Keeper {
         if let Some(old) = kept.plan.replace(plan) {
             self.underlays.leave(old.underlay);
         }
+        let unmerged = self.underlays.unmerged(underlay);
+        kept.port.line.session.fast.remark(unmerged);
         Ok(())
     }
 
@@ -129,7 +134,9 @@ impl Keeper {
             None => Tables::create(self.scope)?,
         };
         let tables = self.tables.insert(tables);
-        self.underlays.join(underlay, tables, self.facts.links())
+        self.underlays.join(underlay, tables, self.facts.links())?;
+        self.tell_unmerged(underlay);
+        Ok(())
     }
 
     /// Has a session's programs do what `plan` says.
@@ -138,8 +145,9 @@ impl Keeper {
         self.join(plan.underlay)?;
         self.suspend(index, Reason::Ended);
         self.gate.pass();
+        let unmerged = self.underlays.unmerged(plan.underlay);
         let done = match (self.sessions.get_mut(&index), &self.tables) {
-            (Some(kept), Some(tables)) => kept.start(&plan, tables),
+            (Some(kept), Some(tables)) => kept.start(&plan, tables, unmerged),
             (None, _) | (_, None) => return Ok(()),
         };
         match done {
@@ -192,6 +200,27 @@ impl Keeper {
         }
     }
 
+    /// Says once in the life of the process that packets are not merged.
+    fn tell_unmerged(&mut self, underlay: u32) {
+        if !self.told_unmerged
+            && let Some(why) = self.underlays.unmerged(underlay)
+        {
+            self.told_unmerged = true;
+            tracing::warn!("what the fast path receives is not merged: {why}");
+        }
+    }
+
+    /// Has all sessions over a device know how its packets are unwrapped now.
+    fn remark(&mut self, underlay: u32) {
+        self.tell_unmerged(underlay);
+        let unmerged = self.underlays.unmerged(underlay);
+        for kept in self.sessions.values() {
+            if kept.plan.as_ref().map(|plan| plan.underlay) == Some(underlay) {
+                kept.port.line.session.fast.remark(unmerged.clone());
+            }
+        }
+    }
+
     /// Takes the programs from all sessions over a device that takes none any more.
     fn abandon(&mut self, underlay: u32, reason: &Reason) {
         let over = |kept: &Kept| kept.plan.as_ref().map(|plan| plan.underlay) == Some(underlay);
@@ -206,9 +235,14 @@ impl Keeper {
     fn turn(&mut self) {
         self.facts.forget();
         if let Some(tables) = &self.tables {
-            for (underlay, reason) in self.underlays.renew(tables, self.facts.links()) {
-                self.tell(&reason);
-                self.abandon(underlay, &reason);
+            for (underlay, news) in self.underlays.renew(tables, self.facts.links()) {
+                match news {
+                    Ok(()) => self.remark(underlay),
+                    Err(reason) => {
+                        self.tell(&reason);
+                        self.abandon(underlay, &reason);
+                    }
+                }
             }
         }
         self.look_at_cutter();
@@ -267,7 +301,12 @@ impl Drop for Keeper {
 impl Kept {
     /// Attaches the session's program, or changes the one that is there, puts the session into the
     /// table, and has both go.
-    fn start(&mut self, plan: &Plan, tables: &Tables) -> io::Result<()> {
+    fn start(
+        &mut self,
+        plan: &Plan,
+        tables: &Tables,
+        unmerged: Option<Arc<str>>,
+    ) -> io::Result<()> {
         // Somebody else may have detached it.
         let changed = self.held.take();
         let changed = changed.filter(|held| held.change(&plan.egress).is_ok());
@@ -283,6 +322,7 @@ impl Kept {
             sent: held.sent().clone(),
             sessions: sessions.clone(),
             key: plan.key.clone(),
+            unmerged,
         });
         Ok(())
     }
