@@ -1,8 +1,7 @@
 //! What the kernel says that is true of many sessions.
 
-use super::plan::Neighbour;
 use crate::ipsec;
-use crate::link::{Kind, Links, Way};
+use crate::link::{Links, Way};
 use crate::user::port::Port;
 use rustc_hash::FxHashMap;
 use std::io;
@@ -28,15 +27,12 @@ impl Ends {
     }
 }
 
-/// So many devices may stand on each other.
-const MOST_FLOORS: usize = 8;
-
 /// Answers of the kernel's, each asked for once until all are forgotten.
 pub(super) struct Facts {
     links: Links,
     policies: Option<bool>,
     ways: FxHashMap<Ends, Option<u32>>,
-    neighbours: FxHashMap<u32, Option<Neighbour>>,
+    veths: FxHashMap<u32, bool>,
 }
 
 impl Facts {
@@ -46,7 +42,7 @@ impl Facts {
             links: Links::open()?,
             policies: None,
             ways: FxHashMap::default(),
-            neighbours: FxHashMap::default(),
+            veths: FxHashMap::default(),
         })
     }
 
@@ -54,7 +50,7 @@ impl Facts {
     pub(super) fn forget(&mut self) {
         self.policies = None;
         self.ways.clear();
-        self.neighbours.clear();
+        self.veths.clear();
     }
 
     /// For what has to be asked each time.
@@ -90,30 +86,10 @@ impl Facts {
         self.ways.len()
     }
 
-    /// What is behind a device that may hand packets over as they are.
-    pub(super) fn neighbour(&mut self, index: u32) -> Option<Neighbour> {
+    /// Whether a device is an end of a veth pair.
+    pub(super) fn is_veth(&mut self, index: u32) -> bool {
         let links = &mut self.links;
-        let entry = self.neighbours.entry(index);
-        *entry.or_insert_with(|| neighbour(index, links))
+        let ask = || links.by_index(index).is_ok_and(|link| link.veth);
+        *self.veths.entry(index).or_insert_with(ask)
     }
-}
-
-/// Looks down to the device that others, of VLANs, stand on.
-fn neighbour(mut index: u32, links: &mut Links) -> Option<Neighbour> {
-    for _ in 0..MOST_FLOORS {
-        let link = links.by_index(index).ok()?;
-        return Some(match link.kind {
-            Kind::Veth => Neighbour::Veth,
-            Kind::Tap => Neighbour::Tap,
-            Kind::Bridge => Neighbour::Bridge,
-            Kind::MacVlan => Neighbour::MacVlan,
-            Kind::IpVlan => Neighbour::IpVlan,
-            Kind::Netkit => Neighbour::Netkit,
-            Kind::Other => {
-                index = link.lower?;
-                continue;
-            }
-        });
-    }
-    None
 }

@@ -1,7 +1,8 @@
 //! The program at a session's device.
 
-use super::program::{Egress, SENT, WAY, egress};
+use super::program::{Egress, SENT, WAY, egress, opened};
 use crate::sys::bpf::{Hook, Map, MapKind, attach, load, replace};
+use rustix::time::{ClockId, clock_gettime};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
@@ -13,7 +14,7 @@ const ONLY: [u8; 4] = [0; 4];
 /// to detach it, the kernel waits for all of its processors, some 20 ms. To open and to close its way
 /// is a matter of microseconds, and so is to exchange it.
 #[derive(Debug)]
-pub(crate) struct Held {
+pub(super) struct Held {
     sent: Arc<Map>,
     way: Map,
     link: OwnedFd,
@@ -23,6 +24,7 @@ impl Held {
     /// Attaches the program for `spec` to a device. It takes nothing before it is opened.
     pub(super) fn attach(device: u32, spec: &Egress) -> io::Result<Held> {
         let sent = Map::create(MapKind::Array, ONLY.len(), SENT, 1)?;
+        sent.set(&ONLY, &opened(now()))?;
         let way = Map::create(MapKind::Array, ONLY.len(), WAY, 1)?;
         let program = program(spec, &sent, &way)?;
         let link = attach(program.as_fd(), Hook::Egress, device)?;
@@ -38,7 +40,7 @@ impl Held {
     pub(super) fn change(&self, spec: &Egress) -> io::Result<()> {
         let program = program(spec, &self.sent, &self.way)?;
         replace(self.link.as_fd(), program.as_fd())?;
-        self.sent.set(&ONLY, &[0; SENT])
+        self.sent.set(&ONLY, &opened(now()))
     }
 
     /// Has packets leave by the device `underlay`.
@@ -55,6 +57,12 @@ impl Held {
     pub(super) fn sent(&self) -> &Arc<Map> {
         &self.sent
     }
+}
+
+/// Nanoseconds of the machine's life, as programs count them.
+pub(super) fn now() -> u64 {
+    let time = clock_gettime(ClockId::Monotonic);
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
 fn program(spec: &Egress, sent: &Map, way: &Map) -> io::Result<OwnedFd> {

@@ -15,35 +15,9 @@ use std::sync::atomic::Ordering::Relaxed;
 pub enum Scope {
     /// Those that put packets on a wire: cut, and with their checksums.
     Wires,
-    /// Those as well that may hand packets on as they are (veth pairs, TAP devices of virtual machines,
-    /// bridges): super-frames, and checksums that somebody has yet to complete. No peer in user space
-    /// can read these.
+    /// Those as well that hand packets to the same kernel, as they are (veth): super-frames, and
+    /// checksums that somebody has yet to complete. No peer in user space can read these.
     All,
-}
-
-/// What may take packets as they are, super-frames and unfinished checksums, because it is on the same
-/// machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Neighbour {
-    Veth,
-    Tap,
-    Bridge,
-    MacVlan,
-    IpVlan,
-    Netkit,
-}
-
-impl fmt::Display for Neighbour {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Neighbour::Veth => "a veth pair",
-            Neighbour::Tap => "a TAP device",
-            Neighbour::Bridge => "a bridge",
-            Neighbour::MacVlan => "a macvlan device",
-            Neighbour::IpVlan => "an ipvlan device",
-            Neighbour::Netkit => "a netkit pair",
-        })
-    }
 }
 
 /// Why a session has no fast path.
@@ -73,8 +47,8 @@ pub(crate) enum Reason {
     NoRoute,
     /// The route to the peer leads into the session.
     OwnRoute,
-    /// The device may hand packets over as they are, and nobody has said that the peer takes them.
-    Near(Neighbour),
+    /// The device hands packets over as they are, and nobody has said that the peer takes them.
+    Veth,
     /// IPsec may want the outer packets.
     Ipsec,
     /// The kernel, or a device, refuses.
@@ -100,9 +74,8 @@ impl fmt::Display for Reason {
             }
             Reason::NoRoute => "no route to the peer by a device",
             Reason::OwnRoute => "the route to the peer leads into the session",
-            Reason::Near(neighbour) => {
-                let remedy = "which takes --fast-path=all at both ends";
-                return write!(f, "the peer is behind {neighbour}, {remedy}");
+            Reason::Veth => {
+                "the peer is behind a veth pair, which takes --fast-path=all at both ends"
             }
             Reason::Ipsec => "there are IPsec policies",
             Reason::Refused(text) => text,
@@ -154,10 +127,8 @@ impl Plan {
         if underlay == port.device.index {
             return Err(Reason::OwnRoute);
         }
-        if scope == Scope::Wires
-            && let Some(neighbour) = facts.neighbour(underlay)
-        {
-            return Err(Reason::Near(neighbour));
+        if scope == Scope::Wires && facts.is_veth(underlay) {
+            return Err(Reason::Veth);
         }
         let mut header = Vec::new();
         line.session.append_header(&mut header);
@@ -181,8 +152,7 @@ impl Plan {
             longest_tagged,
             shorter: false,
         };
-        let veth = facts.neighbour(underlay) == Some(Neighbour::Veth);
-        egress.shorter = veth && egress.gains_by_shorter_segments();
+        egress.shorter = facts.is_veth(underlay) && egress.gains_by_shorter_segments();
         Ok(Plan {
             egress,
             underlay,

@@ -2,9 +2,9 @@
 
 use super::segments::{SCRATCH, add_headers, count_segments, frame_headers};
 use super::{
-    Assembler, ETHERNET, Family, Helper, If, MAX_PACKET, Op, PROTOCOL_TCP, PROTOCOL_UDP, Reg, Size,
-    TAG, UDP, VERSION_WORD, half, load_octets, replace_front, shorter, skb, tag, unless_recent,
-    verdict, word,
+    Assembler, ETHERNET, Family, Helper, If, MAX_PACKET, Op, PROTOCOL_TCP, PROTOCOL_UDP, Pause,
+    Reg, Size, TAG, UDP, VERSION_WORD, half, load_octets, replace_front, shorter, skb, tag,
+    unless_recent, verdict, word,
 };
 use crate::fast::assembler::{Label, Program};
 use std::net::{IpAddr, SocketAddr};
@@ -43,7 +43,8 @@ pub(crate) struct Egress {
 const PACKETS: i16 = -8;
 /// In the array's value.
 const OTHERS_SEEN: i16 = super::Count::LEN as i16;
-const LONG_SEEN: i16 = OTHERS_SEEN + 8;
+const LONG_SEEN: i16 = OTHERS_SEEN + Pause::LEN as i16;
+const OPENED: i16 = LONG_SEEN + Pause::LEN as i16;
 const OCTETS: i16 = -16;
 /// The device that the packet leaves by.
 const UNDERLAY: i16 = -24;
@@ -63,7 +64,7 @@ const SCRATCH_AT: i16 = BUFFER - SCRATCH;
 pub(crate) fn egress(spec: &Egress, counts: i32, way: i32) -> Program {
     let mut asm = Assembler::default();
     let leave = asm.label();
-    take(&mut asm, spec, way, leave);
+    take(&mut asm, spec, (counts, way), leave);
     count(&mut asm, spec, counts, leave);
     build(&mut asm, spec, leave);
     wrap(&mut asm, spec, leave);
@@ -73,9 +74,10 @@ pub(crate) fn egress(spec: &Egress, counts: i32, way: i32) -> Program {
     asm.finish()
 }
 
-/// Leaves frames that are not for this program by their kind, and all while there is no way.
-fn take(asm: &mut Assembler, spec: &Egress, way: i32, leave: Label) {
-    let ip = asm.label();
+/// Leaves frames that are not for this program by their kind, and all while there is no way, and then
+/// until there is a pause.
+fn take(asm: &mut Assembler, spec: &Egress, (counts, way): (i32, i32), leave: Label) {
+    let (ip, free) = (asm.label(), asm.label());
     asm.set(Reg::R6, Reg::R1);
     asm.set_map_value(Reg::R2, way);
     asm.load(Size::Word, Reg::R1, Reg::R2, 0);
@@ -89,6 +91,10 @@ fn take(asm: &mut Assembler, spec: &Egress, way: i32, leave: Label) {
     asm.here(ip);
     measure(asm, spec);
     asm.jump_if(Reg::R7, If::Greater, longest_super_frame(spec), leave);
+    asm.set_map_value(Reg::R9, counts);
+    unless_recent(asm, Reg::R9, OPENED, free);
+    asm.jump(leave);
+    asm.here(free);
 }
 
 /// The frame's length with its tag, in R7, and the longest that may go. R1 is destroyed.

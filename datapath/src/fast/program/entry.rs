@@ -4,9 +4,16 @@
 pub(crate) const MAX_REST: usize = 12;
 
 /// Octets of a session's value in the array where [`egress`](super::egress()) counts: a [`Count`],
-/// and when the last super-frame of UDP went and the last tagged frame that was too long, both in
-/// nanoseconds of the machine's life.
-pub(crate) const SENT: usize = Count::LEN + 16;
+/// and a [`Pause`] each since the last super-frame of UDP, since the last tagged frame that was too long,
+/// and since it was opened.
+pub(crate) const SENT: usize = Count::LEN + 3 * Pause::LEN;
+
+/// A session's value in the array where [`egress`](super::egress()) counts, opened at this time.
+pub(crate) fn opened(now: u64) -> [u8; SENT] {
+    let mut out = [0; SENT];
+    out[SENT - Pause::LEN..].copy_from_slice(&Pause::opened(now).write());
+    out
+}
 
 /// Octets of a session's value in the array that tells [`egress`](super::egress()) its way: the
 /// interface index of the device that packets leave by. While it is 0, the program takes nothing.
@@ -48,19 +55,57 @@ impl Count {
     }
 }
 
+/// What programs wait for before they take what user space took until now, lest they overtake it: a
+/// pause in that, for a while. Times are nanoseconds of the machine's life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Pause {
+    /// Since when to wait; 0 where there is nothing to wait for.
+    pub(crate) since: u64,
+    /// When the last packet was left to user space meanwhile.
+    pub(crate) left: u64,
+}
+
+impl Pause {
+    /// Octets in a map: the two times, one behind the other.
+    pub(crate) const LEN: usize = 16;
+
+    /// Of programs that begin now: the first pause is enough.
+    pub(super) fn opened(now: u64) -> Pause {
+        Pause {
+            since: now.saturating_sub(super::STAY_NANOSECONDS).max(1),
+            left: now,
+        }
+    }
+
+    pub(super) fn write(self) -> [u8; Pause::LEN] {
+        let mut out = [0; Pause::LEN];
+        out[..8].copy_from_slice(&self.since.to_ne_bytes());
+        out[8..].copy_from_slice(&self.left.to_ne_bytes());
+        out
+    }
+}
+
 impl Entry {
     /// Octets in a map.
-    pub(crate) const LEN: usize = 64;
+    pub(crate) const LEN: usize = 72;
 
     pub(super) const PACKETS: i16 = 0;
     pub(super) const OCTETS: i16 = 8;
-    /// When the last packet with a UDP checksum came, in nanoseconds of the machine's life.
+    /// The [`Pause`] since the last packet with a UDP checksum, or since the session was opened.
     pub(super) const CHECKSUM_SEEN: i16 = 16;
-    pub(super) const REST: i16 = 24;
-    pub(super) const MASK: i16 = 40;
-    pub(super) const DEVICE: i16 = 52;
-    pub(super) const REST_LEN: i16 = 56;
-    pub(super) const LONGEST: i16 = 60;
+    pub(super) const REST: i16 = 32;
+    pub(super) const MASK: i16 = 48;
+    pub(super) const DEVICE: i16 = 60;
+    pub(super) const REST_LEN: i16 = 64;
+    pub(super) const LONGEST: i16 = 68;
+
+    /// The entry as programs find it that begin now.
+    pub(crate) fn opened(&self, now: u64) -> [u8; Entry::LEN] {
+        let mut out = self.write();
+        let at = Entry::CHECKSUM_SEEN as usize;
+        out[at..at + Pause::LEN].copy_from_slice(&Pause::opened(now).write());
+        out
+    }
 
     /// The entry as programs find it.
     pub(crate) fn write(&self) -> [u8; Entry::LEN] {
