@@ -11,12 +11,14 @@ mod dialup;
 mod harness;
 mod host;
 mod pair;
+mod pinned;
 mod probe;
 mod program;
 mod relay;
 mod routed;
 mod supervisor;
 mod translator;
+mod wire;
 mod xl2tpd;
 
 pub use capture::Capture;
@@ -27,10 +29,12 @@ pub use harness::{
 };
 pub use host::{Host, Refusal};
 pub use pair::{Encap, Family, Pair, Setup, Side, address_device};
+pub use pinned::Pinned;
 pub use probe::{Probe, bridged, frame, virtio_bridged};
 pub use program::program;
 pub use relay::{Disturbance, Relay, apart, lose_every, relayed, swap_every};
 pub use routed::Routed;
 pub use supervisor::{kill_supervisors, supervisors};
 pub use translator::Translator;
+pub use wire::{Passage, Weather, Wire};
 pub use xl2tpd::Xl2tpd;

@@ -117,6 +117,7 @@ pub struct Setup {
     cookie: usize,
     tunnel: String,
     session: String,
+    second: bool,
 }
 
 impl Setup {
@@ -128,6 +129,15 @@ impl Setup {
             cookie: 0,
             tunnel: String::new(),
             session: String::new(),
+            second: false,
+        }
+    }
+
+    /// Behind another session of the tunnel, which nobody uses.
+    pub fn second(self) -> Setup {
+        Setup {
+            second: true,
+            ..self
         }
     }
 
@@ -150,6 +160,20 @@ impl Setup {
             session: format!("{} {words}", self.session),
             ..self
         }
+    }
+
+    /// Octets between the outer packet's IP header and a frame.
+    pub(crate) fn before_frame(&self) -> usize {
+        let l2tp = match self.encap {
+            // A UDP header, and a version word (RFC 3931 section 4.1.2.1).
+            Encap::Udp => 8 + 4 + 4,
+            Encap::Ip => 4,
+        };
+        let sublayer = match self.session.contains("l2spec_type none") {
+            true => 0,
+            false => 4,
+        };
+        l2tp + self.cookie + sublayer
     }
 
     /// The command that adds the tunnel at `side`.
@@ -193,6 +217,12 @@ impl Setup {
     #[track_caller]
     pub fn add(&self, host: &Host, side: Side) {
         host.adit(&self.add_tunnel(side));
+        if self.second {
+            host.adit(&format!(
+                "add session tunnel_id {} session_id 1 peer_session_id 1 name first",
+                side.tunnel()
+            ));
+        }
         host.adit(&self.add_session(side));
     }
 

@@ -40,12 +40,12 @@ pub(crate) fn tests() -> Vec<Trial> {
 
 /// The switches of one run.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Switches {
+struct Switches {
     /// The near device gives super-frames.
-    pub(crate) near: bool,
-    pub(crate) link: bool,
+    near: bool,
+    link: bool,
     /// Who reads behind the far device takes super-frames.
-    pub(crate) far: bool,
+    far: bool,
 }
 
 fn all_switches() -> impl Iterator<Item = Switches> {
@@ -60,7 +60,7 @@ fn all_switches() -> impl Iterator<Item = Switches> {
 pub(crate) struct Sites {
     pub(crate) pair: Pair,
     pub(crate) near: Tap,
-    far: Tap,
+    pub(crate) far: Tap,
     ordered: Ordered,
 }
 
@@ -79,12 +79,12 @@ impl Sites {
     }
 
     /// Of hosts with nothing set up.
-    pub(crate) fn of(
-        pair: Pair,
-        encap: Encap,
-        family: Family,
-        words: &str,
-    ) -> std::io::Result<Sites> {
+    fn of(pair: Pair, encap: Encap, family: Family, words: &str) -> std::io::Result<Sites> {
+        Sites::join(pair, &Setup::new(encap, family).session(words))
+    }
+
+    /// Of hosts with nothing set up, joined so, by a session whose frames have [`MTU`].
+    pub(crate) fn join(pair: Pair, setup: &Setup) -> std::io::Result<Sites> {
         for host in [&pair.a, &pair.b] {
             // Devices that come up would send by themselves.
             host.set_variable("ipv6/conf/default/disable_ipv6", 1)?;
@@ -93,8 +93,7 @@ impl Sites {
                 let _ = host.set_variable(&format!("bridge/bridge-nf-call-{protocol}"), 0);
             }
         }
-        let setup = Setup::new(encap, family).session(&format!("mtu {MTU} {words}"));
-        pair.add(&setup);
+        pair.add(&setup.clone().session(&format!("mtu {MTU}")));
         let (near, far) = (virtio_bridged(&pair.a)?, virtio_bridged(&pair.b)?);
         Ok(Sites {
             pair,
@@ -104,7 +103,7 @@ impl Sites {
         })
     }
 
-    pub(crate) fn switch(&self, switches: Switches) -> std::io::Result<()> {
+    fn switch(&self, switches: Switches) -> std::io::Result<()> {
         self.pair.a.set_offloads("l2tpeth0", switches.near)?;
         for host in [&self.pair.a, &self.pair.b] {
             host.set_offloads("eth0", switches.link)?;
@@ -205,7 +204,7 @@ fn difference(sent: &[Vec<u8>], arrived: &[Vec<u8>]) -> Option<String> {
 }
 
 /// Frames by the number in their source address, in their order.
-pub(crate) fn by_source(frames: Vec<Vec<u8>>) -> BTreeMap<u8, Vec<Vec<u8>>> {
+fn by_source(frames: Vec<Vec<u8>>) -> BTreeMap<u8, Vec<Vec<u8>>> {
     let mut out: BTreeMap<u8, Vec<_>> = BTreeMap::new();
     for frame in frames {
         out.entry(frame[11]).or_default().push(frame);

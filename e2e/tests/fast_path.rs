@@ -1,7 +1,6 @@
 //! The path inside the kernel: what it moves, what it leaves to user space, and that nothing is lost
 //! when it comes and goes.
 
-mod devices;
 mod protocol_115;
 mod vlan;
 
@@ -53,7 +52,6 @@ pub(crate) fn tests() -> Vec<Trial> {
             packets_fit_half_a_page,
         ),
     ]);
-    tests.extend(devices::tests());
     tests.extend(protocol_115::tests());
     tests.extend(vlan::tests());
     tests
@@ -74,30 +72,22 @@ enum Wire {
 impl Wire {
     fn apply(self, pair: &Pair) -> Test {
         for host in [&pair.a, &pair.b] {
-            self.apply_to(host, "eth0")?;
+            match self {
+                Wire::Whole => ethtool(host, "tso on gso on gro off"),
+                Wire::Merged => ethtool(host, "tso off gso on gro on"),
+            }?;
         }
         Ok(())
-    }
-
-    fn apply_to(self, host: &Host, device: &str) -> Test {
-        match self {
-            Wire::Whole => set_features(host, device, "tso on gso on gro off"),
-            Wire::Merged => set_features(host, device, "tso off gso on gro on"),
-        }
     }
 }
 
 fn ethtool(host: &Host, features: &str) -> Test {
-    set_features(host, "eth0", features)
-}
-
-fn set_features(host: &Host, device: &str, features: &str) -> Test {
-    let command = host.command("ethtool").args(["-K", device]);
+    let command = host.command("ethtool").args(["-K", "eth0"]);
     let status = command
         .args(features.split(' '))
         .stdout(Stdio::null())
         .status()?;
-    assert!(status.success(), "ethtool -K {device} {features}");
+    assert!(status.success(), "ethtool -K eth0 {features}");
     Ok(())
 }
 
@@ -132,8 +122,8 @@ fn connected(setup: &Setup) -> Pair {
 }
 
 /// How the host's session uses the fast path, as it is shown.
-fn shown(host: &Host) -> String {
-    let text = host.adit("-s show session");
+pub(crate) fn shown(host: &Host) -> String {
+    let text = host.adit("-s show session name l2tpeth0");
     let line = text.lines().find_map(|line| line.split_once("fast path: "));
     line.map_or_else(String::new, |(_, shown)| shown.to_owned())
 }
@@ -144,14 +134,14 @@ fn await_active(host: &Host) {
 }
 
 #[track_caller]
-fn await_shown(host: &Host, what: &str) {
+pub(crate) fn await_shown(host: &Host, what: &str) {
     eventually(&format!("{what} is shown"), || {
         shown(host).starts_with(what)
     });
 }
 
 /// Packets that passed a session's fast path: sent and received.
-fn passed(host: &Host) -> [u64; 2] {
+pub(crate) fn passed(host: &Host) -> [u64; 2] {
     let numbers: Vec<u64> = shown(host)
         .split(|c: char| !c.is_ascii_digit())
         .filter_map(|number| number.parse().ok())

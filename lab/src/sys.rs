@@ -54,16 +54,33 @@ struct Request {
     unused: [u8; 22],
 }
 
-/// Turns `file`, an open /dev/net/tun, into the TAP device `name`; its frames have a virtio header
-/// in front where `virtio` says so, and no other extra headers.
-pub(crate) fn become_tap(file: &File, name: &str, virtio: bool) -> io::Result<()> {
+/// How a TAP device takes and gives frames.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Frames {
+    /// Bare.
+    Bare,
+    /// Behind a virtio header.
+    Virtio,
+    /// Bare, and merged by the kernel as what a NIC receives is.
+    Merged,
+}
+
+/// Turns `file`, an open /dev/net/tun, into the TAP device `name`, without other extra headers than
+/// `frames` says.
+pub(crate) fn become_tap(file: &File, name: &str, frames: Frames) -> io::Result<()> {
     const TUNSETIFF: rustix::ioctl::Opcode = opcode::write::<u32>(b'T', 202);
     const IFF_TAP: u16 = 0x0002;
     const IFF_VNET_HDR: u16 = 0x4000;
     const IFF_NO_PI: u16 = 0x1000;
+    const IFF_NAPI: u16 = 0x0010;
+    let more = match frames {
+        Frames::Bare => 0,
+        Frames::Virtio => IFF_VNET_HDR,
+        Frames::Merged => IFF_NAPI,
+    };
     let mut request = Request {
         name: [0; 16],
-        flags: IFF_TAP | IFF_NO_PI | if virtio { IFF_VNET_HDR } else { 0 },
+        flags: IFF_TAP | IFF_NO_PI | more,
         unused: [0; 22],
     };
     // The last octet stays zero to end the name.

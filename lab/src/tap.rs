@@ -1,16 +1,20 @@
 use crate::namespace::Namespace;
-use crate::sys;
+use crate::sys::{self, Frames};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, UdpSocket};
 use std::time::{Duration, Instant};
 
+/// Octets of the longest frame that is received, headers included, and some more.
+const LONGEST: usize = 1 << 17;
+
 /// A network device whose wire is in the hands of a test: what the kernel sends on it is
 /// received here, and what is sent here the kernel receives from it.
 #[derive(Debug)]
 pub struct Tap {
     file: File,
+    buffer: Vec<u8>,
 }
 
 impl Namespace {
@@ -19,14 +23,20 @@ impl Namespace {
     /// # Errors
     /// EBUSY when the name is taken, EPERM without CAP_NET_ADMIN.
     pub fn tap(&self, name: &str) -> io::Result<Tap> {
-        self.open_tap(name, false)
+        self.open_tap(name, Frames::Bare)
     }
 
     /// As [`Namespace::tap`], for frames with a virtio header of 10 octets in front (virtio 1.2,
     /// 5.1.6), which lets one stand for many. Those that are received do so only after
     /// [`Tap::set_offloads`].
     pub fn virtio_tap(&self, name: &str) -> io::Result<Tap> {
-        self.open_tap(name, true)
+        self.open_tap(name, Frames::Virtio)
+    }
+
+    /// As [`Namespace::tap`], for an end of a wire: where the device's generic-receive-offload is on,
+    /// what is sent here is merged as a NIC's packets are.
+    pub fn wire_tap(&self, name: &str) -> io::Result<Tap> {
+        self.open_tap(name, Frames::Merged)
     }
 
     /// Switches a device's offloads: checksums and segments of what it sends, and the joining of
@@ -44,20 +54,35 @@ impl Namespace {
         })
     }
 
-    fn open_tap(&self, name: &str, virtio: bool) -> io::Result<Tap> {
+    fn open_tap(&self, name: &str, frames: Frames) -> io::Result<Tap> {
         let file = self.run(|| {
             let file = OpenOptions::new()
                 .read(true)
                 .write(true)
                 .open("/dev/net/tun")?;
-            sys::become_tap(&file, name, virtio)?;
+            sys::become_tap(&file, name, frames)?;
             Ok::<_, io::Error>(file)
         })?;
-        Ok(Tap { file })
+        Ok(Tap::of(file))
     }
 }
 
 impl Tap {
+    fn of(file: File) -> Tap {
+        Tap {
+            file,
+            buffer: vec![0; LONGEST],
+        }
+    }
+
+    /// Another hand on the same wire: each frame goes to one of them.
+    ///
+    /// # Errors
+    /// EMFILE when the process has too many files.
+    pub fn try_clone(&self) -> io::Result<Tap> {
+        Ok(Tap::of(self.file.try_clone()?))
+    }
+
     /// Sends one Ethernet frame.
     ///
     /// # Errors
@@ -79,16 +104,15 @@ impl Tap {
         wanted: impl Fn(&[u8]) -> bool,
     ) -> io::Result<Option<Vec<u8>>> {
         let deadline = Instant::now() + patience;
-        let mut buffer = vec![0; 1 << 17];
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let left = Timespec::try_from(left).map_err(io::Error::other)?;
             if poll(&mut [PollFd::new(&self.file, PollFlags::IN)], Some(&left))? == 0 {
                 return Ok(None);
             }
-            let length = self.file.read(&mut buffer)?;
-            if wanted(&buffer[..length]) {
-                return Ok(Some(buffer[..length].to_vec()));
+            let length = self.file.read(&mut self.buffer)?;
+            if wanted(&self.buffer[..length]) {
+                return Ok(Some(self.buffer[..length].to_vec()));
             }
         }
     }
