@@ -14,12 +14,14 @@ pub mod reconcile;
 pub mod spec;
 pub mod user;
 
+mod departure;
 mod error;
 mod fast;
 mod ipsec;
 mod link;
 mod sys;
 
+pub use departure::Departure;
 pub use error::Error;
 pub use fast::{FastPath, Scope as FastScope};
 
@@ -63,7 +65,8 @@ pub struct Route {
 
 /// Something that moves packets as told: in user space today.
 ///
-/// Every call returns when its effect is there; packets never wait for it.
+/// Every call returns when its effect is there, but for the devices of sessions that are removed: these
+/// carry nothing any more, and go soon after. Packets never wait for a call.
 pub trait Datapath: Send {
     /// Makes `change` true. Applied twice it is applied once: what is already so stays untouched,
     /// and a session whose device has gone gets it back.
@@ -105,6 +108,11 @@ pub trait Datapath: Send {
         sessions
             .iter()
             .try_for_each(|key| self.apply(&Change::RemoveSession(*key)))
+    }
+
+    /// Tells when the devices are gone of all sessions that were removed since this was last asked.
+    fn departure(&mut self) -> Departure {
+        Departure::default()
     }
 
     /// Opens a listener, whose control messages go to `sink`, and gives what it is bound to.
@@ -168,6 +176,12 @@ pub trait Datapath: Send {
 
     /// How a session numbers its packets now.
     fn sequencing(&mut self, session: SessionKey) -> Result<Sequencing, Error>;
+
+    /// How often sessions have begun or ceased to number their packets of their own accord, as their
+    /// peers did; `None` where that is not known.
+    fn followed(&mut self) -> Option<u64> {
+        None
+    }
 
     /// The sequence number that a session expects next; `None` where that is not known.
     fn expected(&mut self, _session: SessionKey) -> Option<Sequence> {

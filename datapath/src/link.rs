@@ -25,12 +25,27 @@ pub(crate) struct Link {
     pub(crate) mtu: u32,
     /// What somebody has called it besides.
     pub(crate) alias: Option<String>,
-    /// Whether it is an end of a veth pair.
-    pub(crate) veth: bool,
+    pub(crate) kind: Kind,
+    /// The interface index of the device of this namespace that it stands on, as one of a VLAN does.
+    pub(crate) lower: Option<u32>,
     /// The link-layer address.
     pub(crate) address: Vec<u8>,
     /// Whether somebody has brought it up.
     pub(crate) up: bool,
+}
+
+/// What makes a device, as far as that matters here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Veth,
+    /// Of the driver `tun`, which has a program at its other end: QEMU, most often.
+    Tap,
+    Bridge,
+    MacVlan,
+    IpVlan,
+    Netkit,
+    /// A driver of hardware's, or anything else.
+    Other,
 }
 
 /// A change of a device, whoever made it.
@@ -279,7 +294,9 @@ fn describe(link: &LinkMessage) -> Option<Link> {
     let mut mtu = None;
     let mut address = Vec::new();
     let mut alias = None;
-    let mut veth = false;
+    let mut kind = Kind::Other;
+    let mut lower = None;
+    let mut foreign = false;
     for attribute in &link.attributes {
         if let LinkAttribute::IfName(text) = attribute {
             name = Some(text.clone());
@@ -290,7 +307,11 @@ fn describe(link: &LinkMessage) -> Option<Link> {
         } else if let LinkAttribute::Address(octets) = attribute {
             address.clone_from(octets);
         } else if let LinkAttribute::LinkInfo(info) = attribute {
-            veth = info.contains(&LinkInfo::Kind(InfoKind::Veth));
+            kind = kind_of(info);
+        } else if let LinkAttribute::Link(index) = attribute {
+            lower = Some(*index).filter(|index| *index != 0);
+        } else if let LinkAttribute::LinkNetNsId(_) = attribute {
+            foreign = true;
         }
     }
     Some(Link {
@@ -298,8 +319,25 @@ fn describe(link: &LinkMessage) -> Option<Link> {
         name: name?,
         mtu: mtu?,
         alias,
-        veth,
+        kind,
+        lower: lower.filter(|_| !foreign),
         address,
         up: link.header.flags.contains(LinkFlags::Up),
     })
+}
+
+fn kind_of(info: &[LinkInfo]) -> Kind {
+    const KINDS: [(InfoKind, Kind); 8] = [
+        (InfoKind::Veth, Kind::Veth),
+        (InfoKind::Tun, Kind::Tap),
+        (InfoKind::Bridge, Kind::Bridge),
+        (InfoKind::MacVlan, Kind::MacVlan),
+        (InfoKind::MacVtap, Kind::MacVlan),
+        (InfoKind::IpVlan, Kind::IpVlan),
+        (InfoKind::IpVtap, Kind::IpVlan),
+        (InfoKind::Netkit, Kind::Netkit),
+    ];
+    let mut kinds = KINDS.into_iter();
+    let known = kinds.find(|(known, _)| info.contains(&LinkInfo::Kind(known.clone())));
+    known.map_or(Kind::Other, |(_, kind)| kind)
 }

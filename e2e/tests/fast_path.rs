@@ -1,6 +1,7 @@
 //! The path inside the kernel: what it moves, what it leaves to user space, and that nothing is lost
 //! when it comes and goes.
 
+mod devices;
 mod protocol_115;
 mod vlan;
 
@@ -52,6 +53,7 @@ pub(crate) fn tests() -> Vec<Trial> {
             packets_fit_half_a_page,
         ),
     ]);
+    tests.extend(devices::tests());
     tests.extend(protocol_115::tests());
     tests.extend(vlan::tests());
     tests
@@ -72,22 +74,30 @@ enum Wire {
 impl Wire {
     fn apply(self, pair: &Pair) -> Test {
         for host in [&pair.a, &pair.b] {
-            match self {
-                Wire::Whole => ethtool(host, "tso on gso on gro off"),
-                Wire::Merged => ethtool(host, "tso off gso on gro on"),
-            }?;
+            self.apply_to(host, "eth0")?;
         }
         Ok(())
+    }
+
+    fn apply_to(self, host: &Host, device: &str) -> Test {
+        match self {
+            Wire::Whole => set_features(host, device, "tso on gso on gro off"),
+            Wire::Merged => set_features(host, device, "tso off gso on gro on"),
+        }
     }
 }
 
 fn ethtool(host: &Host, features: &str) -> Test {
-    let command = host.command("ethtool").args(["-K", "eth0"]);
+    set_features(host, "eth0", features)
+}
+
+fn set_features(host: &Host, device: &str, features: &str) -> Test {
+    let command = host.command("ethtool").args(["-K", device]);
     let status = command
         .args(features.split(' '))
         .stdout(Stdio::null())
         .status()?;
-    assert!(status.success(), "ethtool -K eth0 {features}");
+    assert!(status.success(), "ethtool -K {device} {features}");
     Ok(())
 }
 

@@ -18,6 +18,7 @@ mod iproute2;
 mod l2tpip;
 mod lab;
 mod launch;
+mod leaving;
 mod lifecycle;
 mod many;
 mod marks;
@@ -73,6 +74,7 @@ fn main() -> ExitCode {
             calls::tests(),
             tunnels::tests(),
             lifecycle::tests(),
+            leaving::tests(),
             reload::tests(),
             scripted::tests(),
             many::tests(),

@@ -22,9 +22,10 @@ use adit_datapath::spec::{
     Change, Device, Encap, Inventory, Retuning, Sequencing, SessionKey, SessionSpec, SessionTuning,
     TunnelRetuning, TunnelSpec,
 };
-use adit_datapath::{Datapath, Error};
+use adit_datapath::{Datapath, Departure, Error};
 use adit_wire::l2tp::TunnelId;
 use adit_wire::netlink::{Errno, Statistics};
+use numbers::Numbering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::os::fd::OwnedFd;
@@ -53,6 +54,7 @@ pub struct Engine {
     devices: BTreeMap<SessionKey, Device>,
     /// How sessions number their packets, as the store knows it.
     numbers: BTreeMap<SessionKey, Sequencing>,
+    numbering: Numbering,
     /// Whether the last attempt to write numbers down failed.
     unsaved: bool,
 }
@@ -69,6 +71,7 @@ impl Engine {
             waiting: BTreeMap::new(),
             devices: BTreeMap::new(),
             numbers: BTreeMap::new(),
+            numbering: Numbering::default(),
             unsaved: false,
         }
     }
@@ -212,6 +215,11 @@ impl Engine {
         Some(tuning)
     }
 
+    /// Tells when the devices are gone of all sessions that were removed since this was last asked.
+    pub fn departure(&mut self) -> Departure {
+        self.datapath.departure()
+    }
+
     /// Removes every object and forgets the state; for the end of the process. What cannot be
     /// removed stays written down, so that the next start can.
     pub fn shutdown(&mut self) -> Result<(), Error> {
@@ -223,6 +231,7 @@ impl Engine {
             let removed = removed.and_then(|()| self.settle(&removal, Origin::Hand));
             outcome = removed.and(outcome);
         }
+        self.departure().wait();
         outcome?;
         let store = std::mem::replace(&mut self.store, Store::none());
         let removed = store.remove();
@@ -326,6 +335,7 @@ impl Engine {
             }
             Edit::Session(spec, origin, device) => {
                 self.mark(Object::Session(spec.key), origin);
+                self.numbering.look_again();
                 if let Some(device) = device {
                     self.devices.insert(spec.key, device);
                     self.datapath.keep(spec.key);
@@ -361,6 +371,7 @@ impl Engine {
         self.waiting.remove(&Object::Session(key));
         self.devices.remove(&key);
         self.numbers.remove(&key);
+        self.numbering.forget(key);
     }
 
     fn sessions_of(&self, id: TunnelId) -> Vec<SessionKey> {

@@ -19,6 +19,8 @@ pub(super) struct World {
     of: BTreeMap<SessionKey, u32>,
     /// How the sessions that are there number their packets; tests play the packets.
     pub(super) numbers: BTreeMap<SessionKey, Sequencing>,
+    /// How often one of them has begun or ceased to as its peer did.
+    pub(super) followed: u64,
     last_index: u32,
     /// Refuses to open tunnels with this errno.
     pub(super) no_address: Option<Errno>,
@@ -206,6 +208,10 @@ impl Datapath for Fake {
             index,
             mtu: 1446,
         }))
+    }
+
+    fn followed(&mut self) -> Option<u64> {
+        Some(self.world().followed)
     }
 
     fn sequencing(&mut self, session: SessionKey) -> Result<Sequencing, Error> {

@@ -73,9 +73,11 @@ async fn client(
                 return supervised::serve(connection, privileged, strict, state).await;
             }
             Some(packet) => {
-                let mut state = state.borrow_mut();
-                state.changed.notify_one();
-                Answer::to(packet, Manner::adit(privileged), Given::NOTHING, &mut state)
+                let manner = Manner::adit(privileged);
+                let obeyed = state.borrow_mut().obey(packet, manner, Given::NOTHING);
+                let (answer, departure) = obeyed;
+                departure.await;
+                answer
             }
             None => Answer::too_long(&buffer, octets),
         };

@@ -1,13 +1,14 @@
 //! What the tasks of the daemon share.
 
+use super::answer::{Answer, Given, Manner};
 use super::engine::{Engine, Object, Report};
 use super::genl::{self, Extra, Header, Order};
 use super::plane::{Plane, Target};
 use super::ppp::Endpoints;
 use super::programs::Programs;
 use crate::config::Config;
-use adit_datapath::Error;
 use adit_datapath::spec::{Change, SessionKey};
+use adit_datapath::{Departure, Error};
 use adit_wire::l2tp::TunnelId;
 use adit_wire::netlink::Errno;
 use std::path::{Path, PathBuf};
@@ -36,6 +37,21 @@ pub(super) struct State {
 }
 
 impl State {
+    /// Does what `packet` asks for. It may be answered once the devices are gone that this has
+    /// removed, for their names are free then.
+    pub(super) fn obey(
+        &mut self,
+        packet: &[u8],
+        manner: Manner,
+        given: Given,
+    ) -> (Answer, Departure) {
+        self.changed.notify_one();
+        // What went before is nothing to wait for.
+        drop(self.engine.departure());
+        let answer = Answer::to(packet, manner, given, self);
+        (answer, self.engine.departure())
+    }
+
     /// Applies the difference between the configuration file and the state, or only tells it. A
     /// file that cannot be read changes nothing.
     pub(super) fn reload(&mut self, dry_run: bool) -> Result<Report, Error> {

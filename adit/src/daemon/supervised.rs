@@ -1,6 +1,6 @@
 //! Supervisors: what programs ask under `adit exec`.
 
-use super::answer::{Answer, Given, Manner};
+use super::answer::{Given, Manner};
 use super::dumps;
 use super::genl::Dialect;
 use super::programs::{self, Owner, Told};
@@ -171,11 +171,9 @@ impl Supervisor {
             process: asked.process,
             owner: Some(self.owner.clone()),
         };
-        let mut answer = {
-            let mut state = self.state.borrow_mut();
-            state.changed.notify_one();
-            Answer::to(&asked.message, manner, given, &mut state)
-        };
+        let obeyed = self.state.borrow_mut().obey(&asked.message, manner, given);
+        let (mut answer, departure) = obeyed;
+        departure.await;
         loop {
             let packet = answer.next(&mut self.state.borrow_mut());
             let Some(packet) = packet else {

@@ -5,7 +5,7 @@
 
 use super::plan::{Reason, refused};
 use super::program::cut;
-use crate::link::{Link, Links};
+use crate::link::{Kind, Link, Links};
 use crate::sys::bpf::{Hook, attach, load};
 use crate::sys::device;
 use netlink_packet_route::link::{AfSpecInet6, AfSpecUnspec, In6AddrGenMode, LinkAttribute};
@@ -56,7 +56,10 @@ impl Cutter {
     /// Forgets a pair that somebody has deleted, or taken down.
     pub(super) fn check(&mut self, links: &mut Links) {
         let ends = self.pair.as_ref().map(|pair| [pair.enter, pair.exit]);
-        let mut serves = |index| links.by_index(index).is_ok_and(|link| link.up && link.veth);
+        let mut serves = |index| {
+            let link = links.by_index(index);
+            link.is_ok_and(|link| link.up && link.kind == Kind::Veth)
+        };
         if let Some(ends) = ends
             && !ends.into_iter().all(&mut serves)
         {

@@ -1,7 +1,8 @@
 //! What the kernel says that is true of many sessions.
 
+use super::plan::Neighbour;
 use crate::ipsec;
-use crate::link::{Links, Way};
+use crate::link::{Kind, Links, Way};
 use crate::user::port::Port;
 use rustc_hash::FxHashMap;
 use std::io;
@@ -27,12 +28,15 @@ impl Ends {
     }
 }
 
+/// So many devices may stand on each other.
+const MOST_FLOORS: usize = 8;
+
 /// Answers of the kernel's, each asked for once until all are forgotten.
 pub(super) struct Facts {
     links: Links,
     policies: Option<bool>,
     ways: FxHashMap<Ends, Option<u32>>,
-    veths: FxHashMap<u32, bool>,
+    neighbours: FxHashMap<u32, Option<Neighbour>>,
 }
 
 impl Facts {
@@ -42,7 +46,7 @@ impl Facts {
             links: Links::open()?,
             policies: None,
             ways: FxHashMap::default(),
-            veths: FxHashMap::default(),
+            neighbours: FxHashMap::default(),
         })
     }
 
@@ -50,7 +54,7 @@ impl Facts {
     pub(super) fn forget(&mut self) {
         self.policies = None;
         self.ways.clear();
-        self.veths.clear();
+        self.neighbours.clear();
     }
 
     /// For what has to be asked each time.
@@ -86,10 +90,30 @@ impl Facts {
         self.ways.len()
     }
 
-    /// Whether a device is an end of a veth pair.
-    pub(super) fn is_veth(&mut self, index: u32) -> bool {
+    /// What is behind a device that may hand packets over as they are.
+    pub(super) fn neighbour(&mut self, index: u32) -> Option<Neighbour> {
         let links = &mut self.links;
-        let ask = || links.by_index(index).is_ok_and(|link| link.veth);
-        *self.veths.entry(index).or_insert_with(ask)
+        let entry = self.neighbours.entry(index);
+        *entry.or_insert_with(|| neighbour(index, links))
     }
+}
+
+/// Looks down to the device that others, of VLANs, stand on.
+fn neighbour(mut index: u32, links: &mut Links) -> Option<Neighbour> {
+    for _ in 0..MOST_FLOORS {
+        let link = links.by_index(index).ok()?;
+        return Some(match link.kind {
+            Kind::Veth => Neighbour::Veth,
+            Kind::Tap => Neighbour::Tap,
+            Kind::Bridge => Neighbour::Bridge,
+            Kind::MacVlan => Neighbour::MacVlan,
+            Kind::IpVlan => Neighbour::IpVlan,
+            Kind::Netkit => Neighbour::Netkit,
+            Kind::Other => {
+                index = link.lower?;
+                continue;
+            }
+        });
+    }
+    None
 }

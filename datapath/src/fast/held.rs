@@ -14,7 +14,7 @@ const ONLY: [u8; 4] = [0; 4];
 /// to detach it, the kernel waits for all of its processors, some 20 ms. To open and to close its way
 /// is a matter of microseconds, and so is to exchange it.
 #[derive(Debug)]
-pub(super) struct Held {
+pub(crate) struct Held {
     sent: Arc<Map>,
     way: Map,
     link: OwnedFd,

@@ -6,9 +6,10 @@ use super::held::{Held, now};
 use super::plan::{Plan, Reason, Scope, refused};
 use super::state::Live;
 use super::underlay::{Tables, Underlays};
+use crate::user::gate::Gate;
 use crate::user::port::Port;
 use crate::user::worker::{Poll, Work};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,16 +22,12 @@ const MOST_A_TURN: usize = 256;
 /// So long sessions are looked at before orders are.
 const SLICE: Duration = Duration::from_millis(10);
 
-/// So long after its session a program is detached: by then its device is gone, with which it goes at
-/// no cost.
-const PARTING: Duration = Duration::from_secs(2);
-
 /// What the keeper can be told.
 #[derive(Debug)]
 pub(crate) enum FastOrder {
     /// Let a session have its programs, as soon as and as long as it can.
     Keep(Arc<Port>),
-    /// No longer; once obeyed, they take nothing.
+    /// No longer; once obeyed, they take nothing, and the one at the device is parked there.
     Drop(Arc<Port>),
     /// Look at the session of a device: something about it has changed. Once obeyed, its programs do
     /// what it wants now.
@@ -42,6 +39,8 @@ pub(crate) enum FastOrder {
 /// The keeper's state.
 pub(crate) struct Keeper {
     scope: Scope,
+    /// Passed before the kernel is kept busy.
+    gate: Gate,
     facts: Facts,
     tables: Option<Tables>,
     underlays: Underlays,
@@ -50,8 +49,6 @@ pub(crate) struct Keeper {
     sessions: BTreeMap<u32, Kept>,
     /// Those to be looked at.
     suspects: BTreeSet<u32>,
-    /// Programs of sessions that have gone, and when to detach them.
-    parting: VecDeque<(Instant, Held)>,
     /// Whether there were IPsec policies in the last turn.
     policies: bool,
     /// The device that was looked at last.
@@ -59,6 +56,8 @@ pub(crate) struct Keeper {
     next: Instant,
     /// Whether somebody was told that the kernel refuses.
     told: bool,
+    /// And that it does not merge.
+    told_unmerged: bool,
 }
 
 struct Kept {
@@ -70,21 +69,22 @@ struct Kept {
 }
 
 impl Keeper {
-    /// A keeper for sessions of the namespace of the present thread.
-    pub(crate) fn open(scope: Scope) -> io::Result<Keeper> {
+    /// A keeper for sessions of the namespace of the present thread, which waits at `gate`.
+    pub(crate) fn open(scope: Scope, gate: Gate) -> io::Result<Keeper> {
         Ok(Keeper {
             scope,
+            gate,
             facts: Facts::open()?,
             tables: None,
             underlays: Underlays::default(),
             cutter: Cutter::default(),
             sessions: BTreeMap::new(),
             suspects: BTreeSet::new(),
-            parting: VecDeque::new(),
             policies: false,
             place: 0,
             next: Instant::now(),
             told: false,
+            told_unmerged: false,
         })
     }
 
@@ -122,6 +122,8 @@ impl Keeper {
         if let Some(old) = kept.plan.replace(plan) {
             self.underlays.leave(old.underlay);
         }
+        let unmerged = self.underlays.unmerged(underlay);
+        kept.port.line.session.fast.remark(unmerged);
         Ok(())
     }
 
@@ -132,7 +134,9 @@ impl Keeper {
             None => Tables::create(self.scope)?,
         };
         let tables = self.tables.insert(tables);
-        self.underlays.join(underlay, tables, self.facts.links())
+        self.underlays.join(underlay, tables, self.facts.links())?;
+        self.tell_unmerged(underlay);
+        Ok(())
     }
 
     /// Has a session's programs do what `plan` says.
@@ -140,8 +144,10 @@ impl Keeper {
         // First, lest the device's programs go and come back, for which some drivers reset it.
         self.join(plan.underlay)?;
         self.suspend(index, Reason::Ended);
+        self.gate.pass();
+        let unmerged = self.underlays.unmerged(plan.underlay);
         let done = match (self.sessions.get_mut(&index), &self.tables) {
-            (Some(kept), Some(tables)) => kept.start(&plan, tables),
+            (Some(kept), Some(tables)) => kept.start(&plan, tables, unmerged),
             (None, _) | (_, None) => return Ok(()),
         };
         match done {
@@ -194,6 +200,27 @@ impl Keeper {
         }
     }
 
+    /// Says once in the life of the process that packets are not merged.
+    fn tell_unmerged(&mut self, underlay: u32) {
+        if !self.told_unmerged
+            && let Some(why) = self.underlays.unmerged(underlay)
+        {
+            self.told_unmerged = true;
+            tracing::warn!("what the fast path receives is not merged: {why}");
+        }
+    }
+
+    /// Has all sessions over a device know how its packets are unwrapped now.
+    fn remark(&mut self, underlay: u32) {
+        self.tell_unmerged(underlay);
+        let unmerged = self.underlays.unmerged(underlay);
+        for kept in self.sessions.values() {
+            if kept.plan.as_ref().map(|plan| plan.underlay) == Some(underlay) {
+                kept.port.line.session.fast.remark(unmerged.clone());
+            }
+        }
+    }
+
     /// Takes the programs from all sessions over a device that takes none any more.
     fn abandon(&mut self, underlay: u32, reason: &Reason) {
         let over = |kept: &Kept| kept.plan.as_ref().map(|plan| plan.underlay) == Some(underlay);
@@ -208,9 +235,14 @@ impl Keeper {
     fn turn(&mut self) {
         self.facts.forget();
         if let Some(tables) = &self.tables {
-            for (underlay, reason) in self.underlays.renew(tables, self.facts.links()) {
-                self.tell(&reason);
-                self.abandon(underlay, &reason);
+            for (underlay, news) in self.underlays.renew(tables, self.facts.links()) {
+                match news {
+                    Ok(()) => self.remark(underlay),
+                    Err(reason) => {
+                        self.tell(&reason);
+                        self.abandon(underlay, &reason);
+                    }
+                }
             }
         }
         self.look_at_cutter();
@@ -258,13 +290,6 @@ impl Keeper {
             self.look(index);
         }
     }
-
-    /// Detaches one of the programs that it is time for.
-    fn let_go(&mut self, now: Instant) {
-        if self.parting.front().is_some_and(|(due, _)| *due <= now) {
-            self.parting.pop_front();
-        }
-    }
 }
 
 impl Drop for Keeper {
@@ -276,7 +301,12 @@ impl Drop for Keeper {
 impl Kept {
     /// Attaches the session's program, or changes the one that is there, puts the session into the
     /// table, and has both go.
-    fn start(&mut self, plan: &Plan, tables: &Tables) -> io::Result<()> {
+    fn start(
+        &mut self,
+        plan: &Plan,
+        tables: &Tables,
+        unmerged: Option<Arc<str>>,
+    ) -> io::Result<()> {
         // Somebody else may have detached it.
         let changed = self.held.take();
         let changed = changed.filter(|held| held.change(&plan.egress).is_ok());
@@ -292,6 +322,7 @@ impl Kept {
             sent: held.sent().clone(),
             sessions: sessions.clone(),
             key: plan.key.clone(),
+            unmerged,
         });
         Ok(())
     }
@@ -323,10 +354,9 @@ impl Work for Keeper {
             FastOrder::Drop(port) => {
                 let index = port.device.index;
                 self.suspend(index, Reason::Ended);
-                let gone = self.sessions.remove(&index);
-                let due = Instant::now() + PARTING;
-                let held = gone.and_then(|kept| kept.held);
-                self.parting.extend(held.map(|held| (due, held)));
+                if let Some(held) = self.sessions.remove(&index).and_then(|kept| kept.held) {
+                    port.device.park(held);
+                }
             }
             FastOrder::Look(index) => {
                 self.facts.forget();
@@ -341,18 +371,16 @@ impl Work for Keeper {
     fn serve(&mut self, _poll: &Poll, _token: u64) {}
 
     fn tick(&mut self, now: Instant) -> Option<Instant> {
-        self.let_go(now);
         if now >= self.next {
             self.turn();
             self.next = now + EVERY;
         }
         self.look_at_suspects();
-        let due = match (self.suspects.is_empty(), self.sessions.is_empty()) {
+        match (self.suspects.is_empty(), self.sessions.is_empty()) {
             (false, _) => Some(now),
             (true, false) => Some(self.next),
-            (true, true) => None,
-        };
-        let parting = self.parting.front().map(|(due, _)| *due);
-        due.into_iter().chain(parting).min()
+            // The last one is gone, and the cutter may go too.
+            (true, true) => self.cutter.present().map(|_| self.next),
+        }
     }
 }

@@ -20,5 +20,6 @@ mod underlay;
 pub use plan::Scope;
 pub use state::FastPath;
 
+pub(crate) use held::Held;
 pub(crate) use keeper::{FastOrder, Keeper};
 pub(crate) use state::State;

@@ -15,9 +15,35 @@ use std::sync::atomic::Ordering::Relaxed;
 pub enum Scope {
     /// Those that put packets on a wire: cut, and with their checksums.
     Wires,
-    /// Those as well that hand packets to the same kernel, as they are (veth): super-frames, and
-    /// checksums that somebody has yet to complete. No peer in user space can read these.
+    /// Those as well that may hand packets on as they are (veth pairs, TAP devices of virtual machines,
+    /// bridges): super-frames, and checksums that somebody has yet to complete. No peer in user space
+    /// can read these.
     All,
+}
+
+/// What may take packets as they are, super-frames and unfinished checksums, because it is on the same
+/// machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Neighbour {
+    Veth,
+    Tap,
+    Bridge,
+    MacVlan,
+    IpVlan,
+    Netkit,
+}
+
+impl fmt::Display for Neighbour {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Neighbour::Veth => "a veth pair",
+            Neighbour::Tap => "a TAP device",
+            Neighbour::Bridge => "a bridge",
+            Neighbour::MacVlan => "a macvlan device",
+            Neighbour::IpVlan => "an ipvlan device",
+            Neighbour::Netkit => "a netkit pair",
+        })
+    }
 }
 
 /// Why a session has no fast path.
@@ -47,8 +73,8 @@ pub(crate) enum Reason {
     NoRoute,
     /// The route to the peer leads into the session.
     OwnRoute,
-    /// The device hands packets over as they are, and nobody has said that the peer takes them.
-    Veth,
+    /// The device may hand packets over as they are, and nobody has said that the peer takes them.
+    Near(Neighbour),
     /// IPsec may want the outer packets.
     Ipsec,
     /// The kernel, or a device, refuses.
@@ -74,8 +100,9 @@ impl fmt::Display for Reason {
             }
             Reason::NoRoute => "no route to the peer by a device",
             Reason::OwnRoute => "the route to the peer leads into the session",
-            Reason::Veth => {
-                "the peer is behind a veth pair, which takes --fast-path=all at both ends"
+            Reason::Near(neighbour) => {
+                let remedy = "which takes --fast-path=all at both ends";
+                return write!(f, "the peer is behind {neighbour}, {remedy}");
             }
             Reason::Ipsec => "there are IPsec policies",
             Reason::Refused(text) => text,
@@ -127,8 +154,10 @@ impl Plan {
         if underlay == port.device.index {
             return Err(Reason::OwnRoute);
         }
-        if scope == Scope::Wires && facts.is_veth(underlay) {
-            return Err(Reason::Veth);
+        if scope == Scope::Wires
+            && let Some(neighbour) = facts.neighbour(underlay)
+        {
+            return Err(Reason::Near(neighbour));
         }
         let mut header = Vec::new();
         line.session.append_header(&mut header);
@@ -152,7 +181,8 @@ impl Plan {
             longest_tagged,
             shorter: false,
         };
-        egress.shorter = facts.is_veth(underlay) && egress.gains_by_shorter_segments();
+        let veth = facts.neighbour(underlay) == Some(Neighbour::Veth);
+        egress.shorter = veth && egress.gains_by_shorter_segments();
         Ok(Plan {
             egress,
             underlay,

@@ -13,6 +13,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub struct FastPath {
     /// Why it does not, now.
     pub obstacle: Option<String>,
+    /// Why the kernel merges nothing of what it receives by it, though it would otherwise.
+    pub unmerged: Option<String>,
     /// Packets that it has sent by it.
     pub sent: u64,
     /// Packets that it has received by it.
@@ -21,9 +23,10 @@ pub struct FastPath {
 
 impl fmt::Display for FastPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.obstacle {
-            Some(obstacle) => write!(f, "no, {obstacle}"),
-            None => f.write_str("active"),
+        match (&self.obstacle, &self.unmerged) {
+            (Some(obstacle), _) => write!(f, "no, {obstacle}"),
+            (None, Some(why)) => write!(f, "active, unmerged since {why}"),
+            (None, None) => f.write_str("active"),
         }?;
         let FastPath { sent, received, .. } = self;
         write!(f, "; {sent} packets sent, {received} received by it")
@@ -57,6 +60,8 @@ pub(crate) struct Live {
     pub(crate) sent: Arc<Map>,
     pub(crate) sessions: Arc<Map>,
     pub(crate) key: Vec<u8>,
+    /// As in [`FastPath`].
+    pub(crate) unmerged: Option<Arc<str>>,
 }
 
 impl State {
@@ -74,6 +79,13 @@ impl State {
         inner.standing = Some(Err(reason));
     }
 
+    /// Programs that are at work receive in another way from now on: see [`FastPath::unmerged`].
+    pub(crate) fn remark(&self, unmerged: Option<Arc<str>>) {
+        if let Some(Ok(live)) = &mut self.inner().standing {
+            live.unmerged = unmerged;
+        }
+    }
+
     /// Whether programs are at work.
     pub(crate) fn is_active(&self) -> bool {
         self.active.load(Relaxed)
@@ -86,6 +98,10 @@ impl State {
         let counts = inner.counts();
         Some(FastPath {
             obstacle: standing.as_ref().err().map(Reason::to_string),
+            unmerged: standing
+                .as_ref()
+                .ok()
+                .and_then(|live| live.unmerged.as_deref().map(str::to_owned)),
             sent: counts.sent.packets,
             received: counts.received.packets,
         })

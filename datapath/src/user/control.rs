@@ -11,22 +11,26 @@ use crate::user::Notify;
 use crate::user::carrier::Carrier;
 use crate::user::closing::Closing;
 use crate::user::devices::Devices;
+use crate::user::gate::Gate;
 use crate::user::key::Key;
+use crate::user::leaving::Leaving;
 use crate::user::line::Line;
 use crate::user::outer::Outer;
 use crate::user::path::Paths;
 use crate::user::port::Port;
 use crate::user::remote::Remote;
+use crate::user::session::FOLLOWED;
 use crate::user::watch::Watched;
 use crate::user::worker::Handle;
 use crate::user::workers::Workers;
-use crate::{ControlMessage, ControlSink, Datapath, Error, Route};
+use crate::{ControlMessage, ControlSink, Datapath, Departure, Error, Route};
 use adit_wire::l2tp::{Sequence, TunnelId};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Acquire;
 use std::thread::available_parallelism;
 
 mod adopted;
@@ -69,6 +73,9 @@ pub struct UserDatapath {
     keys: BTreeMap<(u64, Key), SessionKey>,
     listeners: BTreeMap<ListenerId, Listener>,
     devices: Devices,
+    leaving: Leaving,
+    /// Of the devices that went since somebody asked.
+    departure: Departure,
     watched: Watched,
     closing: Closing,
     paths: Paths,
@@ -127,7 +134,8 @@ impl UserDatapath {
         let count = options
             .workers
             .map_or(processors.min(MAX_WORKERS), NonZeroUsize::get);
-        let keep = |scope| Handle::start("fast".to_owned(), Keeper::open(scope)?);
+        let gate = Gate::default();
+        let keep = |scope| Handle::start("fast".to_owned(), Keeper::open(scope, gate.clone())?);
         let fast = options.fast_path.map(keep).transpose().map_err(failed)?;
         let fast = fast.map(Arc::new);
         let watched = Watched::new(options.notify.clone(), fast.as_ref());
@@ -143,6 +151,8 @@ impl UserDatapath {
             listeners: BTreeMap::new(),
             devices: Devices::open(options.queues.map_or(1, NonZeroUsize::get), options.without)
                 .map_err(failed)?,
+            leaving: Leaving::start(gate).map_err(failed)?,
+            departure: Departure::default(),
             watched,
             closing,
             paths: Paths::start().map_err(failed)?,
@@ -190,6 +200,10 @@ impl Datapath for UserDatapath {
         Ok(())
     }
 
+    fn departure(&mut self) -> Departure {
+        std::mem::take(&mut self.departure)
+    }
+
     fn resume(
         &mut self,
         session: &SessionSpec,
@@ -204,7 +218,10 @@ impl Datapath for UserDatapath {
     }
 
     fn discard(&mut self, device: &Device) -> Result<(), Error> {
-        self.devices.discard(device)
+        if let Some(left) = self.devices.left(device)? {
+            self.leaving.remove(vec![Arc::new(left)], &self.departure);
+        }
+        Ok(())
     }
 
     fn adopt(&mut self, tunnel: &TunnelSpec, socket: Option<OwnedFd>) -> Result<(), Error> {
@@ -280,6 +297,10 @@ impl Datapath for UserDatapath {
     fn sequencing(&mut self, key: SessionKey) -> Result<Sequencing, Error> {
         let member = self.sessions.get(&key).ok_or_else(|| no_session(key))?;
         Ok(member.line.session.sequencing())
+    }
+
+    fn followed(&mut self) -> Option<u64> {
+        Some(FOLLOWED.load(Acquire))
     }
 
     fn expected(&mut self, key: SessionKey) -> Option<Sequence> {

@@ -205,7 +205,7 @@ fn follow_peer(session: &Session, numbered: bool) -> bool {
         (true, true) => true,
         (true, false) => {
             if !send_seq {
-                tuning.send_seq.store(true, Relaxed);
+                tuning.follow(true);
             }
             true
         }
@@ -213,7 +213,7 @@ fn follow_peer(session: &Session, numbered: bool) -> bool {
         (false, true) => !send_seq,
         (false, false) => {
             if send_seq {
-                tuning.send_seq.store(false, Relaxed);
+                tuning.follow(false);
             }
             true
         }

@@ -5,6 +5,7 @@ use crate::limits::{Limit, Without};
 use crate::link::{Link, Links};
 use crate::spec::Device;
 use crate::sys::tap::{Joins, Layer, Tap};
+use crate::user::leaving::Leaving;
 use crate::user::line::Line;
 use crate::user::outbox::MAX_SEGMENTS;
 use crate::user::port::Interface;
@@ -12,7 +13,6 @@ use adit_wire::netlink::Errno;
 use netlink_packet_route::link::LinkAttribute;
 use rustix::fs::fstat;
 use std::io;
-use std::sync::Arc;
 
 /// What Linux's own l2tpeth devices are called, before their number, and their queue length.
 const PREFIX: &str = "l2tpeth";
@@ -29,7 +29,7 @@ const NO_ROUTE_MTU: u32 = 1500;
 /// MTUs that a TAP device takes.
 const MTU_RANGE: std::ops::RangeInclusive<u32> = 68..=65521;
 
-/// Makes and removes devices in the namespace where it was made.
+/// Makes and adjusts devices in the namespace where it was made.
 #[derive(Debug)]
 pub(crate) struct Devices {
     links: Links,
@@ -59,12 +59,18 @@ impl Devices {
     }
 
     /// Makes the device of a session, under the first free `l2tpethN` when no name is asked for.
-    /// It ends with this process until it is kept. Nothing is left when it fails.
-    pub(crate) fn make(&mut self, name: Option<&str>, mtu: u32) -> Result<(Tap, Link), Error> {
+    /// A name that a device on its way out has is waited for. It ends with this process until it is
+    /// kept. Nothing is left when it fails.
+    pub(crate) fn make(
+        &mut self,
+        name: Option<&str>,
+        mtu: u32,
+        leaving: &Leaving,
+    ) -> Result<(Tap, Link), Error> {
         check_mtu(mtu)?;
         let tap = match name {
-            Some(name) => self.create(name),
-            None => self.create_numbered(),
+            Some(name) => self.create(name, leaving),
+            None => self.create_numbered(leaving),
         }?;
         let tap = self.restrict(tap);
         let link = self.adjust(&tap, vec![LinkAttribute::Mtu(mtu)]);
@@ -109,8 +115,9 @@ impl Devices {
         lacks.into_iter().flatten().collect()
     }
 
-    fn create(&mut self, name: &str) -> Result<Tap, Error> {
+    fn create(&mut self, name: &str, leaving: &Leaving) -> Result<Tap, Error> {
         check_name(name)?;
+        leaving.await_name(name);
         if self.links.by_name(name).is_ok() {
             return Err(name_taken(name));
         }
@@ -120,9 +127,9 @@ impl Devices {
         })
     }
 
-    fn create_numbered(&mut self) -> Result<Tap, Error> {
+    fn create_numbered(&mut self, leaving: &Leaving) -> Result<Tap, Error> {
         loop {
-            match self.create(&format!("{PREFIX}{}", self.first_free)) {
+            match self.create(&format!("{PREFIX}{}", self.first_free), leaving) {
                 Err(e) if e.errno == Errno::EEXIST => self.first_free += 1,
                 made => return made,
             }
@@ -130,8 +137,8 @@ impl Devices {
     }
 
     /// Makes a device again that somebody deleted, with the name and address it had.
-    pub(crate) fn remake(&mut self, lost: &Link) -> Result<(Tap, Link), Error> {
-        let (tap, link) = self.make(Some(&lost.name), lost.mtu)?;
+    pub(crate) fn remake(&mut self, lost: &Link, leaving: &Leaving) -> Result<(Tap, Link), Error> {
+        let (tap, link) = self.make(Some(&lost.name), lost.mtu, leaving)?;
         let address = LinkAttribute::Address(lost.address.clone());
         match self.links.set(link.index, vec![address]) {
             Ok(()) => Ok((
@@ -158,20 +165,23 @@ impl Devices {
         Ok((tap, link))
     }
 
-    /// Removes the persistent device that an earlier process left. One that has gone, or whose
+    /// The persistent device that an earlier process left, to be removed. One that has gone, or whose
     /// index is no free TAP device's, is nothing to remove.
-    pub(crate) fn discard(&mut self, device: &Device) -> Result<(), Error> {
+    pub(crate) fn left(&mut self, device: &Device) -> Result<Option<Interface>, Error> {
         let Ok(link) = self.links.by_index(device.index) else {
-            return Ok(());
+            return Ok(None);
         };
-        let outcome = Tap::adopt(&link.name, 1).and_then(|tap| tap.forget());
-        match outcome.as_ref().map_err(|e| e.raw_os_error()) {
-            Ok(()) | Err(Some(libc::EBUSY | libc::EINVAL)) => Ok(()),
-            Err(_) => outcome.map_err(|e| {
+        let tap = match Tap::adopt(&link.name, 1) {
+            Ok(tap) => tap,
+            Err(e) if matches!(e.raw_os_error(), Some(libc::EBUSY | libc::EINVAL)) => {
+                return Ok(None);
+            }
+            Err(e) => {
                 let what = format!("cannot remove {} ({})", link.name, link.index);
-                Error::system(&e, "name", &what)
-            }),
-        }
+                return Err(Error::system(&e, "name", &what));
+            }
+        };
+        Ok(Some(Interface::new(tap, link)))
     }
 
     /// Sets the queue length and `more`.
@@ -209,33 +219,11 @@ impl Devices {
             .map_err(|e| Error::system(&e, "mtu", &format!("cannot set MTU {mtu}")))
     }
 
-    /// Removes devices that no thread uses any more. Many go in one order: the kernel waits for
-    /// its readers once instead of once for each.
-    pub(crate) fn remove(&mut self, devices: Vec<Arc<Interface>>) {
-        if devices.len() > 1 {
-            self.remove_together(&devices);
-        }
-        for device in devices {
-            let name = device.link().name;
-            if let Some(number) = name.strip_prefix(PREFIX).and_then(|n| n.parse().ok()) {
-                self.first_free = self.first_free.min(number);
-            }
-            // Fails on a device that is gone, which is what is wanted.
-            let _ = device.tap.forget();
-        }
-    }
-
-    fn remove_together(&mut self, devices: &[Arc<Interface>]) {
-        let group = unused_group();
-        let mut any = false;
-        for device in devices.iter().filter(|device| is_near(device)) {
-            any |= self
-                .links
-                .set(device.index, vec![LinkAttribute::Group(group)])
-                .is_ok();
-        }
-        if any && let Err(error) = self.links.delete_group(group) {
-            tracing::debug!(%error, "devices are removed one by one");
+    /// Notes that a device is on its way out, whose name will be free.
+    pub(crate) fn release(&mut self, device: &Interface) {
+        let name = device.link().name;
+        if let Some(number) = name.strip_prefix(PREFIX).and_then(|n| n.parse().ok()) {
+            self.first_free = self.first_free.min(number);
         }
     }
 }
@@ -276,7 +264,7 @@ fn name_taken(name: &str) -> Error {
 }
 
 /// Whether a device's index means it.
-fn is_near(device: &Interface) -> bool {
+pub(crate) fn is_near(device: &Interface) -> bool {
     !device.is_away() && is_here(&device.tap)
 }
 
@@ -288,10 +276,4 @@ pub(crate) fn is_here(tap: &Tap) -> bool {
         (Ok(there), Ok(here)) => (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino),
         (Err(_), _) | (_, Err(_)) => false,
     }
-}
-
-/// A device group that nobody else uses: groups of people and tools are small numbers.
-fn unused_group() -> u32 {
-    use std::hash::{BuildHasher, RandomState};
-    RandomState::new().hash_one(std::process::id()) as u32 | 0x4000_0000
 }

@@ -1,4 +1,5 @@
 use crate::counters::DropReason;
+use crate::fast::Held;
 use crate::link::Link;
 use crate::ppp::Unit;
 use crate::spec::{Mss, SessionKey};
@@ -133,6 +134,8 @@ pub(crate) struct Interface {
     kept: AtomicBool,
     /// The session that it is of; a device of PPP's is of none.
     session: Option<Arc<Session>>,
+    /// The program at it, once the session has no use for it.
+    parked: Mutex<Option<Held>>,
 }
 
 impl Interface {
@@ -148,6 +151,7 @@ impl Interface {
             away: AtomicBool::new(false),
             kept: AtomicBool::new(false),
             session: None,
+            parked: Mutex::default(),
         }
     }
 
@@ -192,6 +196,20 @@ impl Interface {
             let device = self.link().name;
             tracing::warn!(%error, device, "whether the device outlives the daemon is not settled");
         }
+    }
+
+    /// Leaves the program at the device to whoever removes that, for it takes the kernel a while to
+    /// detach it.
+    pub(crate) fn park(&self, program: Held) {
+        *self.parked.lock().unwrap_or_else(PoisonError::into_inner) = Some(program);
+    }
+
+    /// The program that was left.
+    pub(crate) fn unpark(&self) -> Option<Held> {
+        self.parked
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
     }
 
     /// Notes what the device is now. Gives the session whose device has been brought up or down.

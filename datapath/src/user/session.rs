@@ -9,12 +9,15 @@ use crate::user::log::{AnswerBudget, LogBudget};
 use crate::user::marks::Marks;
 use crate::user::order::Width;
 use adit_wire::l2tp::{Cookie, Sequence, SessionId, Sublayer, TunnelId, V2DataHeader, write_v3};
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::Ordering::{Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 use std::time::Duration;
 
 /// The longest L2TP data header that is sent: UDP's version word, session id, cookie, sublayer.
 pub(crate) const MAX_HEADER: usize = 20;
+
+/// How often any session has begun or ceased to number its packets as its peer did.
+pub(crate) static FOLLOWED: AtomicU64 = AtomicU64::new(0);
 
 /// A session as both directions see it. What is not atomic never changes.
 #[derive(Debug)]
@@ -273,6 +276,12 @@ impl Format {
 }
 
 impl Tuning {
+    /// Has the session number its packets, or cease to, as its peer does.
+    pub(crate) fn follow(&self, numbered: bool) {
+        self.send_seq.store(numbered, Relaxed);
+        FOLLOWED.fetch_add(1, Release);
+    }
+
     fn new(tuning: &SessionTuning) -> Tuning {
         Tuning {
             recv_seq: tuning.recv_seq.into(),

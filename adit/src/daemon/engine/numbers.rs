@@ -7,6 +7,7 @@
 use super::{Edit, Engine, Object};
 use adit_datapath::spec::{Retuning, Sequencing, SessionKey, SessionSpec};
 use adit_wire::l2tp::Sublayer;
+use std::collections::BTreeSet;
 
 /// A number is written down once it is this far behind.
 const STEP: u32 = 1 << 18;
@@ -14,13 +15,50 @@ const STEP: u32 = 1 << 18;
 /// session can send between two looks, and by a quarter of what its peer accepts.
 const LEAP: u32 = 1 << 21;
 
+/// Which sessions are looked at: to look at every one of thousands would take milliseconds each
+/// time, and nearly all of them number nothing.
+#[derive(Debug, Default)]
+pub(super) struct Numbering {
+    /// Those that did when all were looked at.
+    sessions: BTreeSet<SessionKey>,
+    /// What the data path told then; nothing when all have to be looked at again.
+    followed: Option<u64>,
+}
+
+impl Numbering {
+    /// A session has come, or changed.
+    pub(super) fn look_again(&mut self) {
+        self.followed = None;
+    }
+
+    /// A session has gone.
+    pub(super) fn forget(&mut self, key: SessionKey) {
+        self.sessions.remove(&key);
+    }
+}
+
 impl Engine {
     /// Writes down how the sessions number their packets, as far as a successor has to know it;
     /// to be called about once a second. What cannot be written is tried again the next time.
     pub fn save_numbers(&mut self) {
-        let kept = |key: &&SessionKey| !self.is_negotiated(Object::Session(**key));
-        let keys = self.desired.sessions.keys().filter(kept).copied();
-        let keys: Vec<SessionKey> = keys.collect();
+        let followed = self.datapath.followed();
+        let all = followed.is_none() || followed != self.numbering.followed;
+        let keys: Vec<SessionKey> = match all {
+            true => {
+                let kept = |key: &&SessionKey| !self.is_negotiated(Object::Session(**key));
+                let keys = self.desired.sessions.keys().filter(kept);
+                keys.copied().collect()
+            }
+            false => self.numbering.sessions.iter().copied().collect(),
+        };
+        if all {
+            let numbers = |key: &SessionKey| {
+                let now = self.datapath.sequencing(*key);
+                now.is_ok_and(|now| now.send_seq)
+            };
+            self.numbering.sessions = keys.iter().copied().filter(numbers).collect();
+            self.numbering.followed = followed;
+        }
         let stale = |key| self.stale_numbers(key);
         let stale = keys.into_iter().filter_map(stale).collect();
         self.write_numbers(stale);
@@ -91,6 +129,7 @@ impl Engine {
                 self.record(edit);
             }
             Err(unwritten) => {
+                self.numbering.look_again();
                 if !std::mem::replace(&mut self.unsaved, true) {
                     tracing::warn!("sequence numbers: {unwritten}");
                 }

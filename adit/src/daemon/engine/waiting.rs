@@ -127,6 +127,7 @@ impl Engine {
         if !self.await_outcome(Object::Session(key), outcome, now) {
             return;
         }
+        self.numbering.look_again();
         let device = self.datapath.device(key).ok().flatten();
         if device.as_ref() == self.devices.get(&key) {
             return;

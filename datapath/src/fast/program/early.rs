@@ -1,9 +1,10 @@
 //! From the network to the sessions' devices, packets as the driver has received them (XDP). What
 //! is unwrapped here the kernel merges as it merges any packets.
 
+use super::headers::{Headers, Stay, check_rest};
 use super::{
-    Assembler, Carriage, ETHERNET, Entry, Family, Headers, Helper, INTO_DEVICE, If, MAX_REST, Op,
-    Reg, Size, Stay, check_rest, half, skb, verdict,
+    Assembler, Carriage, ETHERNET, Entry, Family, Helper, INTO_DEVICE, If, MAX_REST, Op, Reg, Size,
+    half, skb, verdict,
 };
 use crate::fast::assembler::{Label, Program};
 
@@ -62,22 +63,16 @@ fn check_end(asm: &mut Assembler, leave: Label) {
 
 /// The way of a packet of the family; ends the program.
 fn unwrap(asm: &mut Assembler, (family, map): (Family, i32), stay: Stay, leave: Label) {
-    let over = |carriage| Headers {
+    let headers = Headers {
         at: (Reg::R8, ETHERNET as i16),
         key: KEY,
         map,
         family,
-        carriage,
+        carriage: Carriage::Udp,
         stay,
     };
-    let (udp, ip) = (over(Carriage::Udp), over(Carriage::Protocol115));
-    let other = asm.label();
     need(asm, ETHERNET + family.header(), leave);
-    udp.check_protocol(asm, other);
-    unwrap_over(asm, &udp, leave);
-    asm.here(other);
-    ip.check_protocol(asm, leave);
-    unwrap_over(asm, &ip, leave);
+    headers.whatever_carries(asm, leave, unwrap_over);
 }
 
 fn unwrap_over(asm: &mut Assembler, headers: &Headers, leave: Label) {

@@ -1,9 +1,10 @@
 //! From the network to the sessions' devices, packets as the kernel has received or merged them.
 
+use super::headers::{Headers, Stay, check_rest};
 use super::segments::{SCRATCH, add_headers, count_segments, frame_headers};
 use super::{
-    Assembler, Carriage, ETHERNET, Entry, FIXED_GSO, Family, Headers, Helper, INTO_DEVICE, If,
-    MAX_REST, Op, Reg, Size, Stay, check_rest, load_octets, replace_front, skb, verdict,
+    Assembler, Carriage, ETHERNET, Entry, FIXED_GSO, Family, Helper, INTO_DEVICE, If, MAX_REST, Op,
+    Reg, Size, load_octets, replace_front, skb, verdict,
 };
 use crate::fast::assembler::{Label, Program};
 
@@ -47,25 +48,19 @@ pub(crate) fn ingress(v4: i32, v6: i32, stay: Stay) -> Program {
 
 /// The way of a packet of the family; ends the program.
 fn unwrap(asm: &mut Assembler, (family, map): (Family, i32), stay: Stay, leave: Label) {
-    let over = |carriage| Headers {
+    let headers = Headers {
         at: (Reg::Stack, OUTER),
         key: KEY,
         map,
         family,
-        carriage,
+        carriage: Carriage::Udp,
         stay,
     };
-    let (udp, ip) = (over(Carriage::Udp), over(Carriage::Protocol115));
-    let other = asm.label();
     asm.set(Reg::R8, ETHERNET as i32);
     // A frame of Ethernet is longer than what the other front has less.
-    let front = family.header() + Carriage::Udp.front();
+    let front = family.header() + headers.carriage.front();
     load_octets(asm, Reg::R8, 0, OUTER, front, leave);
-    udp.check_protocol(asm, other);
-    unwrap_over(asm, &udp, leave);
-    asm.here(other);
-    ip.check_protocol(asm, leave);
-    unwrap_over(asm, &ip, leave);
+    headers.whatever_carries(asm, leave, unwrap_over);
 }
 
 fn unwrap_over(asm: &mut Assembler, headers: &Headers, leave: Label) {

@@ -9,6 +9,7 @@ mod cut;
 mod early;
 mod egress;
 mod entry;
+mod headers;
 mod ingress;
 mod segments;
 mod shorter;
@@ -18,6 +19,7 @@ pub(crate) use cut::cut;
 pub(crate) use early::{behind, early};
 pub(crate) use egress::{Egress, egress};
 pub(crate) use entry::{Count, Entry, MAX_REST, Pause, SENT, WAY, opened};
+pub(crate) use headers::Stay;
 pub(crate) use ingress::ingress;
 pub(crate) use tag::TAG;
 
@@ -190,133 +192,6 @@ fn word(octets: [u8; 4]) -> i32 {
     i32::from_ne_bytes(octets)
 }
 
-/// What becomes of a session's packets after one with a UDP checksum, which stems from a path
-/// through user space: such packets have one when several leave together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Stay {
-    /// For a while they go the same way, so that none overtakes it.
-    AWhile,
-    /// Nothing: user space could not read them.
-    No,
-}
-
-/// Where the outer headers of a packet are read from.
-#[derive(Debug, Clone, Copy)]
-struct Headers {
-    /// The register and the offset where the IP header begins.
-    at: (Reg, i16),
-    /// Where on the stack the key is to be made.
-    key: i16,
-    /// The map of the family's sessions.
-    map: i32,
-    family: Family,
-    carriage: Carriage,
-    stay: Stay,
-}
-
-impl Headers {
-    fn load(&self, asm: &mut Assembler, size: Size, to: Reg, offset: usize) {
-        asm.load(size, to, self.at.0, self.at.1 + offset as i16);
-    }
-
-    /// Goes on at `to` unless IP says that the packet's kind is this one. R1 is destroyed.
-    fn check_protocol(&self, asm: &mut Assembler, to: Label) {
-        self.load(asm, Size::Octet, Reg::R1, self.family.protocol());
-        asm.jump_if(Reg::R1, If::NotEqual, self.carriage.protocol(), to);
-    }
-
-    /// Leaves a packet that is not L2TP data of version 3 in one piece. R1 is destroyed.
-    fn check(&self, asm: &mut Assembler, leave: Label) {
-        self.load(asm, Size::Octet, Reg::R1, 0);
-        match self.family {
-            Family::V4 => {
-                asm.jump_if(Reg::R1, If::NotEqual, 0x45, leave);
-                self.load(asm, Size::Half, Reg::R1, 6);
-                asm.op(Op::And, Reg::R1, half(0x3fff));
-                asm.jump_if(Reg::R1, If::NotEqual, 0, leave);
-            }
-            Family::V6 => {
-                asm.op(Op::Shr, Reg::R1, 4);
-                asm.jump_if(Reg::R1, If::NotEqual, 6, leave);
-            }
-        }
-        // Over IP a control message has the session id 0, which no session has.
-        if self.carriage == Carriage::Udp {
-            self.load(asm, Size::Word, Reg::R1, self.family.header() + UDP);
-            asm.jump_if(Reg::R1, If::NotEqual, word([0, 3, 0, 0]), leave);
-        }
-    }
-
-    /// The octets of the whole frame, as IP and UDP tell them, in `to`. Leaves a packet in which they
-    /// do not agree. R2 is destroyed.
-    fn length(&self, asm: &mut Assembler, to: Reg, leave: Label) {
-        let ip = self.family.header();
-        let (at, before) = match self.family {
-            Family::V4 => (2, ETHERNET),
-            Family::V6 => (4, ETHERNET + ip),
-        };
-        self.load(asm, Size::Half, to, at);
-        asm.swap_half(to);
-        asm.op(Op::Add, to, before as i32);
-        if self.carriage == Carriage::Udp {
-            self.load(asm, Size::Half, Reg::R2, ip + 4);
-            asm.swap_half(Reg::R2);
-            asm.op(Op::Add, Reg::R2, (ETHERNET + ip) as i32);
-            asm.jump_if(Reg::R2, If::NotEqual, to, leave);
-        }
-    }
-
-    /// Looks for the session of a packet; R7 is its entry. R1 to R5 are destroyed.
-    fn find(&self, asm: &mut Assembler, leave: Label) {
-        let (from, octets) = self.family.addresses();
-        let mut to = self.key;
-        let mut copy = |asm: &mut Assembler, from: usize| {
-            self.load(asm, Size::Word, Reg::R1, from);
-            asm.store(Size::Word, Reg::Stack, to, Reg::R1);
-            to += 4;
-        };
-        for at in (from..from + octets).step_by(4) {
-            copy(asm, at);
-        }
-        // In the place of ports, which protocol 115 does not have, is whatever comes first for now.
-        copy(asm, self.family.header());
-        copy(
-            asm,
-            self.family.header() + self.carriage.front() - SESSION_ID,
-        );
-        if self.carriage == Carriage::Protocol115 {
-            asm.store(Size::Word, Reg::Stack, to - 8, 0);
-        }
-        asm.set_map(Reg::R1, self.map);
-        asm.set(Reg::R2, Reg::Stack);
-        asm.op(Op::Add, Reg::R2, i32::from(self.key));
-        asm.call(Helper::MapLookup);
-        asm.jump_if(Reg::R0, If::Equal, 0, leave);
-        asm.set(Reg::R7, Reg::R0);
-    }
-
-    /// Leaves a packet that has a UDP checksum, which is not verified here, and perhaps those after
-    /// it. R0 to R5 are destroyed.
-    fn check_checksum(&self, asm: &mut Assembler, leave: Label) {
-        if self.carriage == Carriage::Protocol115 {
-            return;
-        }
-        let (without, free) = (asm.label(), asm.label());
-        self.load(asm, Size::Half, Reg::R1, self.family.header() + 6);
-        if self.stay == Stay::No {
-            return asm.jump_if(Reg::R1, If::NotEqual, 0, leave);
-        }
-        asm.jump_if(Reg::R1, If::Equal, 0, without);
-        asm.call(Helper::KtimeGetNs);
-        asm.store(Size::Double, Reg::R7, Entry::CHECKSUM_SEEN, Reg::R0);
-        asm.jump(leave);
-        asm.here(without);
-        unless_recent(asm, Reg::R7, Entry::CHECKSUM_SEEN, free);
-        asm.jump(leave);
-        asm.here(free);
-    }
-}
-
 /// Goes on at `free` unless there is a [`Pause`] to wait for at `at + offset`. R0 to R5 are destroyed.
 fn unless_recent(asm: &mut Assembler, at: Reg, offset: i16, free: Label) {
     let (recent, over) = (asm.label(), asm.label());
@@ -339,18 +214,6 @@ fn unless_recent(asm: &mut Assembler, at: Reg, offset: i16, free: Label) {
     asm.jump(free);
     asm.here(recent);
     asm.store(Size::Double, at, offset + 8, Reg::R0);
-}
-
-/// Leaves a packet whose cookie and sublayer, at `from + offset`, are not those of the entry in R7.
-/// R1 and R2 are destroyed.
-fn check_rest(asm: &mut Assembler, from: Reg, offset: i16, leave: Label) {
-    for at in [0, 4, 8] {
-        asm.load(Size::Word, Reg::R1, from, offset + at);
-        asm.load(Size::Word, Reg::R2, Reg::R7, Entry::MASK + at);
-        asm.op(Op::And, Reg::R1, Reg::R2);
-        asm.load(Size::Word, Reg::R2, Reg::R7, Entry::REST + at);
-        asm.jump_if(Reg::R1, If::NotEqual, Reg::R2, leave);
-    }
 }
 
 /// Copies octets of the packet R6, from `from + offset` on, to the stack.

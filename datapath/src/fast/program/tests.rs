@@ -322,3 +322,29 @@ fn what_was_not_unwrapped_early_goes_on() {
     let packet = sample().packet(&[7; 60]);
     assert_eq!(run(&program, &packet), (LEFT, packet));
 }
+
+/// The verifiers of Linux 6.8 and 6.12 believe that any number may come out of a swap of octets, and let
+/// none be added to a packet's address before it is known to be small.
+#[test]
+fn what_was_swapped_is_bounded() {
+    const TO_BIG_ENDIAN: u8 = 0xdc;
+    const AND: u8 = 0x57;
+    let (session, map) = (egress_of(&sample(), 1514), 3);
+    let programs = [
+        early(map, map, Stay::AWhile),
+        ingress(map, map, Stay::AWhile),
+        egress(&session, map, map),
+    ];
+    for program in programs {
+        let swaps = program
+            .code
+            .windows(2)
+            .filter(|pair| pair[0][0] == TO_BIG_ENDIAN);
+        let bounded = |pair: &&[[u8; 8]]| {
+            let [code, registers, _, _, bound @ ..] = pair[1];
+            (code, registers & 0xf, bound) == (AND, pair[0][1] & 0xf, [0xff, 0xff, 0, 0])
+        };
+        assert_ne!(swaps.clone().count(), 0);
+        assert!(swaps.clone().all(|pair| bounded(&pair)));
+    }
+}

@@ -173,9 +173,12 @@ impl UserDatapath {
         let admitted = mtu_of(line, line.outer.path.look());
         let mtu = spec.tuning.mtu.map_or(admitted, u32::from);
         let (left, (tap, link)) = match old {
-            Old::None => (mtu, self.devices.make(spec.ifname.as_deref(), mtu)?),
+            Old::None => {
+                let name = spec.ifname.as_deref();
+                (mtu, self.devices.make(name, mtu, &self.leaving)?)
+            }
             Old::Left(device) => (device.mtu, self.devices.adopt(device)?),
-            Old::Lost(link) => (mtu, self.devices.remake(link)?),
+            Old::Lost(link) => (mtu, self.devices.remake(link, &self.leaving)?),
         };
         let now = link.mtu;
         let session = line.session.clone();
@@ -240,7 +243,7 @@ impl UserDatapath {
         done.map_err(|e| Error::system(&e, "carrier", "cannot be switched"))
     }
 
-    /// Stops moving the packets of sessions and removes their devices, all at once.
+    /// Stops moving the packets of sessions and has their devices removed, all at once.
     pub(super) fn remove_sessions(&mut self, keys: &[SessionKey]) {
         let gone: Vec<_> = keys
             .iter()
@@ -295,18 +298,23 @@ impl UserDatapath {
         member.log("removed");
     }
 
-    /// Removes the devices of detached sessions, once no thread uses them, and hangs up their
-    /// channels.
+    /// Has the devices of detached sessions removed, now that no thread uses them, and hangs up
+    /// their channels.
     pub(super) fn remove_devices(&mut self, gone: Vec<(SessionKey, Member)>) {
         self.settle();
         let mut devices = Vec::new();
         for (key, member) in gone {
             match member.end {
-                Attachment::Device(port, _) => devices.push(port.device.clone()),
+                Attachment::Device(port, _) => {
+                    self.devices.release(&port.device);
+                    devices.push(port.device.clone());
+                }
                 Attachment::Channel(_) => self.ppp.remove(key),
             }
         }
-        self.devices.remove(devices);
+        if !devices.is_empty() {
+            self.leaving.remove(devices, &self.departure);
+        }
     }
 }
 

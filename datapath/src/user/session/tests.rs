@@ -110,3 +110,15 @@ fn a_change_leaves_alone_what_it_does_not_name() {
     });
     assert!(!session.sequencing().send_seq);
 }
+
+#[test]
+fn it_is_told_when_a_session_follows_its_peer() {
+    let spec = spec(SessionTuning::default());
+    let session = Session::new(&tunnel(3), &spec, spec.sequencing());
+    for numbered in [true, false] {
+        let before = FOLLOWED.load(Relaxed);
+        session.tuning.follow(numbered);
+        assert_eq!(session.sequencing().send_seq, numbered);
+        assert!(FOLLOWED.load(Relaxed) > before);
+    }
+}

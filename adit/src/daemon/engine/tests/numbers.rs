@@ -49,7 +49,8 @@ impl Case {
         let mut world = self.fake.world();
         let numbers = world.numbers.get_mut(&key(1, 5)).unwrap();
         numbers.next_ns = numbers.next_ns.plus(count);
-        numbers.send_seq = send_seq;
+        let follows = std::mem::replace(&mut numbers.send_seq, send_seq) != send_seq;
+        world.followed += u64::from(follows);
     }
 
     fn now(&self) -> (bool, u32) {
