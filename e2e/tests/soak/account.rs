@@ -56,7 +56,7 @@ impl Account {
             (Link::Wire, Sequence::No) => left,
             (Link::Wire | Link::Cable, _) => &self.sent,
         };
-        if !self.disordered {
+        if !self.disordered && way.receives_in_order() {
             in_order(way, before, &self.arrived).map_err(|fault| format!("receiver: {fault}"))?;
         }
         Ok(usize::try_from(uncounted).unwrap_or(0))

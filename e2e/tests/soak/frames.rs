@@ -151,19 +151,14 @@ impl Walk<'_> {
     /// Waits until the ends can understand each other.
     fn settle(&mut self, event: Event) -> Test {
         match event {
-            Event::Tune(on) if self.link == Link::Cable => {
+            Event::Tune(on) => {
                 self.await_fast(if on { "no, mss is set" } else { "active" });
             }
-            Event::Down(_) if self.link == Link::Cable => self.await_again(),
+            Event::Down(_) => self.await_again(),
             Event::Merge(..) if self.link == Link::Cable && !self.way.fast.is_empty() => {
                 self.stream(FOLLOWED)?;
             }
-            Event::Near(_)
-            | Event::Far(_)
-            | Event::Send(..)
-            | Event::Merge(..)
-            | Event::Tune(_)
-            | Event::Down(_) => {}
+            Event::Near(_) | Event::Far(_) | Event::Send(..) | Event::Merge(..) => {}
         }
         Ok(())
     }

@@ -65,8 +65,8 @@ impl<'a> Walk<'a> {
             }
             Link::Cable => (Pair::idle(), None),
         };
-        pair.a.start(&way.command_line(Side::A, link));
-        pair.b.start(&way.command_line(Side::B, link));
+        pair.a.start(&way.command_line(Side::A));
+        pair.b.start(&way.command_line(Side::B));
         let sites = Sites::join(pair, &way.setup)?;
         for (host, side) in [(&sites.pair.a, Side::A), (&sites.pair.b, Side::B)] {
             host.set_variable("ipv6/conf/br/disable_ipv6", 0)?;
@@ -135,7 +135,9 @@ impl<'a> Walk<'a> {
                 !shown(self.host(*side)).starts_with("no, the device is down")
             });
         }
-        thread::sleep(BEGUN);
+        if !self.way.fast.is_empty() {
+            thread::sleep(BEGUN);
+        }
     }
 
     #[track_caller]

@@ -98,14 +98,18 @@ impl Way {
         Weather { loss, disorder }
     }
 
-    /// The command line of the daemon at `side`.
-    pub(super) fn command_line(&self, side: Side, link: Link) -> Vec<&'static str> {
+    /// Whether what comes is in order at all times: a peer's user space sends with checksums and without,
+    /// which take two paths with `--fast-path=all`.
+    pub(super) fn receives_in_order(&self) -> bool {
+        self.fast != [Side::B]
+    }
+
+    /// The command line of the daemon at `side`. The wire is a TAP device, for which programs have to be
+    /// asked for as for a veth pair.
+    pub(super) fn command_line(&self, side: Side) -> Vec<&'static str> {
         let mut line = self.arguments.to_vec();
         if self.fast.contains(&side) {
-            line.push(match link {
-                Link::Wire => "--fast-path",
-                Link::Cable => "--fast-path=all",
-            });
+            line.push("--fast-path=all");
         }
         line
     }
