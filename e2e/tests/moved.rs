@@ -26,6 +26,12 @@ fn moved() -> Result<(Pair, Namespace), Box<dyn std::error::Error>> {
     let own = format!("{}/24", Side::A.inner(Family::V4));
     away.add_address(DEVICE, &own)?;
     away.set_up(DEVICE)?;
+    // Packets pass before the daemon knows.
+    let line = format!("set session name {DEVICE} mtu 1800");
+    eventually("the daemon sees it", || {
+        let text = pair.a.refused(&line).text;
+        text.contains("set it there, with ip link")
+    });
     Ok((pair, away))
 }
 
