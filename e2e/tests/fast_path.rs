@@ -131,6 +131,15 @@ fn connected(setup: &Setup) -> Pair {
     pair
 }
 
+/// Waits until programs move what the host sends: they begin in a pause of the traffic.
+fn await_begun(pair: &Pair, host: &Host) {
+    eventually("programs send", || {
+        std::thread::sleep(Duration::from_millis(30));
+        pair.await_ping();
+        passed(host)[0] > 0
+    });
+}
+
 /// How the host's session uses the fast path, as it is shown.
 pub(crate) fn shown(host: &Host) -> String {
     let text = host.adit("-s show session name l2tpeth0");
@@ -176,7 +185,8 @@ fn both_ends(setup: &Setup, wire: Wire) -> Test {
     pair.connect(setup);
     await_active(&pair.a);
     await_active(&pair.b);
-    pair.await_ping();
+    await_begun(&pair, &pair.a);
+    await_begun(&pair, &pair.b);
     let before = lost(&pair);
     transfer_both_ways(&pair)?;
     // Four streams of 16 MiB in packets of less than 1.5 kB.
@@ -220,7 +230,7 @@ fn one_end(setup: &Setup, wire: Wire) -> Test {
     ethtool(&pair.a, "tx off")?;
     pair.connect(setup);
     await_active(&pair.a);
-    pair.await_ping();
+    await_begun(&pair, &pair.a);
     transfer_both_ways(&pair)?;
     let [sent, _] = passed(&pair.a);
     assert!(sent > 1000, "{}", shown(&pair.a));
