@@ -11,6 +11,7 @@ use netlink_packet_route::link::{
 };
 use netlink_packet_route::route::{RouteAddress, RouteAttribute, RouteMessage, RouteType};
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
+use std::fmt;
 use std::io;
 use std::net::IpAddr;
 
@@ -25,7 +26,8 @@ pub(crate) struct Link {
     pub(crate) mtu: u32,
     /// What somebody has called it besides.
     pub(crate) alias: Option<String>,
-    pub(crate) kind: Kind,
+    /// Where it may take packets as they are.
+    pub(crate) kind: Option<Kind>,
     /// The interface index of the device of this namespace that it stands on, as one of a VLAN does.
     pub(crate) lower: Option<u32>,
     /// The link-layer address.
@@ -34,7 +36,8 @@ pub(crate) struct Link {
     pub(crate) up: bool,
 }
 
-/// What makes a device, as far as that matters here.
+/// Devices that may take packets as they are, super-frames and unfinished checksums, because who gets
+/// them is on the same machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Veth,
@@ -44,8 +47,19 @@ pub(crate) enum Kind {
     MacVlan,
     IpVlan,
     Netkit,
-    /// A driver of hardware's, or anything else.
-    Other,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Kind::Veth => "a veth pair",
+            Kind::Tap => "a TAP device",
+            Kind::Bridge => "a bridge",
+            Kind::MacVlan => "a macvlan device",
+            Kind::IpVlan => "an ipvlan device",
+            Kind::Netkit => "a netkit pair",
+        })
+    }
 }
 
 /// A change of a device, whoever made it.
@@ -294,7 +308,7 @@ fn describe(link: &LinkMessage) -> Option<Link> {
     let mut mtu = None;
     let mut address = Vec::new();
     let mut alias = None;
-    let mut kind = Kind::Other;
+    let mut kind = None;
     let mut lower = None;
     let mut foreign = false;
     for attribute in &link.attributes {
@@ -326,7 +340,7 @@ fn describe(link: &LinkMessage) -> Option<Link> {
     })
 }
 
-fn kind_of(info: &[LinkInfo]) -> Kind {
+fn kind_of(info: &[LinkInfo]) -> Option<Kind> {
     const KINDS: [(InfoKind, Kind); 8] = [
         (InfoKind::Veth, Kind::Veth),
         (InfoKind::Tun, Kind::Tap),
@@ -339,5 +353,5 @@ fn kind_of(info: &[LinkInfo]) -> Kind {
     ];
     let mut kinds = KINDS.into_iter();
     let known = kinds.find(|(known, _)| info.contains(&LinkInfo::Kind(known.clone())));
-    known.map_or(Kind::Other, |(_, kind)| kind)
+    known.map(|(_, kind)| kind)
 }

@@ -58,7 +58,7 @@ impl Cutter {
         let ends = self.pair.as_ref().map(|pair| [pair.enter, pair.exit]);
         let mut serves = |index| {
             let link = links.by_index(index);
-            link.is_ok_and(|link| link.up && link.kind == Kind::Veth)
+            link.is_ok_and(|link| link.up && link.kind == Some(Kind::Veth))
         };
         if let Some(ends) = ends
             && !ends.into_iter().all(&mut serves)

@@ -1,6 +1,5 @@
 //! What the kernel says that is true of many sessions.
 
-use super::plan::Neighbour;
 use crate::ipsec;
 use crate::link::{Kind, Links, Way};
 use crate::user::port::Port;
@@ -36,7 +35,7 @@ pub(super) struct Facts {
     links: Links,
     policies: Option<bool>,
     ways: FxHashMap<Ends, Option<u32>>,
-    neighbours: FxHashMap<u32, Option<Neighbour>>,
+    neighbours: FxHashMap<u32, Option<Kind>>,
 }
 
 impl Facts {
@@ -91,7 +90,7 @@ impl Facts {
     }
 
     /// What is behind a device that may hand packets over as they are.
-    pub(super) fn neighbour(&mut self, index: u32) -> Option<Neighbour> {
+    pub(super) fn neighbour(&mut self, index: u32) -> Option<Kind> {
         let links = &mut self.links;
         let entry = self.neighbours.entry(index);
         *entry.or_insert_with(|| neighbour(index, links))
@@ -99,21 +98,13 @@ impl Facts {
 }
 
 /// Looks down to the device that others, of VLANs, stand on.
-fn neighbour(mut index: u32, links: &mut Links) -> Option<Neighbour> {
+fn neighbour(mut index: u32, links: &mut Links) -> Option<Kind> {
     for _ in 0..MOST_FLOORS {
         let link = links.by_index(index).ok()?;
-        return Some(match link.kind {
-            Kind::Veth => Neighbour::Veth,
-            Kind::Tap => Neighbour::Tap,
-            Kind::Bridge => Neighbour::Bridge,
-            Kind::MacVlan => Neighbour::MacVlan,
-            Kind::IpVlan => Neighbour::IpVlan,
-            Kind::Netkit => Neighbour::Netkit,
-            Kind::Other => {
-                index = link.lower?;
-                continue;
-            }
-        });
+        if link.kind.is_some() {
+            return link.kind;
+        }
+        index = link.lower?;
     }
     None
 }

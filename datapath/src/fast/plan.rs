@@ -3,6 +3,7 @@
 use super::cutter::Cutter;
 use super::facts::{Ends, Facts};
 use super::program::{ETHERNET, Egress, Entry, Family, MAX_REST, TAG, key};
+use crate::link::Kind;
 use crate::spec::{Encap, TxChecksum};
 use crate::user::devices::is_here;
 use crate::user::port::Port;
@@ -19,31 +20,6 @@ pub enum Scope {
     /// bridges): super-frames, and checksums that somebody has yet to complete. No peer in user space
     /// can read these.
     All,
-}
-
-/// What may take packets as they are, super-frames and unfinished checksums, because it is on the same
-/// machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Neighbour {
-    Veth,
-    Tap,
-    Bridge,
-    MacVlan,
-    IpVlan,
-    Netkit,
-}
-
-impl fmt::Display for Neighbour {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Neighbour::Veth => "a veth pair",
-            Neighbour::Tap => "a TAP device",
-            Neighbour::Bridge => "a bridge",
-            Neighbour::MacVlan => "a macvlan device",
-            Neighbour::IpVlan => "an ipvlan device",
-            Neighbour::Netkit => "a netkit pair",
-        })
-    }
 }
 
 /// Why a session has no fast path.
@@ -74,7 +50,7 @@ pub(crate) enum Reason {
     /// The route to the peer leads into the session.
     OwnRoute,
     /// The device may hand packets over as they are, and nobody has said that the peer takes them.
-    Near(Neighbour),
+    Near(Kind),
     /// IPsec may want the outer packets.
     Ipsec,
     /// The kernel, or a device, refuses.
@@ -181,7 +157,7 @@ impl Plan {
             longest_tagged,
             shorter: false,
         };
-        let veth = facts.neighbour(underlay) == Some(Neighbour::Veth);
+        let veth = facts.neighbour(underlay) == Some(Kind::Veth);
         egress.shorter = veth && egress.gains_by_shorter_segments();
         Ok(Plan {
             egress,
