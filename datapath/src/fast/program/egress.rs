@@ -58,9 +58,8 @@ const SCRATCH_AT: i16 = BUFFER - SCRATCH;
 
 /// Wraps what leaves the session's device and hands it to the underlay, which the array `way` tells
 /// ([`WAY`](super::WAY)); counts in the first value of the array `counts`, of [`SENT`](super::SENT)
-/// octets. Frames that are neither IPv4 nor IPv6,
-/// those with another tag than one of IEEE 802.1Q, too long ones, and super-frames of UDP, are left to
-/// user space.
+/// octets. Frames that are neither IPv4 nor IPv6, those with another tag than one of IEEE 802.1Q, too
+/// long ones, and super-frames of UDP, are left to user space.
 pub(crate) fn egress(spec: &Egress, counts: i32, way: i32) -> Program {
     let mut asm = Assembler::default();
     let leave = asm.label();

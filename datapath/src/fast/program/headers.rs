@@ -102,23 +102,19 @@ impl Headers {
     /// Looks for the session of a packet; R7 is its entry. R1 to R5 are destroyed.
     pub(super) fn find(&self, asm: &mut Assembler, leave: Label) {
         let (from, octets) = self.family.addresses();
-        let mut to = self.key;
-        let mut copy = |asm: &mut Assembler, from: usize| {
-            self.load(asm, Size::Word, Reg::R1, from);
-            asm.store(Size::Word, Reg::Stack, to, Reg::R1);
-            to += 4;
-        };
-        for at in (from..from + octets).step_by(4) {
-            copy(asm, at);
-        }
-        // In the place of ports, which protocol 115 does not have, is whatever comes first for now.
-        copy(asm, self.family.header());
-        copy(
-            asm,
-            self.family.header() + self.carriage.front() - SESSION_ID,
-        );
-        if self.carriage == Carriage::Protocol115 {
-            asm.store(Size::Word, Reg::Stack, to - 8, 0);
+        let ip = self.family.header();
+        let addresses = (from..from + octets).step_by(4).map(Some);
+        let ports = (self.carriage == Carriage::Udp).then_some(ip);
+        let session = Some(ip + self.carriage.front() - SESSION_ID);
+        for (n, from) in addresses.chain([ports, session]).enumerate() {
+            let to = self.key + 4 * n as i16;
+            match from {
+                Some(from) => {
+                    self.load(asm, Size::Word, Reg::R1, from);
+                    asm.store(Size::Word, Reg::Stack, to, Reg::R1);
+                }
+                None => asm.store(Size::Word, Reg::Stack, to, 0),
+            }
         }
         asm.set_map(Reg::R1, self.map);
         asm.set(Reg::R2, Reg::Stack);
@@ -129,20 +125,25 @@ impl Headers {
     }
 
     /// Leaves a packet that has a UDP checksum, which is not verified here, and perhaps those after
-    /// it. R0 to R5 are destroyed.
+    /// it; and those after the session was opened, as long as there is no pause. R0 to R5 are destroyed.
     pub(super) fn check_checksum(&self, asm: &mut Assembler, leave: Label) {
-        if self.carriage == Carriage::Protocol115 {
+        let (without, free) = (asm.label(), asm.label());
+        let summed = self.carriage == Carriage::Udp;
+        if summed {
+            self.load(asm, Size::Half, Reg::R1, self.family.header() + 6);
+        }
+        if self.stay == Stay::No {
+            if summed {
+                asm.jump_if(Reg::R1, If::NotEqual, 0, leave);
+            }
             return;
         }
-        let (without, free) = (asm.label(), asm.label());
-        self.load(asm, Size::Half, Reg::R1, self.family.header() + 6);
-        if self.stay == Stay::No {
-            return asm.jump_if(Reg::R1, If::NotEqual, 0, leave);
+        if summed {
+            asm.jump_if(Reg::R1, If::Equal, 0, without);
+            asm.call(Helper::KtimeGetNs);
+            asm.store(Size::Double, Reg::R7, Entry::CHECKSUM_SEEN, Reg::R0);
+            asm.jump(leave);
         }
-        asm.jump_if(Reg::R1, If::Equal, 0, without);
-        asm.call(Helper::KtimeGetNs);
-        asm.store(Size::Double, Reg::R7, Entry::CHECKSUM_SEEN, Reg::R0);
-        asm.jump(leave);
         asm.here(without);
         unless_recent(asm, Reg::R7, Entry::CHECKSUM_SEEN, free);
         asm.jump(leave);

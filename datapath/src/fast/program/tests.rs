@@ -154,11 +154,20 @@ fn programs_begin_in_a_pause() {
     if !able() {
         return;
     }
-    let agreed = sample();
+    begins_in_a_pause(&sample());
+    begins_in_a_pause(&Agreed {
+        carriage: Carriage::Protocol115,
+        from: "192.0.2.1:0".parse().unwrap(),
+        to: "192.0.2.2:0".parse().unwrap(),
+        ..sample()
+    });
+}
+
+fn begins_in_a_pause(agreed: &Agreed) {
     let frame = [&[7; 12][..], &[8, 0], &[9; 100]].concat();
     let packet = agreed.packet(&frame);
     let soon = || std::thread::sleep(Duration::from_millis(150));
-    for receiver in Receiver::both(&agreed) {
+    for receiver in Receiver::both(agreed) {
         let open = |entry: &[u8]| receiver.table.set(&receiver.key, entry).unwrap();
         // A busy machine may take a pause by itself.
         eventually(|| {
@@ -177,7 +186,7 @@ fn programs_begin_in_a_pause() {
         assert_eq!(receiver.unwrap(&packet), Some(frame.clone()));
     }
     let counts = Map::create(MapKind::Array, 4, SENT, 1).unwrap();
-    let spec = egress_of(&agreed, 1514);
+    let spec = egress_of(agreed, 1514);
     let program = loaded(
         Hook::Egress,
         &egress(&spec, counts.number(), way().number()),
