@@ -153,7 +153,7 @@ fn run() -> Command {
                 .num_args(0..=1)
                 .require_equals(true)
                 .default_missing_value("wires")
-                .help("Move what can be moved inside the kernel (eBPF), past its packet filters; all: over veth pairs too"),
+                .help("Move what can be moved inside the kernel (eBPF), past its packet filters; all: within one machine too, as over veth pairs and bridges"),
             Arg::new("without")
                 .long("without")
                 .value_name("FEATURE,..")

@@ -5,12 +5,14 @@
 
 use super::plan::{Reason, refused};
 use super::program::cut;
+use super::underlay::AGAIN;
 use crate::link::{Kind, Link, Links};
 use crate::sys::bpf::{Hook, attach, load};
 use crate::sys::device;
 use netlink_packet_route::link::{AfSpecInet6, AfSpecUnspec, In6AddrGenMode, LinkAttribute};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::Instant;
 
 /// The names of the ends, where packets go in and where they come out.
 const IN: &str = "adit-cut0";
@@ -26,6 +28,8 @@ const MTU: u32 = 65_535;
 #[derive(Debug, Default)]
 pub(super) struct Cutter {
     pair: Option<Pair>,
+    /// Why there is none, for as long as that is taken for granted.
+    refusal: Option<(Instant, Reason)>,
 }
 
 #[derive(Debug)]
@@ -42,10 +46,18 @@ impl Cutter {
         if let Some(pair) = &self.pair {
             return Ok(pair.enter);
         }
-        let pair = Pair::create(links)?;
-        let index = pair.enter;
-        self.pair = Some(pair);
-        Ok(index)
+        remove_old(links)?;
+        let now = Instant::now();
+        if let Some((until, reason)) = &self.refusal
+            && now < *until
+        {
+            return Err(reason.clone());
+        }
+        let made = Pair::create(links);
+        let refusal = made.as_ref().err().cloned();
+        self.refusal = refusal.map(|reason| (now + AGAIN, reason));
+        let pair = self.pair.insert(made?);
+        Ok(pair.enter)
     }
 
     /// The interface index of the device that cuts, if it is there.
@@ -78,7 +90,6 @@ impl Cutter {
 
 impl Pair {
     fn create(links: &mut Links) -> Result<Pair, Reason> {
-        remove_old(links)?;
         let made = links.add_veth(IN, OUT);
         made.map_err(|e| {
             refused(

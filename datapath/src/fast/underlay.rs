@@ -58,7 +58,7 @@ enum Place {
 }
 
 /// So long after it has refused a device is not asked again.
-const AGAIN: Duration = Duration::from_secs(10);
+pub(super) const AGAIN: Duration = Duration::from_secs(10);
 
 /// Programs at devices, by interface index.
 #[derive(Debug, Default)]
