@@ -1,7 +1,8 @@
 //! VLANs on a session with the path inside the kernel.
 
 use super::{
-    Wire, await_active, ethtool, hosts, ip, lost, passed, setup, shown, transfer_both_ways,
+    Wire, await_active, await_begun, ethtool, hosts, ip, lost, passed, setup, shown,
+    transfer_both_ways,
 };
 use adit_e2e::{Encap, Family, Host, Pair, Setup, Side, Test, address_device, eventually, test};
 use adit_lab::{Amount, Tagging, tcp_transfer};
@@ -84,6 +85,7 @@ fn on_a_vlan(
     for (host, side) in [(&pair.a, Side::A), (&pair.b, Side::B)] {
         if fast.contains(&side) {
             await_active(host);
+            await_begun(&pair, host);
         }
     }
     pair.await_ping();
